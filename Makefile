@@ -1,0 +1,47 @@
+# The developer's whole interface. Everything runs in .venv; `make install` is a step of every target that needs it.
+
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: install demo test test-all check bench docs screenshots lock clean
+
+install: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed: set PYTHON=/path/to/python3.11" >&2; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+demo: install  ## open a demo shop on a year of real purchases, then serve it
+	$(BIN)/shopkeeper demo $(ARGS)
+
+test: install  ## everything that takes seconds
+	$(BIN)/python -m pytest $(ARGS)
+
+test-all: install  ## the minutes-long tests as well
+	$(BIN)/python -m pytest -m "" $(ARGS)
+
+check: install  ## format, lint, types and the floor plan
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: install  ## import, events, decisions and training: rates, latencies and memory
+	$(BIN)/shopkeeper benchmark speed $(ARGS)
+
+docs: install  ## links work; every command, route and setting is documented
+	$(BIN)/python -m pytest tests/architecture/test_docs.py $(ARGS)
+
+screenshots: install  ## every console page in both languages, in a real browser, into screenshots/
+	$(BIN)/python -m pytest -m browser tests/journeys $(ARGS)
+
+lock: install  ## write requirements.lock from what .venv holds
+	$(BIN)/python tools/lock.py > requirements.lock.part
+	mv requirements.lock.part requirements.lock
+
+clean:
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,178 @@
+"""``train``, ``evaluate``, ``models`` and ``recommend``: learning from the facts, and an answer for one person."""
+
+from typing import Annotated, Any
+
+import typer
+
+from shopkeeper.apps.cli import say
+from shopkeeper.apps.cli.options import HERE, Folder, Json, Seed
+from shopkeeper.core.decision import Decision, Request
+from shopkeeper.core.ids import CustomerId, ProductId
+from shopkeeper.decide.reasons import say_reason
+from shopkeeper.learn.evaluation import Report
+from shopkeeper.shop import Shop
+from shopkeeper.shop.training import TrainReport, judge
+from shopkeeper.shop.training import train as train_shop
+
+
+def add_to(app: typer.Typer) -> None:
+    for command in (train, evaluate, models, recommend):
+        app.command()(command)
+
+
+def train(
+    folder: Folder = HERE,
+    judged: Annotated[bool, typer.Option("--evaluate/--no-evaluate", help="Judge on the last days first.")] = True,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Learn from everything that is known, check the floors, and let the new models answer."""
+    with open_beside(folder) as shop:
+        with say.progress() as progress:
+            report = train_shop(shop, judged=judged, seed=seed, progress=progress)
+        if as_json:
+            say.as_json(training_facts(report))
+        else:
+            show_training(report)
+
+
+def evaluate(folder: Folder = HERE, seed: Seed = 0, as_json: Json = False) -> None:
+    """Compare every recommender with the popular list on the last days of orders."""
+    with open_beside(folder) as shop:
+        with say.progress() as progress:
+            report = judge(shop, seed=seed, progress=progress)
+        if as_json:
+            say.OUT.print(report.to_json(), markup=False)
+        else:
+            show_report(report)
+
+
+def models(
+    folder: Folder = HERE,
+    rollback: Annotated[str, typer.Option(help="Let this earlier version answer again.")] = "",
+    as_json: Json = False,
+) -> None:
+    """List the trained versions; the one that answers is marked."""
+    with Shop.open(folder, readonly=True) as shop:
+        if rollback:
+            shop.models.make_current(rollback)
+        current = shop.models.current()
+        rows = [_version(shop.models.manifest(version), version == current) for version in shop.models.versions()]
+    if as_json:
+        say.as_json(rows)
+        return
+    columns = ("version", "current", "moment", "people", "events", "ndcg")
+    say.table(
+        say.text("models_title"),
+        [say.text(f"models_{name}") for name in columns],
+        [[row[name] for name in columns] for row in rows],
+        numbers=3,
+    )
+
+
+def _version(manifest: dict[str, Any], current: bool) -> dict[str, Any]:
+    report = manifest["report"]
+    figures = (report.get("evaluation") or {}).get("rows", [])
+    ndcg = {row["name"]: row["metrics"]["ndcg"]["value"] for row in figures}
+    return {
+        "version": manifest["version"], "current": "*" if current else "", "moment": manifest["moment"][:19],
+        "people": report["people"], "events": report["events"],
+        "ndcg": ", ".join(f"{name} {value:.4f}" for name, value in ndcg.items() if value is not None),
+    }  # fmt: skip
+
+
+def recommend(
+    customer: Annotated[str, typer.Argument(help="A customer's id; unknown people get the popular list.")],
+    folder: Folder = HERE,
+    placement: Annotated[str, typer.Option(help="home, product, cart, email, or one of shop.toml.")] = "home",
+    product: Annotated[str, typer.Option(help="The product page's product.")] = "",
+    count: Annotated[int, typer.Option(min=1, max=100)] = 10,
+    as_json: Json = False,
+) -> None:
+    """What the shop would show this customer now, and why. Asked from here it is not logged as shown."""
+    with Shop.open(folder, readonly=True) as shop:
+        request = Request(
+            placement=placement, at=shop.clock(), customer=CustomerId(customer), count=count,
+            product=ProductId(product) if product else None, language=say.Tongue.language,
+        )  # fmt: skip
+        decision = shop.preview(request)
+        if as_json:
+            say.as_json(decision_rows(shop, decision))
+        else:
+            show_decision(shop, decision, say.text("recommend_title", customer=customer, placement=placement))
+
+
+def open_beside(folder: Any) -> Shop:
+    """The shop for writing where it is free, else for reading beside the server that holds it."""
+    from shopkeeper.core.errors import Unavailable
+
+    try:
+        return Shop.open(folder)
+    except Unavailable as error:
+        if error.key != "shop_locked":
+            raise
+        return Shop.open(folder, readonly=True)
+
+
+def training_facts(report: TrainReport) -> dict[str, Any]:
+    return {
+        "version": report.version, "people": report.people, "events": report.events, "products": report.products,
+        "seconds": report.seconds,
+    }  # fmt: skip
+
+
+def show_training(report: TrainReport) -> None:
+    """What was trained on, and how the models compare."""
+    if report.report is not None:
+        show_report(report.report)
+    else:
+        say.line("train_not_judged")
+    say.line(
+        "train_done", version=report.version, people=f"{report.people:,}", events=f"{report.events:,}",
+        products=f"{report.products:,}", seconds=f"{sum(report.seconds.values()):.0f}",
+    )  # fmt: skip
+
+
+def show_report(report: Report) -> None:
+    """Every recommender against the popular list, with 95 % intervals."""
+    ours = report.how.k
+    rows = []
+    for row in sorted(report.rows, key=lambda row: -row.metrics["ndcg"].value):
+        ndcg, gain = row.metrics["ndcg"], row.against.get("ndcg")
+        rows.append(
+            (
+                row.name, f"{ndcg.value:.4f}", f"{ndcg.low:.4f} – {ndcg.high:.4f}",
+                "" if gain is None else f"{gain.value:+.4f} ({gain.low:+.4f} … {gain.high:+.4f})",
+                f"{row.metrics['hit_rate'].value:.3f}", f"{row.metrics['recall'].value:.3f}",
+                f"{row.lists['coverage']:.3f}", f"{row.fit_seconds:.1f}",
+            )
+        )  # fmt: skip
+    names = ("model", "ndcg", "interval", "gain", "hit_rate", "recall", "coverage", "seconds")
+    title = say.text(
+        "evaluate_title", people=f"{report.people:,}", days=f"{report.days:g}", cut=f"{report.cut_at:%Y-%m-%d}", k=ours
+    )
+    say.table(title, [say.text(f"evaluate_{name}", k=ours) for name in names], rows)
+
+
+def decision_rows(shop: Shop, decision: Decision) -> list[dict[str, Any]]:
+    """One row a choice: rank, id, name, score, propensity and the reason in words."""
+    catalogue = shop.serving.catalogue()
+    return [
+        {
+            "rank": rank, "product": choice.item, "name": shop.name_of(choice.item), "score": round(choice.score, 4),
+            "propensity": choice.propensity, "reason": say_reason(choice.reason, catalogue, say.Tongue.language),
+        }
+        for rank, choice in enumerate(decision.choices, 1)
+    ]  # fmt: skip
+
+
+def show_decision(shop: Shop, decision: Decision, title: str) -> None:
+    """A list of recommendations with the reason for each."""
+    rows = [
+        (row["rank"], row["name"] or row["product"], row["reason"], f"{row['score']:.3f}")
+        for row in decision_rows(shop, decision)
+    ]
+    names = [say.text(f"recommend_{name}") for name in ("rank", "product", "reason", "score")]
+    say.table(title, names, rows, numbers=3)
+    if decision.fallback:
+        say.line("recommend_fallback", why=decision.fallback)

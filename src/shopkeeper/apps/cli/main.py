@@ -1,0 +1,52 @@
+"""``shopkeeper``: the command line. Every refusal is one sentence on standard error and exit code 2."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from shopkeeper import __version__
+from shopkeeper.apps.cli import benchmark, facts, learning, people, running, say
+from shopkeeper.core.errors import ShopkeeperError
+from shopkeeper.locale import LANGUAGES
+
+app = typer.Typer(
+    name="shopkeeper",
+    help="Shopkeeper 掌柜: learn from what shoppers do, decide, explain, measure.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def _every_command(
+    lang: Annotated[str, typer.Option("--lang", help="en or zh.", envvar="SHOPKEEPER_LANG")] = "",
+) -> None:
+    if lang:
+        if lang not in LANGUAGES:
+            raise typer.BadParameter(f"{lang}: {', '.join(LANGUAGES)}", param_hint="--lang")
+        say.Tongue.language = lang
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    say.OUT.print(__version__)
+
+
+facts.add_to(app)
+learning.add_to(app)
+people.add_to(app)
+running.add_to(app)
+app.add_typer(benchmark.app, name="benchmark")
+
+
+def main() -> None:
+    """Run the command line. Exit code 2 where something was refused, with one sentence that says what to do."""
+    try:
+        app()
+    except ShopkeeperError as error:
+        sys.exit(say.fail(error))
+    except BrokenPipeError:
+        sys.exit(0)

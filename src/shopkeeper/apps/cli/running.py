@@ -1,0 +1,85 @@
+"""``serve``, ``demo`` and ``doctor``: the shop at work, a ready example, and what is wrong."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from shopkeeper.apps.console.app import console_routes, login_link
+from shopkeeper.apps.http.server import serve as serve_http
+from shopkeeper.shop.demo import examples, open_demo
+
+from shopkeeper.apps.cli import say
+from shopkeeper.apps.cli.facts import show_accounts
+from shopkeeper.apps.cli.learning import show_decision, show_training
+from shopkeeper.apps.cli.options import HERE, Folder, Json
+from shopkeeper.core.decision import Request
+from shopkeeper.core.ids import CustomerId
+from shopkeeper.shop import Shop
+from shopkeeper.shop.doctor import examine
+from shopkeeper.shop.training import train
+
+
+def add_to(app: typer.Typer) -> None:
+    for command in (serve, demo, doctor):
+        app.command()(command)
+
+
+def serve(
+    folder: Folder = HERE,
+    host: Annotated[str, typer.Option(help="Address to listen on; shop.toml's if not given.")] = "",
+    port: Annotated[int, typer.Option(help="Port to listen on; shop.toml's if not given.")] = 0,
+) -> None:
+    """Answer: the HTTP API and the console, in one process."""
+    with Shop.open(folder) as shop:
+        _serve(shop, host or shop.settings.serve.host, port or shop.settings.serve.port)
+
+
+def _serve(shop: Shop, host: str, port: int) -> None:
+    def ready() -> None:
+        say.line("serve_ready", url=f"http://{host}:{port}")
+        say.line("serve_console", url=f"http://{host}:{port}{login_link(shop)}")
+        say.line("serve_stop")
+
+    serve_http(shop, host, port, extra_routes=console_routes(shop), ready=ready)
+
+
+def demo(
+    folder: Annotated[Path, typer.Option("--shop", "-s", help="Where the demo shop is kept.")] = Path("demo-shop"),
+    serving: Annotated[
+        bool, typer.Option("--serve/--no-serve", help="Serve afterwards, or end after printing.")
+    ] = True,
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 0,
+) -> None:
+    """A shop with one year of household purchases: imported, cleaned, trained, judged, and explained."""
+    say.line("demo_data")
+    with open_demo(folder, language=say.Tongue.language) as (shop, fresh):
+        if fresh:
+            with say.progress() as progress:
+                show_accounts(fresh(progress))
+        else:
+            say.line("demo_again", folder=folder)
+        if shop.models.current() is None:
+            with say.progress() as progress:
+                report = train(shop, progress=progress)
+            show_training(report)
+        for customer in examples(shop):
+            request = Request(
+                placement="home", at=shop.clock(), customer=CustomerId(customer), count=5, language=say.Tongue.language
+            )
+            title = say.text("recommend_title", customer=customer, placement="home")
+            show_decision(shop, shop.preview(request), title)
+        if serving:
+            _serve(shop, shop.settings.serve.host, port or shop.settings.serve.port)
+
+
+def doctor(folder: Folder = HERE, as_json: Json = False) -> None:
+    """Look at everything a shop stands on and say what is wrong. Exit code 1 where something is."""
+    found = examine(folder)
+    if as_json:
+        say.as_json([finding.to_dict() for finding in found])
+    else:
+        marks = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "wrong": "[red]✗[/]"}
+        for finding in found:
+            say.OUT.print(marks[finding.level], say.escape(say.text(f"doctor_{finding.key}", **finding.facts)))
+    if any(finding.level == "wrong" for finding in found):
+        raise typer.Exit(1)

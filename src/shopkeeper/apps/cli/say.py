@@ -1,0 +1,110 @@
+"""What the command line says: sentences in the reader's language, tables, progress, and errors with exit code 2."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from shopkeeper.core.errors import ShopkeeperError
+from shopkeeper.core.ports import Progress as Report
+from shopkeeper.locale import language_of, say
+
+__all__ = [
+    "ERR",
+    "OUT",
+    "Tongue",
+    "as_json",
+    "check",
+    "escape",
+    "fail",
+    "json_text",
+    "line",
+    "progress",
+    "table",
+    "text",
+]
+
+OUT: Final = Console(soft_wrap=True, highlight=False)
+ERR: Final = Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+class Tongue:
+    """The language of this run: ``--lang``, else the environment's, else English."""
+
+    language = language_of(
+        os.environ.get("SHOPKEEPER_LANG") or os.environ.get("LC_ALL") or os.environ.get("LANG") or "en"
+    )
+
+
+def text(key: str, **facts: object) -> str:
+    """A sentence of area ``cli``."""
+    return say(Tongue.language, "cli", key, **facts)
+
+
+def line(key: str, **facts: object) -> None:
+    """Print a sentence of area ``cli``."""
+    OUT.print(text(key, **facts), markup=False)
+
+
+def sentence(error: ShopkeeperError) -> str:
+    """What an error says to a reader."""
+    return say(Tongue.language, "errors", error.key, **error.facts)
+
+
+def fail(error: ShopkeeperError) -> int:
+    """Say what is wrong on standard error. The exit code of every refusal is 2."""
+    ERR.print(sentence(error), style="red", markup=False)
+    return 2
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, numbers: int = 1) -> None:
+    """Print a table. Columns from ``numbers`` on are figures and stand to the right."""
+    grid = Table(title=title, title_justify="left", title_style="bold", header_style="bold", expand=False)
+    for place, name in enumerate(columns):
+        grid.add_column(name, justify="right" if place >= numbers else "left", overflow="fold")
+    for row in rows:
+        grid.add_row(*[str(value) for value in row])
+    Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(grid, markup=False)
+
+
+def as_json(value: Any) -> None:
+    """Print a value as JSON, for programs."""
+    sys.stdout.write(json_text(value) + "\n")
+
+
+@contextmanager
+def progress() -> Iterator[Report]:
+    """A bar on standard error that a long job moves; silent where nobody watches."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+    )
+    with Progress(*columns, TimeElapsedColumn(), console=ERR, transient=True, disable=not ERR.is_terminal) as bar:
+        job = bar.add_task("", total=None)
+
+        def report(task: str, done: int, total: int) -> None:
+            bar.update(job, description=task, completed=done, total=total or None)
+
+        yield report
+
+
+def json_text(value: Any) -> str:
+    """A value as JSON text; moments as ISO text."""
+    return json.dumps(value, ensure_ascii=False, indent=2, default=str)
+
+
+def check(reason: str, **facts: object) -> str:
+    """Why a row was held, in words; the bare key where its sentence needs facts that are not at hand."""
+    try:
+        return say(Tongue.language, "checks", reason, **facts)
+    except KeyError:
+        return reason

@@ -1,0 +1,1 @@
+"""The HTTP API: requests parsed, the shop called, answers rendered. No logic of its own."""

@@ -1,0 +1,128 @@
+"""Bodies and query texts read strictly: bounded while they stream in, no NaN, nothing after the end, nothing twice."""
+
+import asyncio
+import json
+import zlib
+from collections.abc import Sequence
+from typing import Any, Final, TypeVar
+
+import msgspec
+from starlette.requests import Request as Call
+
+from shopkeeper.apps.http.refusal import Refused
+from shopkeeper.apps.http.shapes import MAX_BODY_BYTES, MAX_EVENTS
+
+_SECONDS: Final = 20.0
+"""How long a body may take to arrive."""
+_GZIP: Final = 31
+_TYPES: Final = ("", "application/json", "text/plain")
+"""``text/plain`` is what a browser's sendBeacon sends without asking first."""
+_ONCE: Final = frozenset(
+    """
+    id action at visitor customer customer_token product variant order order_id lines quantity price
+    price_minor currency discount tax refund coupon events
+    """.split()
+)
+"""Names that must not stand twice in an object: money, identity, time."""
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+async def read_body(call: Call) -> bytes:
+    """The body, unpacked.
+
+    Raises:
+        Refused: 408 too slow, 413 too large, 415 of an unknown kind.
+    """
+    kind = call.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in _TYPES:
+        raise Refused(415, "media_type", found=kind[:100], allowed="application/json, text/plain")
+    encoding = call.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("identity", "gzip"):
+        raise Refused(415, "content_encoding", found=encoding[:100], allowed="gzip")
+    try:
+        async with asyncio.timeout(_SECONDS):
+            packed = await _stream(call)
+    except TimeoutError:
+        raise Refused(408, "too_slow", seconds=int(_SECONDS)) from None
+    return _unpacked(packed) if encoding == "gzip" else packed
+
+
+async def _stream(call: Call) -> bytes:
+    parts, size = [], 0
+    async for part in call.stream():
+        size += len(part)
+        if size > MAX_BODY_BYTES:
+            raise Refused(413, "too_large", limit=MAX_BODY_BYTES)
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _unpacked(packed: bytes) -> bytes:
+    reader = zlib.decompressobj(_GZIP)
+    try:
+        plain = reader.decompress(packed, MAX_BODY_BYTES + 1)
+    except zlib.error as error:
+        raise Refused(400, "request_bad", where="body", why=f"gzip: {error}") from None
+    if len(plain) > MAX_BODY_BYTES:
+        raise Refused(413, "too_large", limit=MAX_BODY_BYTES)
+    if not reader.eof or reader.unused_data:
+        raise Refused(400, "request_bad", where="body", why="gzip: truncated, or something follows it")
+    return plain
+
+
+def events_of(body: bytes) -> list[Any]:
+    """The events of a batch, as they were sent: what is wrong with one of them is that one's verdict.
+
+    Raises:
+        Refused: the batch as a whole makes no sense.
+    """
+    document = _document(body)
+    events = document.get("events") if isinstance(document, dict) else document
+    if not isinstance(events, list):
+        raise Refused(400, "request_bad", where="$", why='expected an array, or {"events": [...]}')
+    if not events:
+        raise Refused(400, "request_bad", where="$.events", why="no event in it")
+    if len(events) > MAX_EVENTS:
+        raise Refused(413, "too_many", limit=MAX_EVENTS)
+    return events
+
+
+def _document(body: bytes) -> Any:
+    try:
+        document = msgspec.json.decode(body)
+        json.loads(body, object_pairs_hook=_no_pair_twice)
+    except RecursionError:
+        raise Refused(400, "request_bad", where="$", why="too many objects inside each other") from None
+    except ValueError as error:  # msgspec's and json's errors, and bytes that are not UTF-8
+        raise Refused(400, "request_bad", where="$", why=str(error)[:200]) from None
+    return document
+
+
+def _no_pair_twice(pairs: list[tuple[str, Any]]) -> None:
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        for name in names:
+            if name in _ONCE and names.count(name) > 1:
+                raise ValueError(f"the name {name} stands twice in one object")
+
+
+def query_of(kind: type[T], pairs: Sequence[tuple[str, str]]) -> T:
+    """A query string as a struct. Fields that are lists take repeated and comma-separated values.
+
+    Raises:
+        Refused: a value is impossible, or stands twice.
+    """
+    lists = {part.name for part in msgspec.structs.fields(kind) if part.default_factory is list}
+    values: dict[str, Any] = {}
+    for name, text in pairs:
+        if name in lists:
+            values.setdefault(name, []).extend(part for part in text.split(",") if part)
+        elif name in values:
+            raise Refused(400, "request_bad", where=name[:100], why="it stands twice")
+        else:
+            values[name] = text
+    try:
+        return msgspec.convert({name: value for name, value in values.items() if value}, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise Refused(400, "request_bad", where="query", why=str(error)[:200]) from None

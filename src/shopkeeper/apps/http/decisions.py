@@ -1,0 +1,115 @@
+"""Recommendations, similar products, and why."""
+
+from starlette.responses import Response
+
+from shopkeeper.apps.http.answers import answer
+from shopkeeper.apps.http.body import query_of
+from shopkeeper.apps.http.identity import is_customer, is_visitor
+from shopkeeper.apps.http.refusal import Refused
+from shopkeeper.apps.http.routes import Visit, id_of
+from shopkeeper.apps.http.shapes import (
+    AskedOut,
+    ChoiceOut,
+    DecisionOut,
+    ItemOut,
+    ReasonOut,
+    RecommendationsIn,
+    RecommendationsOut,
+    SimilarIn,
+)
+from shopkeeper.apps.http.work import waited
+from shopkeeper.core.decision import Choice, Decision, Mode, Reason, Request
+from shopkeeper.core.ids import CustomerId, ProductId, VisitorId, is_id, is_placeholder
+
+
+async def get_recommendations(visit: Visit) -> Response:
+    """Products for a placement. Decided in the event loop: it takes a millisecond, a change of threads as long."""
+    asked = query_of(RecommendationsIn, visit.call.query_params.multi_items())
+    if visit.is_browser:
+        _own_only(visit, asked)
+    visit.person = asked.customer or asked.visitor or ""
+    for name, value in (("visitor", asked.visitor), ("customer", asked.customer)):
+        if value is not None and not is_id(value):
+            raise Refused(400, "request_bad", where=name, why="it holds a control character")
+    mode: Mode = "nonpersonal" if _private(visit) else asked.mode
+    customer, visitor = _somebody(asked.customer), _somebody(asked.visitor)
+    request = Request(
+        placement=asked.placement, at=visit.engine.now(), count=asked.count, mode=mode, language=visit.language,
+        visitor=None if visitor is None else VisitorId(visitor),
+        customer=None if customer is None else CustomerId(customer),
+        product=None if asked.product is None else ProductId(asked.product),
+        cart=tuple(ProductId(item) for item in asked.cart), categories=tuple(asked.categories),
+    )  # fmt: skip
+    return _shown(visit, visit.engine.decide(request))
+
+
+async def get_similar(visit: Visit) -> Response:
+    """Products like one, whoever asks."""
+    asked = query_of(SimilarIn, visit.call.query_params.multi_items())
+    return _shown(visit, visit.engine.similar(id_of(visit, "product"), asked.count))
+
+
+async def get_decision(visit: Visit) -> Response:
+    """Everything that was logged of a decision."""
+    decision = await waited(visit.engine.explain, id_of(visit, "decision"))
+    request = decision.request
+    visit.person = request.person or ""
+    return answer(
+        DecisionOut(
+            id=decision.id, policy=decision.policy, personal=decision.personal, eligible=decision.eligible,
+            fallback=decision.fallback, experiment=decision.experiment, arm=decision.arm,
+            assignment_probability=decision.assignment_probability, removed=dict(decision.removed),
+            request=AskedOut(
+                placement=request.placement, at=request.at.isoformat(), visitor=request.visitor, mode=request.mode,
+                customer=request.customer, count=request.count, product=request.product, cart=list(request.cart),
+                categories=list(request.categories),
+            ),
+            choices=[_choice(visit, place, choice) for place, choice in enumerate(decision.choices, 1)],
+        )
+    )  # fmt: skip
+
+
+def _own_only(visit: Visit, asked: RecommendationsIn) -> None:
+    secret = visit.engine.keys.identity_secret
+    if asked.visitor is not None and not is_visitor(secret, asked.visitor):
+        raise Refused(403, "visitor_not_signed", where="visitor")
+    if asked.customer is not None and not is_customer(secret, asked.customer, asked.customer_token or ""):
+        raise Refused(403, "customer_not_signed", where="customer")
+
+
+def _private(visit: Visit) -> bool:
+    """Whether the browser says: do not use who I am (Global Privacy Control, Do Not Track)."""
+    headers = visit.call.headers
+    return headers.get("sec-gpc", "").strip() == "1" or headers.get("dnt", "").strip() == "1"
+
+
+def _somebody(name: str | None) -> str | None:
+    """``guest``, ``null``, ``0`` are nobody: they get what a stranger gets."""
+    return None if name is None or is_placeholder(name) else name
+
+
+def _shown(visit: Visit, decision: Decision) -> Response:
+    fallback = bool(decision.fallback)
+    visit.metrics.decisions.labels(decision.request.placement, "yes" if fallback else "no").inc()
+    items = [
+        ItemOut(product=choice.item, position=place, reason=_reason(visit, choice.reason))
+        for place, choice in enumerate(decision.choices, 1)
+    ]
+    return answer(
+        RecommendationsOut(
+            decision=decision.id, placement=decision.request.placement, personal=decision.personal,
+            fallback=fallback, items=items,
+        )
+    )  # fmt: skip
+
+
+def _choice(visit: Visit, place: int, choice: Choice) -> ChoiceOut:
+    return ChoiceOut(
+        product=choice.item, position=place, score=choice.score, propensity=choice.propensity,
+        parts=dict(choice.parts), reason=_reason(visit, choice.reason),
+    )  # fmt: skip
+
+
+def _reason(visit: Visit, reason: Reason) -> ReasonOut:
+    text = visit.engine.say_reason(reason, visit.language)
+    return ReasonOut(key=reason.key, text=text, facts=dict(reason.facts))

@@ -1,0 +1,85 @@
+"""Events in, visitor ids out."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.responses import Response
+
+from shopkeeper.apps.http.answers import answer
+from shopkeeper.apps.http.body import events_of, read_body
+from shopkeeper.apps.http.engine import Verdict
+from shopkeeper.apps.http.identity import is_customer, is_visitor, new_visitor
+from shopkeeper.apps.http.refusal import Refused
+from shopkeeper.apps.http.routes import Visit
+from shopkeeper.apps.http.shapes import EventsOut, VerdictOut, VisitorOut
+from shopkeeper.apps.http.work import collected
+from shopkeeper.locale import say
+
+
+async def post_events(visit: Visit) -> Response:
+    """Answers when what was accepted is durable: 200, or 207 where some events are held."""
+    raws = events_of(await read_body(visit.call))
+    if visit.is_browser:
+        _own_only(visit, raws)
+    raws = [_without_token(raw) for raw in raws]
+    source = "browser" if visit.is_browser else "api"
+    verdicts = await collected(visit.engine.collect, raws, source=source, browser=visit.is_browser)
+    counts = Counter(verdict.status for verdict in verdicts)
+    for status, count in counts.items():
+        visit.metrics.events.labels(status).inc(count)
+    out = EventsOut(
+        stored=counts["stored"], duplicate=counts["duplicate"], quarantined=counts["quarantined"],
+        verdicts=[_out(verdict, visit.language) for verdict in verdicts],
+    )  # fmt: skip
+    return answer(out, 207 if counts["quarantined"] else 200)
+
+
+async def post_visitors(visit: Visit) -> Response:
+    """A fresh signed id."""
+    return answer(VisitorOut(visitor=new_visitor(visit.engine.keys.identity_secret)), 201)
+
+
+def _own_only(visit: Visit, raws: list[Any]) -> None:
+    """A browser speaks for its own visitor, and for a customer only with the shop's token."""
+    secret = visit.engine.keys.identity_secret
+    known: dict[tuple[object, ...], str | None] = {}
+    for number, raw in enumerate(raws):
+        if not isinstance(raw, Mapping):
+            continue  # held as no event at all
+        claim = tuple(
+            value if value is None or isinstance(value, str) else str(value)
+            for value in (raw.get("visitor"), raw.get("customer"), raw.get("customer_token"))
+        )
+        if claim not in known:
+            known[claim] = _forged(secret, *claim)
+        if key := known[claim]:
+            raise Refused(403, key, where=f"$.events[{number}]")
+    visit.person = next((str(claim[0]) for claim in known), "")
+
+
+def _forged(secret: str, visitor: str | None, customer: str | None, token: str | None) -> str | None:
+    if not visitor or not is_visitor(secret, visitor):
+        return "visitor_not_signed"
+    if customer and not is_customer(secret, customer, token or ""):
+        return "customer_not_signed"
+    return None
+
+
+def _without_token(raw: Any) -> Any:
+    if isinstance(raw, dict) and "customer_token" in raw:
+        return {name: value for name, value in raw.items() if name != "customer_token"}
+    return raw
+
+
+def _out(verdict: Verdict, language: str) -> VerdictOut:
+    status: Any = verdict.status
+    if verdict.reason is None:
+        return VerdictOut(id=verdict.id, status=status)
+    try:
+        message = say(language, "checks", verdict.reason, **verdict.facts)
+    except (KeyError, IndexError):
+        message = verdict.reason
+    return VerdictOut(
+        id=verdict.id, status=status, reason=verdict.reason, message=message, facts=dict(verdict.facts)
+    )  # fmt: skip

@@ -1,0 +1,33 @@
+"""Figures for Prometheus; each app counts for itself."""
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class Metrics:
+    """Counters, histograms and the journal's backlog."""
+
+    def __init__(self, waiting: Callable[[], int]) -> None:
+        self._registry = CollectorRegistry()
+        self.events = Counter(
+            "shopkeeper_events", "Events received, by what became of them", ["verdict"], registry=self._registry
+        )
+        self.decisions = Counter(
+            "shopkeeper_decisions", "Decisions made, by placement and whether the first policy answered",
+            ["placement", "fallback"], registry=self._registry,
+        )  # fmt: skip
+        self.requests = Histogram(
+            "shopkeeper_request_seconds", "Time to answer, by route and status", ["route", "method", "status"],
+            buckets=_BUCKETS, registry=self._registry,
+        )  # fmt: skip
+        backlog = Gauge(
+            "shopkeeper_journal_undrained", "Entries that the lake does not hold yet", registry=self._registry
+        )
+        backlog.set_function(waiting)
+
+    def render(self) -> bytes:
+        """The text format of Prometheus."""
+        return generate_latest(self._registry)

@@ -1,0 +1,127 @@
+"""Serve a shop until the process is told to stop."""
+
+import contextlib
+import errno
+import socket
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from shopkeeper.apps.http import logs
+from shopkeeper.apps.http.app import app_of
+from shopkeeper.apps.http.engine import Engine
+from shopkeeper.apps.http.from_shop import ShopEngine
+from shopkeeper.core.errors import SettingsError
+from shopkeeper.shop.shop import Shop
+
+_HEADER_SECONDS: Final = 15.0
+"""How long a new connection may take to send the head of its first request."""
+_IDLE_SECONDS: Final = 30
+_STOP_SECONDS: Final = 10
+_MOST_CONNECTIONS: Final = 4096
+
+
+class Patient(HttpToolsProtocol):
+    """A connection that is closed if it says nothing complete for too long at its beginning."""
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._first = self.loop.call_later(_HEADER_SECONDS, self._give_up)
+
+    def on_headers_complete(self) -> None:
+        self._first.cancel()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._first.cancel()
+        super().connection_lost(exc)
+
+    def _give_up(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.close()
+
+
+def build(shop: Shop, extra_routes: Sequence[BaseRoute] = (), *, upkeep: bool = False) -> Starlette:
+    """The app of a shop. ``extra_routes``: what else is served beside the API (the console)."""
+    return app_of(ShopEngine(shop), extra_routes, upkeep=upkeep)
+
+
+def _unheard(address: str) -> None:
+    """Nobody wants to know."""
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Take the address before anything is loaded.
+
+    Raises:
+        SettingsError: the port is taken (``port_in_use``), or there is no such address here.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        taken = socket.socket(family, socket.SOCK_STREAM)
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    except OSError as error:
+        raise SettingsError("address_bad", host=host, port=port, why=error.strerror or str(error)) from error
+    try:
+        taken.bind((host, port))
+        taken.listen(2048)
+    except OSError as error:
+        taken.close()
+        if error.errno == errno.EADDRINUSE:
+            raise SettingsError("port_in_use", port=port) from error
+        raise SettingsError("address_bad", host=host, port=port, why=error.strerror or str(error)) from error
+    return taken
+
+
+def serve(
+    shop: Shop, host: str, port: int, *, extra_routes: Sequence[BaseRoute] = (),
+    started: Callable[[str], None] = _unheard,
+) -> None:  # fmt: skip
+    """Serve until SIGINT or SIGTERM, then finish what is in work and close the shop.
+
+    ``started`` is told the address once requests are answered.
+
+    Raises:
+        SettingsError: the port is taken, or there is no such address here.
+    """
+    serve_engine(ShopEngine(shop), host, port, extra_routes=extra_routes, started=started)
+
+
+def serve_engine(
+    engine: Engine, host: str, port: int, *, extra_routes: Sequence[BaseRoute] = (),
+    started: Callable[[str], None] = _unheard,
+) -> None:  # fmt: skip
+    """As ``serve``, over any engine."""
+    with contextlib.closing(bind(host, port)) as taken:
+        logs.start()
+        try:
+            engine.ready()
+            server = _Server(_config(app_of(engine, extra_routes, upkeep=True)))
+            shown = f"[{host}]" if ":" in host else host
+            server.told = lambda: started(f"http://{shown}:{taken.getsockname()[1]}")
+            server.run(sockets=[taken])
+        finally:
+            engine.close()
+
+
+def _config(app: Starlette) -> uvicorn.Config:
+    return uvicorn.Config(
+        app, http=Patient, loop="uvloop", ws="none", access_log=False, log_config=None, server_header=False,
+        proxy_headers=False, timeout_keep_alive=_IDLE_SECONDS, timeout_graceful_shutdown=_STOP_SECONDS,
+        limit_concurrency=_MOST_CONNECTIONS,
+    )  # fmt: skip
+
+
+class _Server(uvicorn.Server):
+    """Says when it answers."""
+
+    told: Callable[[], None]
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self.told()

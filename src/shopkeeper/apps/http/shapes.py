@@ -1,0 +1,225 @@
+"""The JSON of requests and answers. OpenAPI is made from these."""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+MAX_EVENTS = 1000
+MAX_BODY_BYTES = 2_000_000
+MAX_COUNT = 100
+
+Id = Annotated[str, Meta(min_length=1, max_length=256)]
+Count = Annotated[int, Meta(ge=1, le=MAX_COUNT)]
+
+
+class Fault(Struct, frozen=True, kw_only=True):
+    """What went wrong: a stable key, a sentence, and the values in it."""
+
+    key: str
+    message: str
+    facts: dict[str, Any] = {}
+
+
+class FaultAnswer(Struct, frozen=True, kw_only=True):
+    """The shape of every error."""
+
+    error: Fault
+
+
+class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One product of an order. Amounts are decimal text in major units."""
+
+    product: Id
+    variant: str = ""
+    quantity: float = 1.0
+    price: str | float | None = None
+    discount: str | float | None = None
+    tax: str | float | None = None
+    refund: str | float | None = None
+
+
+class EventIn(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Something that happened. ``id`` is yours: a repeated one has one effect. Without ``at`` it happened just now."""
+
+    id: Id
+    action: str
+    at: str | int | None = None
+    visitor: Id | None = None
+    customer: Id | None = None
+    customer_token: str | None = None
+    session: str = ""
+    product: Id | None = None
+    variant: str = ""
+    quantity: float | None = None
+    price: str | float | None = None
+    currency: str = ""
+    order: Id | None = None
+    lines: list[Line] = []
+    decision: Id | None = None
+    placement: str = ""
+    position: int | None = None
+    query: str = ""
+    path: str = ""
+    dwell_seconds: float | None = None
+    rating: float | None = None
+    text: str = ""
+    coupon: str = ""
+    campaign: str = ""
+    channel: str = ""
+    consent: dict[str, bool] | None = None
+    """Purpose -> whether the person agrees; with the action ``consent``."""
+    source: str = ""
+    properties: dict[str, str | int | float | bool | None] = {}
+
+
+class EventsIn(Struct, frozen=True, kw_only=True):
+    """A batch of events; a bare array of them will do too."""
+
+    events: Annotated[list[EventIn], Meta(min_length=1, max_length=MAX_EVENTS)]
+
+
+class VerdictOut(Struct, frozen=True, kw_only=True):
+    """What became of one event. ``reason`` and ``message`` say why it was held."""
+
+    id: str
+    status: Literal["stored", "duplicate", "quarantined"]
+    reason: str | None = None
+    message: str | None = None
+    facts: dict[str, Any] = {}
+
+
+class EventsOut(Struct, frozen=True, kw_only=True):
+    """One verdict an event, in the order they were sent; the three counts add up to their number."""
+
+    stored: int
+    duplicate: int
+    quarantined: int
+    verdicts: list[VerdictOut]
+
+
+class VisitorOut(Struct, frozen=True, kw_only=True):
+    """A new visitor id, signed by the shop."""
+
+    visitor: str
+
+
+class RecommendationsIn(Struct, frozen=True, kw_only=True):
+    """Who asks for what. Lists may be repeated or separated by commas."""
+
+    placement: Annotated[str, Meta(min_length=1, max_length=64)] = "home"
+    visitor: Id | None = None
+    customer: Id | None = None
+    customer_token: Annotated[str, Meta(max_length=64)] | None = None
+    product: Id | None = None
+    cart: Annotated[list[Id], Meta(max_length=100)] = []
+    categories: Annotated[list[Id], Meta(max_length=100)] = []
+    count: Count = 10
+    mode: Literal["personal", "nonpersonal"] = "personal"
+    lang: Annotated[str, Meta(max_length=35)] = ""
+
+
+class SimilarIn(Struct, frozen=True, kw_only=True):
+    """How many similar products, and in which language their reasons are said."""
+
+    count: Count = 10
+    lang: Annotated[str, Meta(max_length=35)] = ""
+
+
+class ReasonOut(Struct, frozen=True, kw_only=True):
+    """Why an item was chosen: a sentence, and what it was made of."""
+
+    key: str
+    text: str
+    facts: dict[str, Any] = {}
+
+
+class ItemOut(Struct, frozen=True, kw_only=True):
+    """One recommended product; ``position`` counts from 1."""
+
+    product: str
+    position: int
+    reason: ReasonOut
+
+
+class RecommendationsOut(Struct, frozen=True, kw_only=True):
+    """The answer. Send ``decision`` with the impressions, clicks and orders it leads to.
+
+    ``personal``: whether anything about the person was read; ``fallback``: whether the placement's policy failed.
+    """
+
+    decision: str
+    placement: str
+    personal: bool
+    fallback: bool
+    items: list[ItemOut]
+
+
+class ChoiceOut(Struct, frozen=True, kw_only=True):
+    """One item of a decision with all its numbers."""
+
+    product: str
+    position: int
+    score: float
+    propensity: float
+    parts: dict[str, float]
+    reason: ReasonOut
+
+
+class AskedOut(Struct, frozen=True, kw_only=True):
+    """The request that a decision answered."""
+
+    placement: str
+    at: str
+    visitor: str | None
+    customer: str | None
+    count: int
+    mode: Literal["personal", "nonpersonal"]
+    product: str | None
+    cart: list[str]
+    categories: list[str]
+
+
+class DecisionOut(Struct, frozen=True, kw_only=True):
+    """Why: who asked for what, what was eligible, what each rule removed, and each choice."""
+
+    id: str
+    policy: str
+    personal: bool
+    eligible: int
+    fallback: str
+    experiment: str
+    arm: str
+    assignment_probability: float
+    request: AskedOut
+    choices: list[ChoiceOut]
+    removed: dict[str, str]
+
+
+class CustomerOut(Struct, frozen=True, kw_only=True):
+    """A customer: what was imported of them, what is known of their behaviour, their newest facts, their consent."""
+
+    id: str
+    registered: dict[str, Any] = {}
+    features: dict[str, Any] = {}
+    timeline: list[dict[str, Any]] = []
+    consent: dict[str, Any] = {}
+
+
+class ExportOut(Struct, frozen=True, kw_only=True):
+    """Everything that is kept about a customer, place by place."""
+
+    customer: str
+    kept: dict[str, Any]
+
+
+class EraseOut(Struct, frozen=True, kw_only=True):
+    """What was removed, place by place."""
+
+    erased: dict[str, Any]
+
+
+class HealthOut(Struct, frozen=True, kw_only=True):
+    """``ok``; anything else is an error of the usual shape."""
+
+    status: Literal["ok"] = "ok"
+    version: str = ""

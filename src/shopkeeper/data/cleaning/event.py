@@ -1,0 +1,308 @@
+"""One event from a request: strict, fast, and never guessing. ``clean_event`` believes it or says why not."""
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from math import isfinite
+from typing import Any, Final
+
+from shopkeeper.core.action import Action
+from shopkeeper.core.event import Event, OrderLine
+from shopkeeper.core.money import Money, exponent
+from shopkeeper.data.cleaning.checks import CURRENCIES, found
+from shopkeeper.data.cleaning.rows import RULES
+from shopkeeper.data.cleaning.values import FORMS, Reading, epoch_of, trimmed
+from shopkeeper.data.sources.base import RAW_MAX, Held
+
+_NOT_TEXT = re.compile("[\0\ud800-\udfff]").search
+_INT64: Final = 2**63
+_EXACT: Final = 2**53
+_MAX_LINES: Final = 1_000
+_MAX_PROPERTIES: Final = 100
+_MAX_TEXT: Final = 20_000
+
+_FIELDS: Final[Mapping[str, str]] = {
+    "id": "id", "visitor": "person", "customer": "person", "session": "id", "product": "id", "variant": "id",
+    "order": "id", "decision": "id", "placement": "text", "query": "text", "path": "text", "text": "text",
+    "coupon": "text", "campaign": "text", "channel": "text", "quantity": "quantity", "position": "position",
+    "dwell_seconds": "seconds", "rating": "rating",
+}  # fmt: skip
+_AMOUNTS: Final = ("price", "discount", "tax", "refund")
+_LINE_FIELDS: Final[Mapping[str, str]] = {"product": "id", "variant": "id", "quantity": "quantity"}
+_KNOWN: Final = frozenset(_FIELDS) | {"at", "action", "price", "currency", "lines", "properties", "consent", "source"}
+_LINE_KNOWN: Final = frozenset(_LINE_FIELDS) | set(_AMOUNTS)
+_TEXT_FORMS: Final = frozenset({"id", "person", "text"})
+
+
+class _Bad(Exception):  # noqa: N818  # a signal inside this file
+    def __init__(self, reason: str, field: str, value: object = "") -> None:
+        self.reason, self.field, self.value = reason, field, value
+        super().__init__(reason)
+
+
+@lru_cache(maxsize=8)
+def _reading(currency: str) -> Reading:
+    return Reading(currency=currency)
+
+
+def clean_event(
+    raw: Mapping[str, Any], *, received_at: datetime, currency: str, allowed: frozenset[Action] | None = None
+) -> Event | Held:
+    """An event as the wire format writes it, or what is wrong with it: ``Held`` with reason, field, and the event as JSON.
+
+    Identity, money and time are never guessed: a number for an id, a float with too many places, a time without a zone
+    are held. ``allowed``: the actions this key may report. Without ``at`` the event happened when it was received.
+    """
+    try:
+        return _event(raw, received_at, currency, allowed)
+    except _Bad as bad:
+        shown = str(bad.value)[:200].encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
+        return Held(
+            reason=bad.reason, column=bad.field, facts={"column": bad.field, "value": shown}, raw=_as_json(raw)
+        )
+
+
+def _as_json(raw: object) -> str:
+    try:
+        return json.dumps(raw, ensure_ascii=True, default=str)[:RAW_MAX]
+    except (ValueError, RecursionError):
+        return repr(raw)[:RAW_MAX]
+
+
+def _event(
+    raw: Mapping[str, Any], received_at: datetime, shop_currency: str, allowed: frozenset[Action] | None
+) -> Event:
+    if not isinstance(raw, Mapping):
+        raise _Bad("not_an_object", "event", type(raw).__name__)
+    for name in raw:
+        if name not in _KNOWN:
+            raise _Bad("unknown_field", str(name)[:100], name)
+    reading = _reading(_currency(raw.get("currency"), shop_currency))
+    action = _action(raw.get("action"), allowed)
+    values = {name: _value(name, form, raw[name], reading) for name, form in _FIELDS.items() if name in raw}
+    if values.get("id") is None:
+        raise _Bad("missing_value", "id")
+    price = _amount("price", raw.get("price"), reading)
+    judged = {**values, "action": action.word, "price": price}
+    for rule in RULES["events"]:
+        if rule.bad(judged):
+            raise _Bad(rule.name, rule.column)
+    values = {name: value for name, value in values.items() if value is not None}
+    return Event(
+        at=_time(raw.get("at"), received_at), action=action, price=price, lines=_lines(raw.get("lines"), action, reading),
+        received_at=received_at, properties=_properties(raw.get("properties")), source=_source(raw.get("source")),
+        **values,
+    )  # fmt: skip
+
+
+def _currency(value: object, shop: str) -> str:
+    if value is None:
+        return shop
+    if not isinstance(value, str) or value not in CURRENCIES:
+        raise _Bad("unknown_currency", "currency", value)
+    return value
+
+
+def _action(value: object, allowed: frozenset[Action] | None) -> Action:
+    if value is None:
+        raise _Bad("missing_value", "action")
+    action = Action.of(value) if isinstance(value, str) else None
+    if action is None:
+        raise _Bad("unknown_action", "action", value)
+    if allowed is not None and action not in allowed:
+        raise _Bad("action_not_allowed", "action", action.word)
+    return action
+
+
+def _value(name: str, form: str, value: object, reading: Reading) -> Any:
+    """A field's value; None where it is null or blank."""
+    text = _words(name, value) if form in _TEXT_FORMS else _digits(name, value)
+    if text is None:
+        return None
+    its = text if form in _TEXT_FORMS else FORMS[form].python(text, reading)
+    reason = found(form, text, its, reading)
+    if reason is not None:
+        raise _Bad(reason, name, value)
+    return its
+
+
+def _words(name: str, value: object) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise _Bad("not_a_text", name, value)
+    if not value.isprintable() and _NOT_TEXT(value):
+        raise _Bad("not_text", name, value)
+    if len(value) > _MAX_TEXT:
+        raise _Bad("text_too_long", name, value)
+    return trimmed(value)
+
+
+def _digits(name: str, value: object) -> str | None:
+    """The decimal digits of a JSON number; a float by its shortest form. Texts and truth values are no numbers."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _Bad("not_a_number", name, value)
+    return _plain(name, value)
+
+
+def _plain(name: str, value: int | float) -> str:
+    if isinstance(value, int):
+        if not -_INT64 <= value < _INT64:
+            raise _Bad("number_too_large", name, "")
+        return str(value)
+    if not isfinite(value) or abs(value) >= _EXACT:
+        raise _Bad("not_a_number", name, value)
+    text = repr(value)
+    return f"{value:.12f}".rstrip("0") + "0" if "e" in text else text
+
+
+def _amount(name: str, value: object, reading: Reading) -> Money | None:
+    """Money from a JSON number or a decimal text."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        text = _words(name, value)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        text = _plain(name, value)
+    else:
+        raise _Bad("not_an_amount", name, value)
+    if text is None:
+        return None
+    if len(text) > 40:
+        raise _Bad("not_an_amount", name, text)
+    minor = FORMS["amount"].python(text, reading)
+    reason = found("amount", text, minor, reading)
+    if reason is not None:
+        raise _Bad(reason, name, value)
+    return Money(minor, reading.currency)
+
+
+def _time(value: object, received_at: datetime) -> datetime:
+    if value is None:
+        return received_at
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise _Bad("not_a_time", "at", value)
+    if not isinstance(value, str):
+        at = epoch_of(int(value)) if isinstance(value, int) or (isfinite(value) and value.is_integer()) else None
+        text = str(value)
+    else:
+        text = trimmed(value[:64]) or ""
+        at = _zoned(text)
+    reason = found("time", text, at, Reading(now=received_at))
+    if reason is not None:
+        raise _Bad(reason, "at", value)
+    assert at is not None  # noqa: S101  # found() names a time that could not be read
+    return at
+
+
+def _zoned(text: str) -> datetime | None:
+    """An ISO time that says its zone; a local time in a request is nobody's."""
+    if text[-1:] != "Z" and text[-6:-5] not in ("+", "-") and text[-5:-4] not in ("+", "-") and not text.isdigit():
+        return None
+    return FORMS["time"].python(text, _UTC)
+
+
+_UTC: Final = Reading(now=datetime(2000, 1, 1, tzinfo=UTC))
+
+
+def _lines(value: object, action: Action, reading: Reading) -> tuple[OrderLine, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        raise _Bad("lines_not_a_list", "lines", value)
+    if len(value) > _MAX_LINES:
+        raise _Bad("too_many_lines", "lines", len(value))
+    if value and action not in (Action.ORDER, Action.ORDER_RETURN, Action.ORDER_CANCEL, Action.CHECKOUT):
+        raise _Bad("lines_without_order", "lines", action.word)
+    return tuple(_line(one, f"lines[{place}]", reading) for place, one in enumerate(value))
+
+
+def _line(one: object, where: str, reading: Reading) -> OrderLine:
+    if not isinstance(one, Mapping):
+        raise _Bad("not_an_object", where, one)
+    for name in one:
+        if name not in _LINE_KNOWN:
+            raise _Bad("unknown_field", f"{where}.{name}"[:100], name)
+    values = {
+        name: _value(f"{where}.{name}", form, one[name], reading) for name, form in _LINE_FIELDS.items() if name in one
+    }
+    if values.get("product") is None:
+        raise _Bad("missing_product", f"{where}.product")
+    amounts = {name: _amount(f"{where}.{name}", one[name], reading) for name in _AMOUNTS if name in one}
+    return OrderLine(**{name: value for name, value in values.items() if value is not None}, **amounts)
+
+
+def _properties(value: object) -> Mapping[str, str]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise _Bad("not_an_object", "properties", value)
+    if len(value) > _MAX_PROPERTIES:
+        raise _Bad("too_many_properties", "properties", len(value))
+    return {_key(name): _property(str(name), its) for name, its in value.items() if its is not None}
+
+
+def _key(name: object) -> str:
+    text = _words("properties", name)
+    if text is None or len(text) > 256:
+        raise _Bad("not_a_text", "properties", name)
+    return text
+
+
+def _property(name: str, value: object) -> str:
+    field = f"properties.{name}"[:100]
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return _plain(field, value)
+    return _words(field, value) or ""
+
+
+def _source(value: object) -> str:
+    return _words("source", value) or ""
+
+
+_TO_WIRE: Final = tuple(name for name in _FIELDS if name != "id")
+
+
+def to_wire(event: Event) -> dict[str, Any]:
+    """The wire format of an event: ``clean_event`` of it gives the event again (amounts as decimal text)."""
+    wire: dict[str, Any] = {"id": event.id, "at": event.at.isoformat(), "action": event.action.word}
+    for name in _TO_WIRE:
+        value = getattr(event, name)
+        if value is not None and value != "":
+            wire[name] = value
+    if event.price is not None:
+        wire |= {"price": _decimal(event.price), "currency": event.price.currency}
+    if event.lines:
+        wire["lines"] = [_wire_line(line) for line in event.lines]
+        money = next((amount for line in event.lines for amount in _line_amounts(line) if amount is not None), None)
+        if money is not None:
+            wire["currency"] = money.currency
+    if event.properties:
+        wire["properties"] = dict(event.properties)
+    if event.source:
+        wire["source"] = event.source
+    return wire
+
+
+def _line_amounts(line: OrderLine) -> tuple[Money | None, ...]:
+    return (line.price, line.discount, line.tax, line.refund)
+
+
+def _wire_line(line: OrderLine) -> dict[str, Any]:
+    wire: dict[str, Any] = {"product": line.product, "quantity": line.quantity}
+    if line.variant:
+        wire["variant"] = line.variant
+    amounts = zip(_AMOUNTS, _line_amounts(line), strict=True)
+    return wire | {name: _decimal(amount) for name, amount in amounts if amount is not None}
+
+
+def _decimal(amount: Money) -> str:
+    places = exponent(amount.currency)
+    sign, digits = "-" if amount.minor < 0 else "", str(abs(amount.minor)).rjust(places + 1, "0")
+    return f"{sign}{digits[:-places]}.{digits[-places:]}" if places else sign + digits

@@ -1,0 +1,198 @@
+"""The cleaning of a whole file as one SQL statement, and the rules that need more than one cell.
+
+``staged_sql`` reads a relation of texts once and gives the lake's columns, the number of the reason for which a row
+is held (0 = none) with the row's own text, and two hashes: of what identifies the row and of what it says.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from shopkeeper.core.action import PRODUCT_ACTIONS, Action
+from shopkeeper.data.cleaning.checks import CHECKS
+from shopkeeper.data.cleaning.columns import COLUMNS, Column, Kind, Mapping_, Matched
+from shopkeeper.data.cleaning.values import FORMS, Reading, quoted, trimmed_sql
+from shopkeeper.data.sources.base import LINE, Rows, identifier
+
+_FACTS_ABOUT_PRODUCTS: Final = frozenset({Action.STOCK_CHANGE, Action.PRICE_CHANGE})
+NEEDS_PRODUCT: Final = frozenset(action.word for action in PRODUCT_ACTIONS)
+NEEDS_PERSON: Final = frozenset(action.word for action in Action if action not in _FACTS_ABOUT_PRODUCTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A check of a whole row. ``sql`` gets a function from column name to its typed expression; ``bad`` a mapping."""
+
+    name: str
+    column: str
+    sql: Callable[[Callable[[str], str]], str]
+    bad: Callable[[Mapping[str, Any]], bool]
+
+
+def _among(words: frozenset[str]) -> str:
+    return ", ".join(quoted(word) for word in sorted(words))
+
+
+MISSING_PRODUCT = Rule(
+    "missing_product",
+    "product",
+    lambda v: f"{v('product')} IS NULL AND {v('action')} IN ({_among(NEEDS_PRODUCT)})",
+    lambda row: row.get("product") is None and row.get("action") in NEEDS_PRODUCT,
+)
+MISSING_PERSON = Rule(
+    "missing_person",
+    "customer",
+    lambda v: f"{v('customer')} IS NULL AND {v('visitor')} IS NULL AND {v('action')} IN ({_among(NEEDS_PERSON)})",
+    lambda row: row.get("customer") is None and row.get("visitor") is None and row.get("action") in NEEDS_PERSON,
+)
+MISSING_PRICE = Rule(
+    "missing_price",
+    "price",
+    lambda v: f"{v('price')} IS NULL AND {v('action')} = 'price_change'",
+    lambda row: row.get("price") is None and row.get("action") == "price_change",
+)
+MISSING_ORDER = Rule(
+    "missing_order",
+    "order",
+    lambda v: f"{v('order')} IS NULL AND {v('action')} IN ('order', 'order_cancel', 'order_return')",
+    lambda row: row.get("order") is None and row.get("action") in ("order", "order_cancel", "order_return"),
+)
+RULES: Final[Mapping[Kind, tuple[Rule, ...]]] = {
+    "events": (MISSING_PRODUCT, MISSING_PERSON, MISSING_PRICE, MISSING_ORDER),
+    "order_lines": (), "products": (), "customers": (), "prices": (),
+}  # fmt: skip
+
+_NOT_CONTENT: Final = frozenset({"received_at", "source", "event_id"})
+"""Columns that say where a row came from, not what it says."""
+IDENTITY: Final[Mapping[Kind, tuple[str, ...]]] = {
+    "events": ("id",),
+    "order_lines": ("order_id", "line"),
+    "products": ("id", "at"),
+    "customers": ("id", "at"),
+    "prices": ("product", "at"),
+}
+"""Which lake columns say that two rows are about the same thing; another content under the same identity is a conflict."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staging:
+    """The statement and the reasons its numbers stand for: (reason, our column, their column)."""
+
+    sql: str
+    whole: str
+    """The staged rows with ``row``, ``content`` and the columns that are the same everywhere."""
+    reasons: tuple[tuple[str, str, str], ...]
+    by_content: bool
+    """Rows have no identity of their own, so equal content is the same row."""
+
+
+def staging(
+    kind: Kind, rows: Rows, matched: Matched, mapping: Mapping_, reading: Reading, lake: Mapping[str, str], source: str
+) -> Staging:
+    """The SELECT that cleans every row of ``rows`` into the columns of a lake table (name -> DuckDB type)."""
+    cells = {column.name: _cell(column, matched, mapping) for column in COLUMNS[kind]}
+    present = [column for column in COLUMNS[kind] if cells[column.name]]
+    names = {column.name for column in present}
+    by_content = (kind == "events" and "id" not in names) or (kind == "order_lines" and "line" not in names)
+    reasons, branches = _reasons(kind, present, matched, mapping, reading)
+    trimmed = ", ".join(f"{cells[column.name]} AS r_{column.name}" for column in present)
+    typed = ", ".join(f"{_typed(column, reading, names)} AS v_{column.name}" for column in present)
+    raw = ", ".join(f"{quoted(name)}: {identifier(name)}" for name in rows.columns)
+    line = f"{LINE}, " if rows.numbered else ""
+    values = {name: f"TRY_CAST({_landed(name, kind, present, reading, source)} AS {its})" for name, its in lake.items()}
+    constant = {name: value for name, value in values.items() if "v_" not in value}
+    landed = "".join(f", {value} AS {identifier(name)}" for name, value in values.items() if name not in constant)
+    inner = f"SELECT *, {typed} FROM (SELECT *, {trimmed} FROM {rows.relation})"
+    judged = f"SELECT *, CASE {' '.join(branches)} ELSE 0 END::UTINYINT AS code FROM ({inner})"
+    staged = (
+        f"SELECT {line}code, CASE WHEN code > 0 THEN to_json({{{raw}}})::VARCHAR END AS raw {landed} FROM ({judged})"
+    )
+    content = content_sql(kind, lake, by_content=by_content)
+    if by_content:
+        held = ", ".join(f"{value} AS {identifier(name)}" for name, value in constant.items())
+        staged = f"SELECT * EXCLUDE ({', '.join(map(identifier, constant))}), {content} AS content FROM (SELECT *, {held} FROM ({staged}))"
+        if kind == "events":
+            constant["id"] = "'e_' || format('{:016x}', content)"
+    identity = "content" if by_content else f"hash({', '.join(_identity(kind, names))})"
+    added = "".join(f", {value} AS {identifier(name)}" for name, value in constant.items())
+    whole = f"SELECT rowid AS row, *{added} FROM staged"
+    if not by_content:
+        whole = f"SELECT *, {content} AS content FROM ({whole})"
+    return Staging(
+        sql=f"SELECT *, {identity} AS identity FROM ({staged})", whole=whole, reasons=tuple(reasons),
+        by_content=by_content,
+    )  # fmt: skip
+
+
+def _cell(column: Column, matched: Matched, mapping: Mapping_) -> str:
+    """The SQL of a cell's trimmed text; "" where the file has no such column."""
+    their = matched.theirs.get(column.name)
+    if their is not None:
+        return trimmed_sql(identifier(their))
+    constant = mapping.constants.get(column.name)
+    return "" if constant is None else quoted(constant)
+
+
+def _typed(column: Column, reading: Reading, names: set[str]) -> str:
+    form = FORMS[column.form]
+    if column.form == "amount" and "currency" in names:
+        return form.sql(f"r_{column.name}", reading, "r_currency")
+    return form.sql(f"r_{column.name}", reading)
+
+
+def _reasons(
+    kind: Kind, present: Sequence[Column], matched: Matched, mapping: Mapping_, reading: Reading
+) -> tuple[list[tuple[str, str, str]], list[str]]:
+    """Numbered reasons and the CASE branches that give their numbers."""
+    reasons: list[tuple[str, str, str]] = []
+    branches: list[str] = []
+
+    def add(name: str, column: str, condition: str) -> None:
+        reasons.append((name, column, matched.theirs.get(column, "")))
+        branches.append(f"WHEN {condition} THEN {len(reasons)}")
+
+    for column in present:
+        if column.required:
+            add("missing_value", column.name, f"r_{column.name} IS NULL")
+        for check in CHECKS[column.form]:
+            if not (mapping.returns and check.name == "negative_quantity"):
+                add(check.name, column.name, check.sql(f"r_{column.name}", f"v_{column.name}", reading))
+    names = {column.name for column in present}
+    for rule in RULES[kind]:
+        add(rule.name, rule.column, rule.sql(lambda name: f"v_{name}" if name in names else "NULL"))
+    return reasons, branches
+
+
+def _identity(kind: Kind, names: set[str]) -> list[str]:
+    """Lake columns that identify a row; a moment that the file does not give does not."""
+    return [identifier(name) for name in IDENTITY[kind] if name != "at" or "at" in names]
+
+
+def content_sql(kind: Kind, lake: Iterable[str], *, by_content: bool) -> str:
+    """A hash of everything a row of the lake (or one staged for it) says."""
+    skip = set(_NOT_CONTENT)
+    if by_content:
+        skip.add("id" if kind == "events" else "line")
+    if kind in ("products", "customers"):
+        skip.add("at")
+    return f"hash({', '.join(identifier(name) for name in lake if name not in skip)})"
+
+
+def _landed(name: str, kind: Kind, present: Sequence[Column], reading: Reading, source: str) -> str:
+    """One lake column of the staged rows."""
+    now = f"TIMESTAMPTZ '{reading.now.isoformat()}'"
+    its = {column.lake: column.name for column in present}
+    value = f"v_{its[name]}" if name in its else "NULL"
+    amounts = [f"v_{column.name} IS NOT NULL" for column in present if column.form == "amount"]
+    priced = " OR ".join(amounts) or "false"
+    special = {
+        "received_at": now,
+        "source": quoted(source),
+        "event_id": "'order:' || v_order",
+        "currency": f"CASE WHEN {priced} THEN coalesce({value}, {quoted(reading.currency)}) END",
+    }
+    if kind in ("products", "customers"):
+        special |= {"at": f"coalesce({value}, {now})", "active": f"coalesce({value}, true)"}
+    if kind == "order_lines":
+        special["quantity"] = f"coalesce({value}, 1)"
+    return special.get(name, value)

@@ -1,0 +1,88 @@
+"""The drain: moves the journal into the lake exactly once.
+
+Every lake table remembers the highest journal number it has taken (``Lake.landed``), in the same commit as the rows.
+A crash between the commits of two tables, or before the journal forgets, is repaired by running again: each table
+takes only entries above its own number.
+"""
+
+import threading
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from shopkeeper.core.action import Action
+from shopkeeper.core.event import Event
+from shopkeeper.core.money import Money
+from shopkeeper.data.journal import DECISION, EVENT, Journal, Kept
+from shopkeeper.data.lake import Lake
+from shopkeeper.data.schema import event_row, line_rows, table_of
+
+APP: Final = "journal"
+_event = msgspec.json.Decoder(Event)
+_row = msgspec.json.Decoder(dict[str, Any])
+
+
+def encode_event(event: Event) -> bytes:
+    """An event as the journal keeps it."""
+    return msgspec.json.encode(event)
+
+
+def decode_event(body: bytes) -> Event:
+    """The inverse of ``encode_event``."""
+    return _event.decode(body)
+
+
+class Drain:
+    """Moves entries; ``run`` may be called from any thread, one at a time works."""
+
+    def __init__(self, journal: Journal, lake: Lake) -> None:
+        self.journal, self.lake = journal, lake
+        self._lock = threading.Lock()
+
+    def run(self) -> int:
+        """Move everything that is in the journal now. Returns the number of entries moved."""
+        moved = 0
+        with self._lock:
+            while entries := self.journal.undrained():
+                self._move(entries)
+                moved += len(entries)
+        return moved
+
+    def _move(self, entries: list[Kept]) -> None:
+        last = entries[-1].seq
+        for table, rows in self._rows(entries).items():
+            landed = self.lake.landed(table, APP)
+            fresh = [row for seq, row in rows if seq > landed]
+            if fresh:
+                self.lake.append(table, table_of(table, fresh), key=APP, number=last)
+        self.journal.forget_drained(last)
+
+    def _rows(self, entries: list[Kept]) -> Mapping[str, list[tuple[int, dict[str, Any]]]]:
+        tables: dict[str, list[tuple[int, dict[str, Any]]]] = {
+            "events": [], "order_lines": [], "prices": [], "decisions": [],
+        }  # fmt: skip
+        for entry in entries:
+            if entry.kind == DECISION:
+                tables["decisions"].append((entry.seq, _decision_row(entry.body)))
+            elif entry.kind == EVENT:
+                event = decode_event(entry.body)
+                tables["events"].append((entry.seq, event_row(event)))
+                tables["order_lines"].extend((entry.seq, row) for row in line_rows(event))
+                if event.action is Action.PRICE_CHANGE and event.price is not None:
+                    tables["prices"].append((entry.seq, _price_row(event, event.price)))
+        return tables
+
+
+def _price_row(event: Event, price: Money) -> dict[str, Any]:
+    return {
+        "product": event.product, "at": event.at, "price_minor": price.minor, "currency": price.currency,
+        "source": event.source or None,
+    }  # fmt: skip
+
+
+def _decision_row(body: bytes) -> dict[str, Any]:
+    row = _row.decode(body)
+    row["at"] = msgspec.convert(row["at"], type=datetime)
+    return row

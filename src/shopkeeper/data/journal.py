@@ -1,0 +1,236 @@
+"""The journal: what was accepted is on disk before anybody is told so, and a repeated event has one effect.
+
+SQLite in WAL mode with ``synchronous=FULL``; one writer thread commits everything that is waiting in one transaction
+(group commit), so many small requests share one fsync. The drain moves entries into the lake and then deletes them
+here; their ids stay, so that a retry days later is still known.
+Source: SQLite documentation, "PRAGMA synchronous" and "Write-Ahead Logging"; Gray & Reuter 1993 §9 (group commit).
+"""
+
+import queue
+import sqlite3
+import threading
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from shopkeeper.core.errors import Unavailable
+
+Kind = Literal["event", "decision"]
+Outcome = Literal["stored", "duplicate", "conflict"]
+EVENT: Final[Kind] = "event"
+DECISION: Final[Kind] = "decision"
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS entries (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, id TEXT NOT NULL, person TEXT, body BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS entries_id ON entries (id);
+CREATE TABLE IF NOT EXISTS seen (
+  id BLOB PRIMARY KEY, body BLOB NOT NULL, day INTEGER NOT NULL, forever INTEGER NOT NULL) WITHOUT ROWID;
+"""
+_BUSY_SECONDS = 30.0
+_MAX_WAITING = 2_000
+_LOOKUP = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """Something to keep. ``same_as`` is what makes two bodies of one id equal (receive times differ between retries);
+    ``forever``: its id is remembered for ever (orders, coupons), not only for the retention of ids."""
+
+    kind: Kind
+    id: str
+    body: bytes
+    same_as: bytes = b""
+    person: str | None = None
+    day: int = 0
+    """Days since 1970-01-01 on which it was received."""
+    forever: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An entry as it lies in the journal."""
+
+    seq: int
+    kind: str
+    id: str
+    body: bytes
+
+
+def _digest(data: bytes, size: int) -> bytes:
+    return blake2b(data, digest_size=size).digest()
+
+
+class Journal:
+    """One shop's journal. ``append`` returns only when its entries are durable.
+
+    Raises:
+        Unavailable: the disk is full (``disk_full``), or failed (``storage_failed``: from then on nothing is accepted
+            until the journal is opened again, because a failed fsync may not be retried), or too much is waiting
+            (``overloaded``).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._reader_lock = threading.Lock()
+        self._reader = _connect(path)
+        self._reader.executescript(_SCHEMA)
+        self._waiting: queue.Queue[tuple[Sequence[Entry], Future[list[Outcome]]] | None] = queue.Queue(_MAX_WAITING)
+        self._failed: Unavailable | None = None
+        self._thread = threading.Thread(target=self._write_loop, name="journal", daemon=True)
+        self._thread.start()
+
+    def append(self, entries: Sequence[Entry]) -> list[Outcome]:
+        """Keep entries; what became of each, in order. An id that was kept before is ``duplicate`` when the body is the
+        same and ``conflict`` when it is another (nothing is changed then)."""
+        return self.append_soon(entries).result()
+
+    def append_soon(self, entries: Sequence[Entry]) -> "Future[list[Outcome]]":
+        """As ``append``, without waiting: for what may be lost with the last milliseconds (decisions shown)."""
+        if self._failed is not None:
+            raise self._failed
+        future: Future[list[Outcome]] = Future()
+        try:
+            self._waiting.put_nowait((entries, future))
+        except queue.Full:
+            raise Unavailable("overloaded", retry_after_seconds=1) from None
+        return future
+
+    def _write_loop(self) -> None:
+        con = _connect(self.path)
+        while (first := self._waiting.get()) is not None:
+            group = [first]
+            closing = False
+            while not self._waiting.empty() and len(group) < 256:
+                item = self._waiting.get_nowait()
+                if item is None:
+                    closing = True
+                    break
+                group.append(item)
+            self._commit(con, group)
+            if closing:
+                break
+        con.close()
+
+    def _commit(self, con: sqlite3.Connection, group: list[tuple[Sequence[Entry], "Future[list[Outcome]]"]]) -> None:
+        try:
+            if self._failed is not None:
+                raise self._failed
+            con.execute("BEGIN IMMEDIATE")
+            outcomes = _insert(con, [entry for entries, _ in group for entry in entries])
+            con.execute("COMMIT")
+        except (sqlite3.Error, Unavailable) as error:
+            refusal = self._refusal(con, error)
+            for _, future in group:
+                future.set_exception(refusal)
+            return
+        begin = 0
+        for entries, future in group:
+            future.set_result(outcomes[begin : begin + len(entries)])
+            begin += len(entries)
+
+    def _refusal(self, con: sqlite3.Connection, error: sqlite3.Error | Unavailable) -> Unavailable:
+        if isinstance(error, Unavailable):
+            return error
+        try:
+            con.execute("ROLLBACK")
+        except sqlite3.Error as second:
+            error.add_note(f"rollback: {second}")
+        if "full" in str(error):
+            return Unavailable("disk_full", folder=str(self.path.parent), retry_after_seconds=30)
+        failed = Unavailable("storage_failed", folder=str(self.path.parent), why=str(error))
+        if "I/O" in str(error) or "malformed" in str(error):
+            self._failed = failed
+        return failed
+
+    def _read(self, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
+        with self._reader_lock:
+            return self._reader.execute(sql, parameters).fetchall()
+
+    def undrained(self, *, after: int = 0, limit: int = 50_000) -> list[Kept]:
+        """The oldest entries that are still here, by sequence number."""
+        sql = "SELECT seq, kind, id, body FROM entries WHERE seq > ? ORDER BY seq LIMIT ?"
+        return [Kept(*row) for row in self._read(sql, (after, limit))]
+
+    def find(self, entry_id: str, kind: Kind) -> bytes | None:
+        """The body of an undrained entry."""
+        rows = self._read("SELECT body FROM entries WHERE id = ? AND kind = ?", (entry_id, kind))
+        return bytes(rows[0][0]) if rows else None
+
+    def waiting(self) -> int:
+        """How many entries the drain has not moved yet."""
+        return int(self._read("SELECT count(*) FROM entries")[0][0])
+
+    def forget_drained(self, up_to: int) -> None:
+        """Delete entries whose sequence number is at most ``up_to``: they stand in the lake now."""
+        self._change("DELETE FROM entries WHERE seq <= ?", (up_to,))
+
+    def forget_old_ids(self, before_day: int) -> None:
+        """Forget the ids of entries received before a day, except those kept for ever."""
+        self._change("DELETE FROM seen WHERE day < ? AND forever = 0", (before_day,))
+
+    def erase(self, persons: Iterable[str]) -> int:
+        """Delete a person's undrained entries; the bytes are overwritten (``secure_delete``) and the WAL is emptied."""
+        gone = 0
+        for person in persons:
+            gone += self._change("DELETE FROM entries WHERE person = ?", (person,))
+        with self._reader_lock:
+            self._reader.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        return gone
+
+    def _change(self, sql: str, parameters: Sequence[object]) -> int:
+        try:
+            with self._reader_lock, self._reader:
+                return self._reader.execute(sql, parameters).rowcount
+        except sqlite3.OperationalError as error:
+            raise Unavailable("storage_failed", folder=str(self.path.parent), why=str(error)) from error
+
+    def close(self) -> None:
+        """Commit what is waiting and close the file."""
+        self._waiting.put(None)
+        self._thread.join()
+        with self._reader_lock:
+            self._reader.close()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    con = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "temp_store=MEMORY"):
+        con.execute(f"PRAGMA {pragma}").fetchall()
+    return con
+
+
+def _insert(con: sqlite3.Connection, entries: list[Entry]) -> list[Outcome]:
+    """Insert new ids; one pass over the group, the look-ups in a few statements."""
+    keys = [_digest(f"{entry.kind}:{entry.id}".encode(), 16) for entry in entries]
+    bodies = [_digest(entry.same_as or entry.body, 8) for entry in entries]
+    known = _known(con, keys)
+    outcomes: list[Outcome] = []
+    fresh: list[int] = []
+    for number, (key, body) in enumerate(zip(keys, bodies, strict=True)):
+        before = known.get(key)
+        if before is None:
+            known[key] = body
+            fresh.append(number)
+        outcomes.append("stored" if before is None else "duplicate" if before == body else "conflict")
+    con.executemany(
+        "INSERT INTO seen VALUES (?, ?, ?, ?)",
+        [(keys[n], bodies[n], entries[n].day, int(entries[n].forever)) for n in fresh],
+    )
+    con.executemany(
+        "INSERT INTO entries (kind, id, person, body) VALUES (?, ?, ?, ?)",
+        [(entries[n].kind, entries[n].id, entries[n].person, entries[n].body) for n in fresh],
+    )
+    return outcomes
+
+
+def _known(con: sqlite3.Connection, keys: list[bytes]) -> dict[bytes, bytes]:
+    found: dict[bytes, bytes] = {}
+    for begin in range(0, len(keys), _LOOKUP):
+        part = keys[begin : begin + _LOOKUP]
+        marks = ",".join("?" * len(part))
+        found.update(con.execute(f"SELECT id, body FROM seen WHERE id IN ({marks})", part).fetchall())
+    return found

@@ -1,0 +1,236 @@
+"""Trained models on disk: arrays as .npy, facts as JSON, texts as Parquet; no pickle anywhere.
+
+``models/<version>/`` is written beside its final place, synced, renamed, and only then named in ``models/current``:
+a reader sees a whole version or the one before. Arrays are memory-mapped, so loading costs what is used.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from shopkeeper.core.errors import DataError, NotFound
+from shopkeeper.core.histories import Catalogue, Histories
+from shopkeeper.data.lake import fsync_dir, fsync_file
+
+MANIFEST: Final = "manifest.json"
+_CURRENT: Final = "current"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredModel:
+    """One model as parts: its class by path, settings, JSON facts and arrays."""
+
+    use: str
+    """Path of the model class, ``recommend.item_knn.ItemKNNModel``."""
+    facts: Mapping[str, Any]
+    arrays: Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """Everything one training run leaves for serving."""
+
+    version: str
+    moment: datetime
+    """Training knows nothing from this moment on; serving folds what came later."""
+    models: Mapping[str, StoredModel]
+    catalogue: Catalogue
+    histories: Histories
+    """Of the people who agreed to personalisation, until ``moment``."""
+    report: Mapping[str, Any]
+
+
+class ModelStore:
+    """The folder ``models`` of a shop."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def versions(self) -> list[str]:
+        """Version names, oldest first."""
+        return sorted(path.parent.name for path in self.folder.glob(f"*/{MANIFEST}") if path.parent.suffix != ".part")
+
+    def current(self) -> str | None:
+        """The version that answers now; None before the first training."""
+        try:
+            return (self.folder / _CURRENT).read_text("utf-8").strip() or None
+        except FileNotFoundError:
+            return None
+
+    def manifest(self, version: str) -> dict[str, Any]:
+        """The JSON page of a version.
+
+        Raises:
+            NotFound: there is no such version.
+            DataError: it is there but cannot be read (``model_damaged``).
+        """
+        path = self.folder / version / MANIFEST
+        try:
+            found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        except FileNotFoundError:
+            raise NotFound("unknown_version", version=version, known=", ".join(self.versions()) or "-") from None
+        except ValueError as error:
+            raise DataError("model_damaged", file=str(path)) from error
+        return found
+
+    def save(self, bundle: Bundle, *, keep: int) -> None:
+        """Write a version completely, then make it current, then remove the oldest beyond ``keep``."""
+        final = self.folder / bundle.version
+        part = final.with_suffix(".part")
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        for name, model in bundle.models.items():
+            _save_arrays(part / name, model.arrays)
+        pq.write_table(_catalogue_table(bundle.catalogue), part / "catalogue.parquet")
+        _save_arrays(part / "histories", _histories_arrays(bundle.histories))
+        pq.write_table(
+            pa.table({"person": pa.array(bundle.histories.people.tolist(), pa.string())}), part / "people.parquet"
+        )
+        manifest = {
+            "version": bundle.version, "moment": bundle.moment.isoformat(), "report": bundle.report,
+            "models": {name: {"use": model.use, "facts": model.facts} for name, model in bundle.models.items()},
+            "files": {str(path.relative_to(part)): _digest(path) for path in sorted(part.rglob("*")) if path.is_file()},
+        }  # fmt: skip
+        (part / MANIFEST).write_text(json.dumps(manifest, ensure_ascii=False, indent=1), "utf-8")
+        for path in part.rglob("*"):
+            fsync_file(path) if path.is_file() else fsync_dir(path)
+        part.rename(final)
+        fsync_dir(self.folder)
+        self.make_current(bundle.version)
+        self._trim(keep)
+
+    def make_current(self, version: str) -> None:
+        """Name the version that answers, atomically.
+
+        Raises:
+            NotFound: there is no such version.
+        """
+        self.manifest(version)
+        fresh = self.folder / f"{_CURRENT}.part"
+        fresh.write_text(version, "utf-8")
+        fsync_file(fresh)
+        os.replace(fresh, self.folder / _CURRENT)  # noqa: PTH105 - the atomic call, by its own name
+        fsync_dir(self.folder)
+
+    def _trim(self, keep: int) -> None:
+        current = self.current()
+        old = [version for version in self.versions() if version != current][: -max(keep - 1, 1)]
+        for version in old:
+            shutil.rmtree(self.folder / version, ignore_errors=True)
+
+    def load(self, version: str, *, verify: bool = True) -> Bundle:
+        """A version with its arrays memory-mapped.
+
+        Raises:
+            NotFound: no such version.
+            DataError: a file is missing or its bytes are not those that were written (``model_damaged``).
+        """
+        folder = self.folder / version
+        manifest = self.manifest(version)
+        if verify:
+            _verify(folder, manifest["files"])
+        histories = _load_arrays(folder / "histories")
+        people = np.array(pq.read_table(folder / "people.parquet").column("person").to_pylist(), object)
+        return Bundle(
+            version=version, moment=datetime.fromisoformat(manifest["moment"]), report=manifest["report"],
+            models={
+                name: StoredModel(use=model["use"], facts=model["facts"], arrays=_load_arrays(folder / name))
+                for name, model in manifest["models"].items()
+            },
+            catalogue=_catalogue(pq.read_table(folder / "catalogue.parquet")),
+            histories=Histories(people=people, **histories),
+        )  # fmt: skip
+
+    def forget_people(self, gone: set[str]) -> int:
+        """Take people out of every version's histories; the files are rewritten. Returns how many rows went."""
+        rows = 0
+        for version in self.versions():
+            bundle = self.load(version, verify=False)
+            stay = np.array([person not in gone for person in bundle.histories.people.tolist()], bool)
+            if stay.all():
+                continue
+            rows += int((~stay).sum())
+            histories = bundle.histories.rows(np.flatnonzero(stay))
+            self._replace_histories(version, replace(histories, people=bundle.histories.people[stay]))
+        return rows
+
+    def _replace_histories(self, version: str, histories: Histories) -> None:
+        folder = self.folder / version
+        _save_arrays(folder / "histories", _histories_arrays(histories))
+        people = pa.table({"person": pa.array(histories.people.tolist(), pa.string())})
+        pq.write_table(people, folder / "people.parquet")
+        manifest = self.manifest(version)
+        for name in manifest["files"]:
+            if name == "people.parquet" or name.startswith("histories/"):
+                manifest["files"][name] = _digest(folder / name)
+        fresh = folder / f"{MANIFEST}.part"
+        fresh.write_text(json.dumps(manifest, ensure_ascii=False, indent=1), "utf-8")
+        for path in folder.rglob("*"):
+            if path.is_file():
+                fsync_file(path)
+        os.replace(fresh, folder / MANIFEST)  # noqa: PTH105 - the atomic call, by its own name
+        fsync_dir(folder)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        summary = blake2b(digest_size=16)
+        while part := file.read(2**20):
+            summary.update(part)
+    return summary.hexdigest()
+
+
+def _verify(folder: Path, files: Mapping[str, str]) -> None:
+    for name, wanted in files.items():
+        path = folder / name
+        if not path.is_file() or _digest(path) != wanted:
+            raise DataError("model_damaged", file=str(path))
+
+
+def _save_arrays(folder: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """One .npy an array, written under another name first: a reader may have the old file mapped."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, array in arrays.items():
+        fresh = folder / f"{name}.part"
+        with fresh.open("wb") as file:
+            np.save(file, np.ascontiguousarray(array), allow_pickle=False)
+        fresh.replace(folder / f"{name}.npy")
+
+
+def _load_arrays(folder: Path) -> dict[str, NDArray[Any]]:
+    return {path.stem: np.load(path, mmap_mode="r", allow_pickle=False) for path in sorted(folder.glob("*.npy"))}
+
+
+def _histories_arrays(histories: Histories) -> dict[str, NDArray[Any]]:
+    names = ("offsets", "product", "at", "action", "quantity", "price", "order")
+    return {name: getattr(histories, name) for name in names}
+
+
+def _catalogue_table(catalogue: Catalogue) -> pa.Table:
+    texts = {"id": catalogue.ids, "name": catalogue.names, "brand": catalogue.brands}
+    texts |= {f"category_{level}": column for level, column in enumerate(catalogue.categories, 1)}
+    columns = {name: pa.array(list(values), pa.string()) for name, values in texts.items()}
+    return pa.table(columns | {"price": catalogue.price, "cost": catalogue.cost, "in_stock": catalogue.in_stock})
+
+
+def _catalogue(table: pa.Table) -> Catalogue:
+    def text(name: str) -> NDArray[Any]:
+        return np.array(table.column(name).to_pylist(), object)
+
+    levels = [name for name in table.column_names if name.startswith("category_")]
+    return Catalogue(
+        ids=text("id"), names=text("name"), brands=text("brand"), categories=tuple(text(name) for name in levels),
+        price=table.column("price").to_numpy(), cost=table.column("cost").to_numpy(),
+        in_stock=table.column("in_stock").to_numpy(zero_copy_only=False),
+    )  # fmt: skip

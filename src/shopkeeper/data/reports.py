@@ -1,0 +1,166 @@
+"""What the console and the command line show of the shop's memory: SQL over a snapshot, one page at a time."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from shopkeeper.core.event import Event, OrderLine
+from shopkeeper.core.money import exponent
+from shopkeeper.data.schema import event_of, line_of
+from shopkeeper.data.snapshot import LakeSnapshot
+
+Row = dict[str, Any]
+
+_PAID: Final = (
+    "(abs(quantity) * coalesce(price_minor, 0) - coalesce(discount_minor, 0)) * sign(quantity)"
+    " - CASE WHEN quantity > 0 THEN coalesce(refund_minor, 0) ELSE 0 END"
+)
+"""What one order line brought in, minor units, before tax; a return's line (negative quantity) takes it back."""
+
+_TOTALS = f"""
+SELECT count(DISTINCT order_id) FILTER (quantity > 0) AS orders, count(*) AS lines,
+       count(DISTINCT customer) AS buyers, coalesce(sum({_PAID}), 0)::DOUBLE AS revenue_minor,
+       min("at") AS first_at, max("at") AS last_at
+FROM order_lines WHERE currency = $currency OR currency IS NULL
+"""
+_DAYS = f"""
+SELECT date_trunc('day', "at")::DATE AS day, count(DISTINCT order_id) AS orders,
+       sum({_PAID})::DOUBLE AS revenue_minor, count(DISTINCT coalesce(customer, visitor)) AS buyers
+FROM order_lines WHERE (currency = $currency OR currency IS NULL) AND "at" >= $since GROUP BY 1 ORDER BY 1
+"""
+_CUSTOMERS = f"""
+WITH bought AS (
+  SELECT customer AS id, count(DISTINCT order_id) AS orders, sum({_PAID})::DOUBLE AS revenue_minor, max("at") AS last_at
+  FROM order_lines WHERE customer IS NOT NULL GROUP BY 1
+)
+SELECT id, c.name, coalesce(orders, 0) AS orders, coalesce(revenue_minor, 0) AS revenue_minor, last_at,
+       count(*) OVER () AS total
+FROM (SELECT id, name FROM customers) c FULL JOIN bought USING (id)
+WHERE $text = '' OR contains(lower(id), $text) OR contains(lower(coalesce(c.name, '')), $text)
+ORDER BY {{order}} LIMIT $size OFFSET $skip
+"""
+_PRODUCTS = f"""
+WITH sold AS (
+  SELECT product AS id, count(DISTINCT coalesce(customer, visitor)) AS buyers, sum(quantity) AS units,
+         sum({_PAID})::DOUBLE AS revenue_minor, max("at") AS last_at
+  FROM order_lines GROUP BY 1
+)
+SELECT id, p.name, p.brand, p.category_1, p.category_2, p.category_3, p.price_minor, p.currency, p.stock, p.active,
+       coalesce(buyers, 0) AS buyers, coalesce(units, 0) AS units, coalesce(revenue_minor, 0) AS revenue_minor, last_at,
+       count(*) OVER () AS total
+FROM products p FULL JOIN sold USING (id)
+WHERE $text = '' OR contains(lower(id), $text) OR contains(lower(coalesce(p.name, '')), $text)
+   OR contains(lower(coalesce(p.category_2, '')), $text)
+ORDER BY {{order}} LIMIT $size OFFSET $skip
+"""
+_TIMELINE = """
+SELECT e."at", action, product, p.name, quantity, e.price_minor, e.order_id, e.query, e.path, e.coupon FROM (
+  SELECT "at", action, product, quantity, price_minor, order_id, query, path, coupon FROM events
+  WHERE coalesce(customer, 'visitor:' || visitor) = $person AND action NOT IN ('order', 'order_return')
+  UNION ALL
+  SELECT "at", CASE WHEN quantity < 0 THEN 'order_return' ELSE 'order' END, product, abs(quantity), price_minor,
+         order_id, NULL, NULL, NULL
+  FROM order_lines WHERE coalesce(customer, 'visitor:' || visitor) = $person
+) e LEFT JOIN products p ON p.id = e.product ORDER BY e."at" DESC, product LIMIT $size
+"""
+_CUSTOMER_ORDERS: Final = {
+    "revenue": "revenue_minor DESC, id", "orders": "orders DESC, id", "last": "last_at DESC NULLS LAST, id", "id": "id",
+}  # fmt: skip
+_PRODUCT_ORDERS: Final = {
+    "buyers": "buyers DESC, id", "revenue": "revenue_minor DESC, id", "units": "units DESC, id", "id": "id",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Some rows of a longer list."""
+
+    rows: list[Row]
+    total: int
+    page: int
+    size: int
+
+
+def overview(snapshot: LakeSnapshot, *, days: int = 90) -> Row:
+    """The shop in numbers: totals, and one row a day for the last days before the newest order."""
+    values = {"currency": snapshot.currency}
+    totals = snapshot.query(_TOTALS, values).to_pylist()[0]
+    totals["events"] = snapshot.query("SELECT count(*) AS n FROM events").to_pylist()[0]["n"]
+    totals["products"] = snapshot.query("SELECT count(*) AS n FROM products").to_pylist()[0]["n"]
+    totals["customers"] = snapshot.query(
+        "SELECT count(*) AS n FROM (SELECT id FROM customers UNION SELECT customer FROM order_lines "
+        "WHERE customer IS NOT NULL UNION SELECT customer FROM events WHERE customer IS NOT NULL)"
+    ).to_pylist()[0]["n"]
+    totals["decisions"] = snapshot.query("SELECT count(*) AS n FROM decisions").to_pylist()[0]["n"]
+    series: list[Row] = []
+    if totals["last_at"] is not None:
+        since = totals["last_at"].timestamp() - days * 86_400
+        series = snapshot.query(_DAYS.replace("$since", f"to_timestamp({since:.0f})"), values).to_pylist()
+    return {"totals": totals, "days": series, "currency": snapshot.currency, "scale": 10 ** exponent(snapshot.currency)}
+
+
+def customers(snapshot: LakeSnapshot, *, text: str = "", page: int = 1, size: int = 50, order: str = "revenue") -> Page:
+    """Customers whose id or name holds ``text``, a page of them."""
+    sql = _CUSTOMERS.format(order=_CUSTOMER_ORDERS.get(order, _CUSTOMER_ORDERS["revenue"]))
+    return _page(snapshot, sql, text, page, size)
+
+
+def products(snapshot: LakeSnapshot, *, text: str = "", page: int = 1, size: int = 50, order: str = "buyers") -> Page:
+    """Products whose id, name or category holds ``text``, a page of them."""
+    sql = _PRODUCTS.format(order=_PRODUCT_ORDERS.get(order, _PRODUCT_ORDERS["buyers"]))
+    return _page(snapshot, sql, text, page, size)
+
+
+def _page(snapshot: LakeSnapshot, sql: str, text: str, page: int, size: int) -> Page:
+    values = {"text": text.strip().lower(), "size": size, "skip": (page - 1) * size}
+    rows = snapshot.query(sql, values).to_pylist()
+    total = rows[0].pop("total") if rows else 0
+    for row in rows[1:]:
+        del row["total"]
+    return Page(rows=rows, total=total, page=page, size=size)
+
+
+def timeline(snapshot: LakeSnapshot, person: str, *, size: int = 100) -> list[Row]:
+    """A person's newest facts, newest first."""
+    return snapshot.query(_TIMELINE, {"person": person, "size": size}).to_pylist()  # type: ignore[no-any-return]  # arrow
+
+
+def one(snapshot: LakeSnapshot, table: str, key: str) -> Row | None:
+    """The newest row of a product or customer; None where there is none."""
+    if table not in ("products", "customers"):
+        raise ValueError(table)
+    rows = snapshot.query(f"SELECT * FROM {table} WHERE id = $key", {"key": key}).to_pylist()
+    return rows[0] if rows else None
+
+
+def bestsellers(snapshot: LakeSnapshot, count: int) -> list[str]:
+    """Products by number of buyers: the answer when no model can give one."""
+    sql = (
+        "SELECT product FROM order_lines JOIN products p ON p.id = product WHERE p.active IS NOT false "
+        "GROUP BY 1 ORDER BY count(DISTINCT coalesce(customer, visitor)) DESC, product LIMIT $count"
+    )
+    return [row["product"] for row in snapshot.query(sql, {"count": count}).to_pylist()]
+
+
+def events_since(snapshot: LakeSnapshot, moment: datetime) -> Iterator[Event]:
+    """What the lake received from a moment on, as events in order of time, order lines with their order."""
+    lines: dict[str, list[OrderLine]] = {}
+    for row in snapshot.query(
+        "SELECT * FROM order_lines WHERE received_at >= $since ORDER BY event_id, line", {"since": moment}
+    ).to_pylist():
+        lines.setdefault(row["event_id"], []).append(line_of(row))
+    sql = 'SELECT * FROM events WHERE received_at >= $since ORDER BY "at", id'
+    for row in snapshot.query(sql, {"since": moment}).to_pylist():
+        yield event_of(row, tuple(lines.get(row["id"], ())))
+
+
+_WEEKS: Final = """
+SELECT date_trunc('week', "at")::DATE AS week, sum(quantity) AS units FROM order_lines
+WHERE product = $product AND "at" >= (SELECT max("at") FROM order_lines) - INTERVAL 26 WEEK GROUP BY 1 ORDER BY 1
+"""
+
+
+def weekly_units(snapshot: LakeSnapshot, product: str) -> list[Row]:
+    """Units sold a week (returns taken off) in the last half year; weeks without a sale are left out."""
+    return snapshot.query(_WEEKS, {"product": product}).to_pylist()  # type: ignore[no-any-return]  # arrow

@@ -1,0 +1,187 @@
+"""Everything known before one moment: what training and features read. Nothing after the moment can leak in."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+
+from shopkeeper.core.action import Action
+from shopkeeper.core.histories import Catalogue, Histories
+from shopkeeper.core.money import exponent
+from shopkeeper.data.lake import Lake
+
+_BEFORE: Final = 'SELECT * FROM lake_{name} WHERE "at" < {when}'
+_NEWEST: Final = _BEFORE + ' QUALIFY row_number() OVER (PARTITION BY id ORDER BY "at" DESC) = 1'
+_CUT: Final = {
+    "events": _BEFORE,
+    "order_lines": _BEFORE,
+    "prices": _BEFORE,
+    "decisions": _BEFORE,
+    "products": _NEWEST,
+    "customers": _NEWEST,
+}
+LEVELS: Final = 5
+
+_CATALOGUE = """
+WITH stock AS (
+  SELECT product, arg_max(quantity, e."at") AS counted, max(e."at") AS counted_at FROM events e
+  WHERE action = 'stock_change' AND quantity IS NOT NULL GROUP BY 1
+), offered AS (
+  SELECT product, arg_max(price_minor, x."at") AS asked, arg_max(currency, x."at") AS asked_in, max(x."at") AS asked_at
+  FROM prices x GROUP BY 1
+), mentioned AS (SELECT product AS id FROM order_lines UNION SELECT product FROM events)
+SELECT id, name, category_1, category_2, category_3, category_4, category_5, brand, cost_minor, active,
+       CASE WHEN asked_at > p."at" THEN asked ELSE price_minor END AS price_minor,
+       CASE WHEN asked_at > p."at" THEN asked_in ELSE currency END AS currency,
+       CASE WHEN counted_at > p."at" OR p."at" IS NULL THEN counted::BIGINT ELSE stock END AS stock
+FROM products p FULL JOIN (SELECT id FROM mentioned WHERE id IS NOT NULL) USING (id)
+     LEFT JOIN stock ON stock.product = id LEFT JOIN offered ON offered.product = id
+ORDER BY id
+"""
+_HISTORIES = """
+WITH actions AS (
+  SELECT coalesce(customer, 'visitor:' || visitor) AS person, product, "at", action, coalesce(quantity, 1) AS quantity,
+         price_minor, NULL AS order_id
+  FROM events WHERE product IS NOT NULL AND action NOT IN ('order', 'order_return', 'stock_change', 'price_change')
+  UNION ALL
+  SELECT coalesce(customer, 'visitor:' || visitor), product, "at",
+         CASE WHEN quantity < 0 THEN 'order_return' ELSE 'order' END, abs(quantity), price_minor, order_id
+  FROM order_lines
+), known AS (
+  SELECT p.row AS who, c.row AS product, epoch_us("at") AS micros, a.code AS code, quantity, price_minor, order_id
+  FROM actions JOIN persons p USING (person) JOIN numbered c ON c.id = actions.product
+       JOIN codes a ON a.word = actions.action
+)
+SELECT who, product, micros, code, quantity::FLOAT AS quantity, price_minor,
+       CASE WHEN order_id IS NULL THEN -1
+            ELSE dense_rank() OVER (PARTITION BY who, order_id IS NULL ORDER BY micros, order_id) - 1 END AS basket
+FROM known ORDER BY who, micros, product
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LakeSnapshot:
+    """A cut through the lake. ``may_train`` gives the person keys that consented to training.
+
+    ``horizon`` fixes the catalogue's numbering: snapshots made from one another by ``as_of`` number products alike.
+    """
+
+    lake: Lake
+    moment: datetime
+    currency: str
+    may_train: Callable[[], list[str]]
+    memory: str = "4GB"
+    threads: int = 2
+    horizon: datetime | None = None
+    _earlier: Histories | None = field(default=None, repr=False)
+
+    def as_of(self, moment: datetime) -> "LakeSnapshot":
+        """An earlier view; it reuses the histories that are in memory.
+
+        Raises:
+            ValueError: the moment is later than this snapshot's.
+        """
+        if moment > self.moment:
+            raise ValueError(f"{moment} is after the snapshot's {self.moment}")
+        known = self.histories()
+        micros = np.int64(round(moment.timestamp() * 1_000_000))
+        earlier = replace(self, moment=moment, horizon=self._horizon, _earlier=known.keep(known.at < micros))
+        earlier.__dict__["_catalogue"] = self._catalogue
+        return earlier
+
+    @property
+    def _horizon(self) -> datetime:
+        return self.horizon or self.moment
+
+    def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
+        """Run SQL over the tables as they were; ``$moment`` in it is this moment."""
+        with self._connect() as con:
+            values = dict(parameters or {})
+            if "$moment" in sql:
+                values.setdefault("moment", self.moment)
+            return con.sql(sql, params=values or None).to_arrow_table()
+
+    def _connect(self, moment: datetime | None = None) -> Any:
+        con = self.lake.connect(memory=self.memory, threads=self.threads, tables=())
+        when = f"TIMESTAMPTZ '{(moment or self.moment).isoformat()}'"
+        for name, select in _CUT.items():
+            con.execute(f"CREATE VIEW lake_{name} AS SELECT * FROM {self.lake.relation_sql(name)}")
+            con.execute(f"CREATE VIEW {name} AS {select.format(name=name, when=when)}")
+        return con
+
+    def catalogue(self) -> Catalogue:
+        return self._catalogue
+
+    @cached_property
+    def _catalogue(self) -> Catalogue:
+        with self._connect(self._horizon) as con:
+            table = con.sql(_CATALOGUE).to_arrow_table()
+        return catalogue_of(table, self.currency)
+
+    def histories(self) -> Histories:
+        if self._earlier is not None:
+            return self._earlier
+        return self._histories
+
+    @cached_property
+    def _histories(self) -> Histories:
+        return self.for_people(self.may_train())
+
+    def for_people(self, keys: Iterable[str]) -> Histories:
+        """The histories of these people until the moment; those without any event are left out."""
+        people = sorted(keys)
+        with self._connect() as con:
+            con.register("persons_in", pa.table({"person": pa.array(people, pa.string())}))
+            con.execute(
+                "CREATE TABLE persons AS SELECT person, (row_number() OVER () - 1)::INTEGER AS row FROM persons_in"
+            )
+            ids = pa.array(self._catalogue.ids.tolist(), pa.string())
+            con.register("numbered", pa.table({"id": ids, "row": pa.array(np.arange(len(ids), dtype=np.int32))}))
+            words = [action.word for action in Action]
+            con.register("codes", pa.table({"word": words, "code": pa.array([int(a) for a in Action], pa.int8())}))
+            table = con.sql(_HISTORIES).to_arrow_table()
+        return _histories_of(table, np.array(people, object), 10.0 ** exponent(self.currency))
+
+
+def _numpy(table: pa.Table, name: str, kind: Any) -> Any:
+    return table.column(name).to_numpy(zero_copy_only=False).astype(kind, copy=False)
+
+
+def _histories_of(table: pa.Table, people: Any, scale: float) -> Histories:
+    """From rows ordered by person and time. People without any event are left out."""
+    who = _numpy(table, "who", np.int32)
+    counts = np.bincount(who, minlength=len(people)) if len(who) else np.zeros(len(people), np.int64)
+    active = counts > 0
+    offsets = np.zeros(int(active.sum()) + 1, np.int64)
+    np.cumsum(counts[active], out=offsets[1:])
+    return Histories(
+        offsets=offsets, product=_numpy(table, "product", np.int32), at=_numpy(table, "micros", np.int64),
+        action=_numpy(table, "code", np.int8), quantity=_numpy(table, "quantity", np.float32),
+        price=(_numpy(table, "price_minor", np.float64) / scale).astype(np.float32),
+        order=_numpy(table, "basket", np.int32), people=people[active],
+    )  # fmt: skip
+
+
+def catalogue_of(products: pa.Table, currency: str) -> Catalogue:
+    """Rows of ``products`` by column; a price in another currency is unknown here (NaN)."""
+    scale = 10.0 ** exponent(currency)
+    ours = np.array([code == currency for code in products.column("currency").to_pylist()], bool)
+
+    def text(name: str) -> Any:
+        return np.array([value or "" for value in products.column(name).to_pylist()], object)
+
+    def money(name: str) -> Any:
+        amounts = products.column(name).to_numpy(zero_copy_only=False).astype(np.float64)
+        return np.where(ours, amounts / scale, np.nan).astype(np.float32)
+
+    active = np.array([value is not False for value in products.column("active").to_pylist()], bool)
+    stock = products.column("stock").to_numpy(zero_copy_only=False).astype(np.float64)
+    return Catalogue(
+        ids=text("id"), names=text("name"), brands=text("brand"),
+        categories=tuple(text(f"category_{level}") for level in range(1, LEVELS + 1)),
+        price=money("price_minor"), cost=money("cost_minor"), in_stock=active & ~(stock <= 0),
+    )  # fmt: skip

@@ -1,0 +1,67 @@
+"""What every source gives: a relation of text columns, and what it could not even read as a row."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from shopkeeper.data.cleaning.columns import Mapping_
+
+LINE: Final = "__line"
+"""Column with the physical line or row number, where the relation has one."""
+RAW_MAX: Final = 4_000
+"""Characters of a raw row that the quarantine keeps."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A row or cell that is not believed: where it stands and why. ``facts`` fill the blanks of the reason's sentence."""
+
+    reason: str
+    line: int | None = None
+    column: str = ""
+    facts: Mapping[str, str | int | float] = field(default_factory=dict)
+    raw: str = ""
+    """The row as JSON of its columns, or as it was written where it is no row."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warn:
+    """Something the person who imports should know: a message key of ``checks`` and its facts."""
+
+    key: str
+    facts: Mapping[str, str | int | float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """A file as rows of text. ``relation`` is a DuckDB table expression on the connection that opened it.
+
+    Without a ``LINE`` column (``numbered`` false) a row's line follows from its place: ``first_line`` + rows before it.
+    """
+
+    relation: str
+    columns: tuple[str, ...]
+    numbered: bool
+    first_line: int = 1
+    warnings: tuple[Warn, ...] = ()
+    held: tuple[Held, ...] = ()
+    rejects: Callable[[], list[Held]] = list
+    """Called once after the relation was read: rows that DuckDB refused."""
+
+
+class Source(Protocol):
+    """One format of file."""
+
+    def open(self, con: Any, path: Path, mapping: Mapping_, scratch: Path) -> Rows:
+        """Make the file readable on ``con``; temporary files go to ``scratch``.
+
+        Raises:
+            DataError: the file as a whole cannot be read; nothing was stored.
+        """
+        ...
+
+
+def identifier(name: str) -> str:
+    """A SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'

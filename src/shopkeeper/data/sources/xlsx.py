@@ -1,0 +1,139 @@
+"""Excel workbooks. The first sheet is read unless one is named; error cells, merged cells and formulas are named."""
+
+import json
+import re
+import zipfile
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+from python_calamine import CalamineError, CalamineWorkbook
+
+from shopkeeper.core.errors import DataError
+from shopkeeper.data.cleaning.columns import NO_MAPPING, Mapping_
+from shopkeeper.data.sources.base import LINE, Held, Rows, Warn
+
+_MAX_UNPACKED: Final = 1 << 30
+_MAX_RATIO: Final = 200
+_SMALL: Final = 50 << 20
+_MAX_CELLS: Final = 20_000_000
+_ERROR_CELL = re.compile(rb'<c [^>]*?r="([A-Z]+)([0-9]+)"[^>]*?t="e"[^>]*>(?:<f[^>]*/>|<f[^>]*>.*?</f>)?<v>([^<]*)</v>', re.S)
+_FORMULA_WITHOUT_VALUE = re.compile(
+    rb'<c [^>]*?r="([A-Z]+)([0-9]+)"[^>]*>\s*(?:<f[^>]*/>|<f[^>]*>[^<]*</f>)\s*(?:<v\s*/>|<v></v>)?\s*</c>'
+)
+_MERGED = re.compile(rb'<mergeCell ref="([A-Z0-9:]+)"')
+
+
+class Xlsx:
+    """.xlsx workbooks of at most 1 GB unpacked."""
+
+    def open(self, con: Any, path: Path, mapping: Mapping_ = NO_MAPPING, scratch: Path = Path()) -> Rows:  # noqa: ARG002
+        _check_sizes(path)
+        try:
+            book = CalamineWorkbook.from_path(str(path))
+            sheet = _choose(book.sheet_names, mapping, path)
+            rows = book.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
+        except (CalamineError, OSError, ValueError) as error:
+            raise DataError("file_damaged", file=str(path), why=str(error)) from error
+        place = next((n for n, row in enumerate(rows) if any(cell != "" for cell in row)), None)
+        if place is None:
+            raise DataError("file_empty", file=str(path))
+        names = _header(rows[place], path)
+        if len(rows) * len(names) > _MAX_CELLS:
+            raise DataError("too_many_cells_in_sheet", file=str(path), limit=_MAX_CELLS)
+        odd, warnings = _odd_cells(path, book.sheet_names.index(sheet), place + 1)
+        kept = [(n, row) for n, row in enumerate(rows[place + 1 :], place + 2) if any(cell != "" for cell in row)]
+        good = [(n, row) for n, row in kept if n not in odd]
+        held = [_held(n, row, names, odd[n]) for n, row in kept if n in odd]
+        columns = {name: pa.array([_text(row[i]) for _, row in good], pa.string()) for i, name in names.items()}
+        con.register("sheet_rows", pa.table({LINE: pa.array([n for n, _ in good], pa.int64()), **columns}))
+        return Rows(
+            relation="sheet_rows", columns=tuple(columns), numbered=True, warnings=tuple(warnings), held=tuple(held)
+        )
+
+
+def _check_sizes(path: Path) -> None:
+    """Refuse an archive that would unpack to far more than a workbook needs, before unpacking anything."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            sizes = [(part.file_size, part.compress_size) for part in archive.infolist()]
+    except (zipfile.BadZipFile, OSError) as error:
+        raise DataError("file_damaged", file=str(path), why=str(error)) from error
+    total, packed = sum(size for size, _ in sizes), sum(size for _, size in sizes)
+    if total > _MAX_UNPACKED or (total > _SMALL and total > _MAX_RATIO * max(packed, 1)):
+        raise DataError("archive_too_large", file=str(path), size=total, limit=_MAX_UNPACKED)
+
+
+def _choose(sheets: list[str], mapping: Mapping_, path: Path) -> str:
+    if mapping.sheet:
+        if mapping.sheet not in sheets:
+            raise DataError("sheet_missing", file=str(path), name=mapping.sheet, found=", ".join(sheets))
+        return mapping.sheet
+    if len(sheets) != 1:
+        raise DataError("sheet_unclear", file=str(path), found=", ".join(sheets))
+    return sheets[0]
+
+
+def _header(row: list[Any], path: Path) -> dict[int, str]:
+    names = {place: str(cell).strip() for place, cell in enumerate(row) if str(cell).strip()}
+    lowered = [name.casefold() for name in names.values()]
+    for place, name in enumerate(lowered):
+        if name in lowered[:place]:
+            raise DataError("column_twice", file=str(path), name=list(names.values())[place])
+    return names
+
+
+def _text(cell: Any) -> str | None:
+    """A cell as text: whole numbers without a point, dates as ISO; Excel keeps no more than 15 digits."""
+    if isinstance(cell, str):
+        return cell or None
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    if isinstance(cell, float):
+        return _number(cell)
+    if isinstance(cell, datetime | date):
+        return cell.isoformat(sep=" ") if isinstance(cell, datetime) else cell.isoformat()
+    return str(cell) if isinstance(cell, int | time | timedelta) else None
+
+
+def _number(cell: float) -> str:
+    if cell.is_integer():
+        return str(int(cell)) if abs(cell) < 1e15 else f"{cell:.2E}"
+    return repr(cell)
+
+
+def _odd_cells(path: Path, index: int, header: int) -> tuple[dict[int, tuple[str, str, str]], list[Warn]]:
+    """row -> (reason, cell, what stands there) of error cells and formulas without a value, and merged cells' warnings."""
+    odd: dict[int, tuple[str, str, str]] = {}
+    warnings = []
+    with zipfile.ZipFile(path) as archive:
+        name = f"xl/worksheets/sheet{index + 1}.xml"
+        data = archive.read(name) if name in archive.namelist() else b""
+    for letters, row, value in _ERROR_CELL.findall(data):
+        odd.setdefault(int(row), ("error_cell", f"{letters.decode()}{row.decode()}", value.decode("utf-8", "replace")))
+    for letters, row in _FORMULA_WITHOUT_VALUE.findall(data):
+        odd.setdefault(int(row), ("formula_without_value", f"{letters.decode()}{row.decode()}", ""))
+    for area in _MERGED.findall(data):
+        warnings.append(Warn(key="merged_cells", facts={"area": area.decode()}))
+    return {row: what for row, what in odd.items() if row > header}, warnings
+
+
+def _held(number: int, row: list[Any], names: dict[int, str], what: tuple[str, str, str]) -> Held:
+    reason, cell, value = what
+    return Held(
+        reason=reason, line=number, column=names.get(_place(cell), ""), facts={"cell": cell, "value": value},
+        raw=json.dumps({name: _text(row[place]) for place, name in names.items()}, ensure_ascii=False),
+    )  # fmt: skip
+
+
+def _place(cell: str) -> int:
+    place = 0
+    for sign in _letters(cell):
+        place = place * 26 + ord(sign) - 64
+    return place - 1
+
+
+def _letters(cell: str) -> Iterator[str]:
+    return (sign for sign in cell if sign.isalpha())

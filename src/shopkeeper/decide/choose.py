@@ -1,0 +1,189 @@
+"""Who fills which slot: the one place where dice are thrown, with the exact probability of every throw.
+
+A slate is filled slot by slot. Before each draw, caps close groups that are full and diversity lowers what resembles
+the items already chosen; then the chooser states a probability for every open candidate and one is drawn. So the
+logged propensity of an item is exact, and the product over slots is the probability of the slate.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shopkeeper.core.histories import Bool, Int32
+
+Float64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """The candidates when the dice are thrown, best first; equal ones in the order that breaks their tie."""
+
+    utility: Float64
+    """(candidates,) never NaN; about 0 to 1, fillers below 0."""
+    weights: Float64 = field(default_factory=lambda: np.empty(0))
+    """(kinds,) how much it makes two candidates alike to be in one group of a kind; sums to at most 1."""
+    groups: Int32 = field(default_factory=lambda: np.empty((0, 0), np.int32))
+    """(kinds, candidates) each one's group of each kind, -1 = none."""
+    caps: tuple[tuple[int, Int32], ...] = ()
+    """(most items of one group, group of each candidate, -1 = none)."""
+    pins: Mapping[int, int] = field(default_factory=dict)
+    """slot (0 = first) -> candidate; only candidates named here may be pinned."""
+
+    def __len__(self) -> int:
+        return len(self.utility)
+
+
+class Chooser(Protocol):
+    """A rule that turns values into probabilities."""
+
+    @property
+    def diversity(self) -> float:
+        """0 = only the value counts, 1 = only being unlike the items before."""
+        ...
+
+    def probabilities(self, value: Float64, open_: Bool) -> Float64:
+        """(candidates,) sums to 1 over the open ones, 0 elsewhere. At least one is open; the first of equals wins."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Greedy:
+    """Always the best one left: no exploration, every propensity is 1."""
+
+    diversity: float = 0.0
+
+    def probabilities(self, value: Float64, open_: Bool) -> Float64:
+        return _best(value, open_, 1.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpsilonGreedy:
+    """The best one left, but with probability ``epsilon`` any of those left, each alike."""
+
+    epsilon: float = 0.1
+    diversity: float = 0.0
+
+    def probabilities(self, value: Float64, open_: Bool) -> Float64:
+        return _best(value, open_, 1.0 - self.epsilon) + open_ * (self.epsilon / np.count_nonzero(open_))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlackettLuce:
+    """Each one left with a probability proportional to exp(value / temperature).
+
+    Source: Plackett 1975, "The analysis of permutations"; Luce 1959.
+    """
+
+    temperature: float = 0.1
+    diversity: float = 0.0
+
+    def probabilities(self, value: Float64, open_: Bool) -> Float64:
+        logits = np.where(open_, value, -np.inf)
+        weights = np.exp((logits - logits.max()) / self.temperature)
+        return np.asarray(weights / weights.sum(), np.float64)
+
+
+def choose(pool: Pool, count: int, chooser: Chooser, dice: np.random.Generator) -> tuple[list[int], list[float]]:
+    """The chosen candidates in order, and the propensity of each given those before it.
+
+    Fewer than ``count`` where candidates or caps run out; a later pin then moves up.
+    """
+    return _walk(pool, count, chooser, lambda odds, _: _draw(odds, dice.random()))
+
+
+def slate_probability(pool: Pool, count: int, chooser: Chooser, slate: Sequence[int]) -> float:
+    """How likely ``choose`` gives exactly this slate."""
+
+    def follow(_: Float64, position: int) -> int:
+        return slate[position] if position < len(slate) else -1
+
+    chosen, propensities = _walk(pool, count, chooser, follow)
+    return float(np.prod(propensities)) if chosen == list(slate) else 0.0
+
+
+def _walk(
+    pool: Pool, count: int, chooser: Chooser, pick: Callable[[Float64, int], int]
+) -> tuple[list[int], list[float]]:
+    open_ = np.ones(len(pool), np.bool_)
+    pins = _pin(pool, count, open_, room := _Room(pool))
+    alike = np.zeros(len(pool))
+    value = np.asarray(pool.utility, np.float64)
+    chosen: list[int] = []
+    propensities: list[float] = []
+    for slot in range(count):
+        if slot in pins:
+            item, propensity = pins[slot], 1.0
+        elif not open_.any():
+            continue
+        else:
+            odds = chooser.probabilities(value, open_)
+            item = pick(odds, len(chosen))
+            if item < 0 or odds[item] <= 0.0:
+                return chosen, [*propensities, 0.0]  # only when following a slate that cannot happen
+            propensity = float(odds[item])
+            room.take(item, open_)
+        chosen.append(item)
+        propensities.append(propensity)
+        if chooser.diversity > 0:
+            np.maximum(alike, _likeness(pool, item), out=alike)
+            value = (1.0 - chooser.diversity) * pool.utility - chooser.diversity * alike
+    return chosen, propensities
+
+
+class _Room:
+    """How many more of each group the caps allow."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.caps = pool.caps
+        self.taken: list[dict[int, int]] = [{} for _ in pool.caps]
+
+    def has(self, item: int) -> bool:
+        return all(
+            group[item] < 0 or taken.get(int(group[item]), 0) < most
+            for (most, group), taken in zip(self.caps, self.taken, strict=True)
+        )
+
+    def take(self, item: int, open_: Bool) -> None:
+        """Count an item and close it, and every group that it fills."""
+        open_[item] = False
+        for (most, group), taken in zip(self.caps, self.taken, strict=True):
+            mine = int(group[item])
+            if mine >= 0:
+                taken[mine] = taken.get(mine, 0) + 1
+                if taken[mine] >= most:
+                    open_ &= group != mine
+
+
+def _pin(pool: Pool, count: int, open_: Bool, room: _Room) -> dict[int, int]:
+    """The pins that hold, earliest slot first: their candidates and their share of the caps are taken beforehand."""
+    kept: dict[int, int] = {}
+    for slot in sorted(slot for slot in pool.pins if 0 <= slot < count):
+        item = pool.pins[slot]
+        if item not in kept.values() and room.has(item):
+            room.take(item, open_)
+            kept[slot] = item
+    return kept
+
+
+def _likeness(pool: Pool, item: int) -> Float64:
+    """(candidates,) how alike each is to one candidate, 0 to 1. Source: the idea of MMR, Carbonell & Goldstein 1998."""
+    if not len(pool.weights):
+        return np.zeros(len(pool))
+    mine = pool.groups[:, item : item + 1]
+    return np.asarray((pool.weights * (mine[:, 0] >= 0)) @ (pool.groups == mine), np.float64)
+
+
+def _best(value: Float64, open_: Bool, probability: float) -> Float64:
+    odds = np.zeros(len(value))
+    odds[np.where(open_, value, -np.inf).argmax()] = probability
+    return odds
+
+
+def _draw(odds: Float64, throw: float) -> int:
+    """The candidate a throw in [0, 1) falls on; never one without a chance."""
+    edges = odds.cumsum()
+    item = int(np.searchsorted(edges, throw * edges[-1], side="right"))
+    return item if item < len(odds) else int(np.flatnonzero(odds)[-1])

@@ -1,0 +1,134 @@
+"""Settings of a placement (home, product, cart, email, …) as they stand in shop.toml."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from shopkeeper.core.errors import SettingsError
+from shopkeeper.decide.choose import Chooser, EpsilonGreedy, Greedy, PlackettLuce
+from shopkeeper.decide.rules import Filter
+from shopkeeper.decide.rules.asked import AskedCategories, NotOnPage
+from shopkeeper.decide.rules.goods import Banned, HasPrice, InStock, MarginFloor
+from shopkeeper.decide.rules.past import AlreadyBought, AlreadySeen
+from shopkeeper.decide.rules.slate import BrandCap, Cap, CategoryCap, Pinned
+from shopkeeper.settings import build
+
+Rule = Filter | Cap | Pinned
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacementSettings:
+    """``[placements.<name>]``: what a placement shows and how it chooses."""
+
+    count: int = 10
+    """How many items where the request does not say."""
+    context: Literal["none", "product", "cart"] = "none"
+    """What the answer follows: the person alone, the page's product, or the cart."""
+    personal_share: float = 0.2
+    """On product and cart pages: how much the person's own taste counts beside the page, 0 to 1."""
+    candidates: int = 200
+    """How many of the best are taken to the chooser."""
+    fill: bool = True
+    """Whether popular products follow where too few others are found."""
+    chooser: Literal["greedy", "epsilon_greedy", "plackett_luce"] = "greedy"
+    epsilon: float = 0.1
+    temperature: float = 0.1
+    diversity: float = 0.0
+    in_stock: bool = True
+    has_price: bool = False
+    already_bought_days: float = 0.0
+    """What was bought in these days is not shown; 0 = it may be, inf = never again."""
+    already_seen_days: float = 0.0
+    category_cap: int = 0
+    """At most this many of one category; 0 = any number."""
+    category_level: int = 1
+    brand_cap: int = 0
+    banned: tuple[str, ...] = ()
+    banned_categories: tuple[str, ...] = ()
+    pinned: Mapping[str, str] = field(default_factory=dict)
+    """Position ("1" = first) -> product id."""
+    margin_floor: float = -math.inf
+    """Least share of the price that is margin, such as 0.1."""
+    margin_strict: bool = False
+    """Whether products with an unknown margin are refused."""
+
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules these settings ask for; a filter's place decides which of several refusals is logged."""
+        wanted: tuple[tuple[bool, Rule], ...] = (
+            (True, AskedCategories()),
+            (True, NotOnPage()),
+            (
+                bool(self.banned or self.banned_categories),
+                Banned(products=self.banned, categories=self.banned_categories),
+            ),
+            (self.in_stock, InStock()),
+            (self.has_price, HasPrice()),
+            (self.margin_floor > -math.inf, MarginFloor(least=self.margin_floor, strict=self.margin_strict)),
+            (self.already_bought_days > 0, AlreadyBought(days=self.already_bought_days)),
+            (self.already_seen_days > 0, AlreadySeen(days=self.already_seen_days)),
+            (self.category_cap > 0, CategoryCap(most=self.category_cap, level=self.category_level)),
+            (self.brand_cap > 0, BrandCap(most=self.brand_cap)),
+            (bool(self.pinned), Pinned(places={int(place): item for place, item in self.pinned.items()})),
+        )  # fmt: skip
+        return tuple(rule for asked, rule in wanted if asked)
+
+    def dice(self) -> Chooser:
+        """The chooser these settings ask for."""
+        if self.chooser == "epsilon_greedy":
+            return EpsilonGreedy(epsilon=self.epsilon, diversity=self.diversity)
+        if self.chooser == "plackett_luce":
+            return PlackettLuce(temperature=self.temperature, diversity=self.diversity)
+        return Greedy(diversity=self.diversity)
+
+
+DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "home": {"diversity": 0.1},
+    "product": {"context": "product"},
+    "cart": {"context": "cart"},
+    "email": {"count": 6, "diversity": 0.1},
+}
+"""Where the usual placements differ from the settings' own defaults."""
+
+
+def placement(name: str, table: Mapping[str, Any]) -> PlacementSettings:
+    """The settings of a placement: its table in shop.toml over its defaults; a new name starts from the plain ones.
+
+    Raises:
+        SettingsError: an unknown setting, or a value that is of the wrong type or out of range.
+    """
+    where = f"placements.{name}"
+    if not isinstance(table, Mapping):
+        raise SettingsError("setting_bad", where="placements", name=name, value=str(table), wanted="a table")
+    settings = build(PlacementSettings, {**DEFAULTS.get(name, {}), **table}, where)
+    for setting, low, high in _RANGES:
+        value = getattr(settings, setting)
+        if not low <= value <= high:
+            _bad(where, setting, value, f"{low} … {high}")
+    for place, item in settings.pinned.items():
+        if not (place.isascii() and place.isdigit() and 1 <= int(place[:9]) <= _MOST and isinstance(item, str)):
+            _bad(where, "pinned", f"{place} = {item}", f'"1" … "{_MOST}" = "product id"')
+    return settings
+
+
+def placements(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, PlacementSettings]:
+    """All placements of a shop: the usual four, and whatever else shop.toml names.
+
+    Raises:
+        SettingsError: see ``placement``.
+    """
+    return {name: placement(name, tables.get(name, {})) for name in dict.fromkeys([*DEFAULTS, *tables])}
+
+
+_MOST: Final = 100
+_RANGES: Final = (
+    ("count", 1, _MOST), ("candidates", 1, 10_000), ("personal_share", 0.0, 1.0), ("epsilon", 0.0, 1.0),
+    ("temperature", 0.001, 1000.0), ("diversity", 0.0, 1.0), ("already_bought_days", 0.0, math.inf),
+    ("already_seen_days", 0.0, math.inf), ("category_cap", 0, _MOST), ("category_level", 1, 5), ("brand_cap", 0, _MOST),
+    ("margin_floor", -math.inf, 1.0),
+)  # fmt: skip
+"""Setting, least and most value; NaN is in no range."""
+
+
+def _bad(where: str, name: str, value: object, wanted: str) -> None:
+    raise SettingsError("setting_bad", where=where, name=name, value=str(value), wanted=wanted)

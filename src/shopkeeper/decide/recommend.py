@@ -1,0 +1,232 @@
+"""Which products to show whom: find, filter, score, blend, choose, log."""
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+
+from shopkeeper.core.action import Action
+from shopkeeper.core.decision import Choice, Decision, Reason, Request
+from shopkeeper.core.histories import Catalogue, Float32, Histories
+from shopkeeper.core.ids import DecisionId, new_id
+from shopkeeper.core.ports import Scorer
+from shopkeeper.decide.choose import Chooser, Pool, choose
+from shopkeeper.decide.context import ConsentOf, Context, HistoryOf, microseconds, nobody, one_row, person_to_read
+from shopkeeper.decide.find import Found, Layer, Why, find
+from shopkeeper.decide.placement import PlacementSettings, Rule
+from shopkeeper.decide.reasons import about_page, settle
+from shopkeeper.decide.rules import judge
+from shopkeeper.decide.rules.slate import BrandCap, CategoryCap, Pinned
+from shopkeeper.decide.shelf import Shelf, shelf_of
+
+_BRAND_WEIGHT = 0.25
+"""How much of two products' likeness is their brand; the rest is how far down their categories agree."""
+
+
+def unlogged(decision: Decision) -> None:
+    """The log of a policy inside another one: only the outermost logs (``decide.log.Logged``)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recommend:
+    """Products for a placement.
+
+    The answer to somebody who has not agreed to personalisation, is unknown or asks for ``mode="nonpersonal"`` does not
+    depend on them: their history is not read, and no dice are thrown from who they are.
+    """
+
+    name: str
+    version: str = "0"
+    """Of the models; ``Decision.policy`` is ``name@version``."""
+    scorer: Scorer
+    """Says what suits the person."""
+    context_scorer: Scorer | None = None
+    """Says what suits the page's product or the cart; ``scorer`` where absent."""
+    popular: Scorer
+    """Answers where nothing is known; never sees a person."""
+    catalogue: Callable[[], Catalogue]
+    history: HistoryOf
+    consent: ConsentOf
+    placement: PlacementSettings
+    rules: tuple[Rule, ...]
+    chooser: Chooser
+    log: Callable[[Decision], None] = unlogged
+
+    def decide(self, request: Request) -> Decision:
+        """Choose at most ``request.count`` products; fewer only where rules and catalogue leave fewer.
+
+        Where the request brings no seed, a fresh one is put into the Decision's request: asking that again gives the
+        same answer as long as models, catalogue and history are the same.
+        """
+        if request.seed is None:
+            request = replace(request, seed=secrets.randbits(53))
+        context = self._look(request)
+        filters = [rule for rule in self.rules if not isinstance(rule, CategoryCap | BrandCap | Pinned)]
+        verdicts = judge(filters, context)
+        layers = self._layers(context)
+        pins = self._pins(context.shelf, request.count)
+        found = find(
+            layers, verdicts.allowed, context.shelf, count=self.placement.candidates, day=context.day,
+            pins=np.array(list(pins.values()), np.int64),
+        )  # fmt: skip
+        pool = self._pool(found, context.shelf, pins)
+        dice = np.random.default_rng(abs(request.seed or 0))
+        chosen, propensities = choose(pool, max(request.count, 0), self.chooser, dice)
+        ids = context.shelf.catalogue.ids
+        decision = Decision(
+            id=DecisionId(new_id("d")), request=request, policy=f"{self.name}@{self.version}",
+            choices=_choices(found, chosen, propensities, layers, frozenset(pool.pins.values()), context.shelf),
+            eligible=len(pool), personal=context.profile is not None,
+            removed={str(ids[product]): verdicts.refusal(product) for product in found.removed},
+        )  # fmt: skip
+        self.log(decision)
+        return decision
+
+    def _look(self, request: Request) -> Context:
+        person = person_to_read(request, self.consent)
+        return Context(
+            request=request, shelf=shelf_of(self.catalogue()), now=microseconds(request.at),
+            profile=None if person is None else self.history(person),
+        )  # fmt: skip
+
+    def _layers(self, context: Context) -> Sequence[Callable[[], Layer]]:
+        """Where candidates come from, most wanted first."""
+        main = self._main(context)
+        popular = cache(lambda: _layer(self.popular, nobody(), context, "popular"))
+        if main is None:
+            return (popular,)
+        return (lambda: main, popular) if self.placement.fill else (lambda: main,)
+
+    def _main(self, context: Context) -> Layer | None:
+        """What suits the page and the person; None where nothing can be said of either."""
+        page, share = self._page(context), self.placement.personal_share
+        if page is not None and page.says and share == 0.0:
+            return page
+        past = context.profile
+        personal = _layer(self.scorer, past, context, "personal") if past is not None and past.events else None
+        match [layer for layer in (page, personal) if layer is not None and layer.says]:
+            case [suits_page, suits_person]:
+                return _blend(suits_page, suits_person, share)
+            case [only]:
+                return only
+            case _:
+                return None
+
+    def _page(self, context: Context) -> Layer | None:
+        """What suits the page's product or the cart, whoever looks at it."""
+        request, about = context.request, self.placement.context
+        shown = request.cart if about == "cart" else (request.product,) if request.product else ()
+        products = context.shelf.indices(shown)
+        if about == "none" or not len(products):
+            return None
+        row = one_row(products, context.now, Action.CART_ADD if about == "cart" else Action.PRODUCT_VIEW)
+        newest = int(products[-1])
+        layer = _layer(self.context_scorer or self.scorer, row, context, "context")
+
+        def explain(products: Sequence[int]) -> list[Why]:
+            return [(reason and about_page(reason, newest), parts) for reason, parts in layer.explain(products)]
+
+        return Layer(scores=layer.scores, explain=explain)
+
+    def _pins(self, shelf: Shelf, count: int) -> dict[int, int]:
+        """slot -> product of the pinned products that the catalogue has."""
+        places = {place: item for rule in self.rules if isinstance(rule, Pinned) for place, item in rule.places.items()}
+        return {
+            place - 1: shelf.index_of[item]
+            for place, item in sorted(places.items())
+            if item in shelf.index_of and 1 <= place <= count
+        }
+
+    def _pool(self, found: Found, shelf: Shelf, pins: Mapping[int, int]) -> Pool:
+        row = {int(product): place for place, product in enumerate(found.products)} if pins else {}
+        share = (1.0 - _BRAND_WEIGHT) / max(shelf.depth, 1)
+        caps = [(rule.most, rule.groups(shelf)) for rule in self.rules if isinstance(rule, CategoryCap | BrandCap)]
+        return Pool(
+            utility=found.utility,
+            weights=np.array([share] * shelf.depth + [_BRAND_WEIGHT]),
+            groups=np.stack([kind[found.products] for kind in (*shelf.paths, shelf.brands)]),
+            caps=tuple((most, group[found.products]) for most, group in caps),
+            pins={slot: row[product] for slot, product in pins.items() if product in row},
+        )
+
+
+def _layer(scorer: Scorer, row: Histories, context: Context, name: str) -> Layer:
+    """A scorer's opinion on one history, as wide as the catalogue."""
+    scores = _wide(scorer.score(row, context.now)[0], len(context.shelf))
+
+    return Layer(scores=scores, explain=lambda products: _explain(scorer, row, products, context.now, scores, name))
+
+
+def _explain(
+    scorer: Scorer, row: Histories, products: Sequence[int], now: int, scores: Float32, name: str
+) -> Sequence[Why]:
+    """Why for each product: all at once where the scorer has ``explain(profile, products, now)``; otherwise one by one,
+    with ``contributions(profile, product, now)`` where it says what a score is made of."""
+    at_once: Callable[[Histories, Sequence[int], int], Sequence[Why]] | None = getattr(scorer, "explain", None)
+    if at_once is not None:
+        return at_once(row, products, now)
+    made_of: Callable[[Histories, int, int], Mapping[str, float]] | None = getattr(scorer, "contributions", None)
+    return [
+        (scorer.reason(row, item, now), {name: float(scores[item])} if made_of is None else made_of(row, item, now))
+        for item in products
+    ]
+
+
+def _wide(scores: Float32, products: int) -> Float32:
+    """Scores of a model that was fitted before the newest products came: NaN for those."""
+    if len(scores) >= products:
+        return scores[:products]
+    return np.concatenate([scores, np.full(products - len(scores), np.nan, np.float32)])
+
+
+def _blend(page: Layer, personal: Layer, share: float) -> Layer:
+    """The page decides what is possible, the person's taste shifts it: each scaled to 0 … 1 first."""
+    taste = _unit(personal.scores)
+    one, two = (1.0 - share) * _unit(page.scores), np.where(np.isnan(taste), np.float32(0), share * taste)
+
+    def explain(products: Sequence[int]) -> list[Why]:
+        found = [reason for reason, _ in page.explain(products)]
+        left = [item for item, reason in zip(products, found, strict=True) if reason is None]
+        more = dict(zip(left, personal.explain(left), strict=True)) if left else {}
+        return [
+            (reason or more[item][0], {"context": float(one[item]), "personal": float(two[item])})
+            for item, reason in zip(products, found, strict=True)
+        ]
+
+    return Layer(scores=one + two, explain=explain)
+
+
+def _unit(scores: Float32) -> Float32:
+    """Best = 1, worst = 0; all 1 where they are equal; NaN where not finite."""
+    finite = np.where(np.isfinite(scores), scores, np.float32(np.nan))
+    low, high = np.fmin.reduce(finite), np.fmax.reduce(finite)
+    scaled: Float32 = (finite - low) / (high - low) if high > low else finite - low + np.float32(1)
+    return scaled
+
+
+def _choices(
+    found: Found, chosen: Sequence[int], propensities: Sequence[float], layers: Sequence[Callable[[], Layer]],
+    pinned: frozenset[int], shelf: Shelf,
+) -> tuple[Choice, ...]:  # fmt: skip
+    """The chosen candidates with their evidence; pinned ones say that the shop picked them."""
+    why: dict[int, Why] = dict.fromkeys(pinned, (Reason(key="pinned"), {}))
+    for place, layer in enumerate(layers):
+        mine = [item for item in chosen if found.layer[item] == place and item not in pinned]
+        if mine:
+            why.update(zip(mine, layer().explain([int(found.products[item]) for item in mine]), strict=True))
+    return tuple(
+        Choice(
+            item=str(shelf.catalogue.ids[found.products[item]]),
+            score=float(found.score[item]),
+            propensity=propensity,
+            reason=settle(why[item][0] or Reason(key="fallback"), shelf.catalogue),
+            parts=_finite(why[item][1]),
+        )
+        for item, propensity in zip(chosen, propensities, strict=True)
+    )
+
+
+def _finite(parts: Mapping[str, float]) -> dict[str, float]:
+    return {name: float(value) for name, value in parts.items() if np.isfinite(value)}

@@ -1,0 +1,1 @@
+"""Settings in, frozen models out: ``Settings(...).fit(snapshot, seed=0)``; one file per algorithm."""

@@ -1,0 +1,1 @@
+"""Published tasks on anyone's data: sequences or baskets in, ranked lists or rules out; settings chosen honestly."""

@@ -1,0 +1,103 @@
+"""What each member of a hybrid said of people's candidates, and what came true: the ground weights are learned on."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+from shopkeeper.core.action import Action
+from shopkeeper.core.histories import Bool, Float32, Histories, Int64
+from shopkeeper.learn.recommend.blend import SHAPES, Trial, best_of, shaped
+
+_CANDIDATES = 40
+_DEPTH = 100
+_BLOCK = 64
+
+
+def sample(histories: Histories, now: int, most: int, seed: int) -> Int64:
+    """Rows of people who were known before ``now`` and chose something after it."""
+    row = histories.row_of_event()
+    before = np.bincount(row[histories.at < now], minlength=len(histories)) > 0
+    after = np.bincount(row[_chosen(histories) & (histories.at >= now)], minlength=len(histories)) > 0
+    rows = np.flatnonzero(before & after)
+    if len(rows) > most:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
+    return rows
+
+
+def _chosen(histories: Histories) -> Bool:
+    """Events that count as a choice: orders, or, in a shop without any, carts and views."""
+    orders: Bool = histories.action == Action.ORDER
+    return orders if orders.any() else np.isin(histories.action, np.array([Action.CART_ADD, Action.PRODUCT_VIEW]))
+
+
+def trial_of(models: Sequence[Any], people: Histories, now: int) -> Trial:
+    """Every member's scores for the people, on each person's union of the members' best candidates."""
+    chosen = _chosen(people)
+    before, bought = people.keep(people.at < now), people.keep(chosen & (people.at < now))
+    later = people.keep(chosen & (people.at >= now))
+    zipped = zip(before.blocks(_BLOCK), bought.blocks(_BLOCK), later.blocks(_BLOCK), strict=True)
+    blocks = [_block(models, *three, now) for three in zipped]
+
+    def joined(name: str, at: int) -> Float32:
+        return np.concatenate([block[name][at] for block in blocks])
+
+    return Trial(
+        scores=tuple(joined("scores", at) for at in range(len(models))),
+        shapes=tuple({s: joined(s, at) for s in SHAPES[:2]} for at in range(len(models))),
+        hit=joined("hit", 0) > 0, novel=joined("novel", 0) > 0, wanted=joined("wanted", 0).astype(np.int64),
+    )  # fmt: skip
+
+
+def _block(
+    models: Sequence[Any], before: Histories, bought: Histories, later: Histories, now: int
+) -> dict[str, list[Float32]]:  # fmt: skip
+    scores = [model.score(before, now) for model in models]
+    people, products = scores[0].shape
+    target, had = np.zeros((people, products), np.bool_), np.zeros((people, products), np.bool_)
+    for table, events in ((target, later), (had, bought)):
+        real = events.product < products
+        table[events.row_of_event()[real], events.product[real]] = True
+    place, real = _candidates(scores)
+
+    def picked(values: Any, blank: float) -> Float32:
+        return np.where(real, np.take_along_axis(values, place, 1), blank).astype(np.float32)
+
+    said, best = [picked(s, np.nan) for s in scores], [best_of(s, _DEPTH) for s in scores]
+    both = {shape: [shaped(s, shape, b) for s, b in zip(said, best, strict=True)] for shape in SHAPES[:2]}
+    return {
+        "scores": said, **both,
+        "hit": [picked(target, 0)], "novel": [picked(~had, 0)],
+        "wanted": [np.stack([target.sum(axis=1), (target & ~had).sum(axis=1)], axis=1).astype(np.float32)],
+    }  # fmt: skip
+
+
+def _candidates(scores: Sequence[Float32]) -> tuple[Any, Bool]:
+    """(people, members * 60) products, each once a row, and which of the cells are real."""
+    size = min(_CANDIDATES, scores[0].shape[1])
+    tables = [np.where(np.isfinite(s), -s, np.inf) for s in scores]
+    tops = [np.argpartition(table, size - 1, axis=1)[:, :size] for table in tables]
+    real = [np.isfinite(np.take_along_axis(table, top, 1)) for table, top in zip(tables, tops, strict=True)]
+    place = np.where(np.concatenate(real, axis=1), np.concatenate(tops, axis=1), -1)
+    place = -np.sort(-place, axis=1)
+    again = np.concatenate([np.zeros((len(place), 1), np.bool_), place[:, 1:] == place[:, :-1]], axis=1)
+    return np.maximum(place, 0), (place >= 0) & ~again
+
+
+def slope(scores: Float32, hit: Bool) -> tuple[float, float]:
+    """Slope (not below zero) and offset of the logistic function that best says how often a score comes true."""
+    known = np.isfinite(scores)
+    value, came = scores[known].astype(np.float64), hit[known]
+    if not came.any() or came.all():
+        return 0.0, -20.0
+    middle, width = value.mean(), max(float(value.std()), 1e-12)
+    line = LogisticRegression(max_iter=200).fit(((value - middle) / width)[:, None], came)
+    steep = max(float(line.coef_[0, 0]), 0.0) / width
+    return steep, float(line.intercept_[0]) - steep * float(middle)
+
+
+def with_chance(trial: Trial, slopes: Sequence[tuple[float, float]]) -> Trial:
+    chance = [shaped(s, "chance", s, *line) for s, line in zip(trial.scores, slopes, strict=True)]
+    shapes = tuple({**old, "chance": new} for old, new in zip(trial.shapes, chance, strict=True))
+    return Trial(scores=trial.scores, shapes=shapes, hit=trial.hit, novel=trial.novel, wanted=trial.wanted)

@@ -1,0 +1,170 @@
+"""Several recommenders as one: their scores are added with weights learned from what people chose next."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from shopkeeper.core.decision import Reason
+from shopkeeper.core.errors import SettingsError
+from shopkeeper.core.histories import Float32, Histories
+from shopkeeper.core.ports import Arrays, Estimator, Snapshot
+from shopkeeper.learn.discovery import estimator
+from shopkeeper.learn.recommend.blend import Part, find_parts
+from shopkeeper.learn.recommend.blend_trial import sample, slope, trial_of, with_chance
+from shopkeeper.learn.snapshot import microseconds
+
+_HOME = "shopkeeper.learn.recommend"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hybrid:
+    """Learns how far to trust each member: members learn from the past up to ``validation_days`` ago, and what
+    people then chose decides their weights (never negative, found on NDCG@10). Members that do not help are left
+    out, the others learn again from everything.
+
+    Weights are judged on all that people chose and, with ``novel_share``, on what they chose for the first time: so
+    that a placement that hides what somebody has already bought still has a good order below. A person without a
+    history gets what the members say of a stranger, that is popularity. Where nothing was chosen in the validation
+    days, all members count the same.
+
+    Source: weighted hybrids: R. Burke, "Hybrid recommender systems", UMUAI 2002; coordinate ascent on a ranking
+    measure: D. Metzler, W. Croft, "Linear feature-based models for information retrieval", Information Retrieval 2007.
+    """
+
+    members: tuple[str | Estimator[Any], ...] = (
+        "popularity.Popularity",
+        "repurchase.Repurchase",
+        "buy_again.BuyAgain",
+        "item_knn.ItemKNN",
+        "user_knn.UserKNN",
+        "association_rules.AssociationRules",
+    )
+    """Estimators, or their names inside ``learn/recommend`` for their default settings."""
+    validation_days: int = 28
+    people: int = 2000
+    """Weights are learned from a sample of at most so many people."""
+    novel_share: float = 0.1
+    least: float = 0.0005
+    """A member that adds less than this to the quality is left out."""
+
+    def fit(self, known: Snapshot, *, seed: int = 0) -> "HybridModel":
+        members = tuple(_estimator(member) for member in self.members)
+        if not members:
+            raise SettingsError("hybrid_without_members")
+        parts = self._parts(members, known, seed)
+        kept = [(member, part) for member, part in zip(members, parts, strict=True) if part is not None]
+        return HybridModel(
+            names=_names([member for member, _ in kept]), blend=tuple(part for _, part in kept),
+            members=tuple(member.fit(known, seed=seed) for member, _ in kept),
+        )  # fmt: skip
+
+    def _parts(self, members: Sequence[Estimator[Any]], known: Snapshot, seed: int) -> list[Part | None]:
+        moment = known.moment - timedelta(days=self.validation_days)
+        now, everything = microseconds(moment), known.histories()
+        rows = sample(everything, now, self.people, seed)
+        equal = [Part(weight=1.0, shape="rank") for _ in members]
+        if not len(rows):
+            return [*equal]
+        early = known.as_of(moment)
+        models = [member.fit(early, seed=seed) for member in members]
+        trial = trial_of(models, everything.rows(rows), now)
+        slopes = [slope(scores, trial.hit) for scores in trial.scores]
+        trial = with_chance(trial, slopes)
+        parts = find_parts(trial, slopes, self.novel_share, self.least)
+        return _for_strangers(parts, models, now) if any(parts) else [*equal]
+
+
+def _estimator(member: "str | Estimator[Any]") -> Estimator[Any]:
+    if not isinstance(member, str):
+        return member
+    made: Estimator[Any] = estimator(f"recommend.{member}")()
+    return made
+
+
+def _names(members: Sequence[Estimator[Any]]) -> tuple[str, ...]:
+    plain = [type(member).__module__.rpartition(".")[2] for member in members]
+    return tuple(name if plain.count(name) == 1 else f"{name}_{at}" for at, name in enumerate(plain))
+
+
+def _for_strangers(parts: Sequence[Part | None], models: Sequence[Any], now: int) -> list[Part | None]:
+    """If no member that was kept can score a stranger, the first that can comes back as a tie-breaker."""
+    stranger = Histories.of_sequences([[]])
+    able = [bool(np.isfinite(model.score(stranger, now)).any()) for model in models]
+    if any(can and part is not None for can, part in zip(able, parts, strict=True)) or not any(able):
+        return list(parts)
+    first = able.index(True)
+    return [Part(weight=0.001, shape="rank") if at == first else part for at, part in enumerate(parts)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HybridModel:
+    """Members with what each counts for; a score is the sum of their parts, NaN where no member can say."""
+
+    names: tuple[str, ...]
+    blend: tuple[Part, ...]
+    members: tuple[Any, ...]
+
+    @property
+    def weights(self) -> Mapping[str, float]:
+        """The weight of each member that was kept."""
+        return {name: part.weight for name, part in zip(self.names, self.blend, strict=True)}
+
+    def score(self, profiles: Histories, now: int) -> Float32:
+        first, *rest = self.members
+        scores = first.score(profiles, now)
+        total, known = self.blend[0].of(scores), np.isfinite(scores)
+        for member, part in zip(rest, self.blend[1:], strict=True):
+            scores = member.score(profiles, now)
+            total += part.of(scores)
+            known |= np.isfinite(scores)
+        total[~known] = np.nan
+        return total
+
+    def parts(self, profile: Histories, product: int, now: int) -> Mapping[str, float]:
+        """What each member adds to one product's score."""
+        shown = zip(self.names, self.members, self.blend, strict=True)
+        return {name: float(part.of(member.score(profile, now))[0, product]) for name, member, part in shown}
+
+    def reason(self, profile: Histories, product: int, now: int) -> Reason | None:
+        """The evidence of the member that adds most and has any."""
+        if not 0 <= product < self.score(profile, now).shape[1]:
+            return None
+        added = self.parts(profile, product, now)
+        for name in sorted(added, key=lambda name: -added[name]):
+            found: Reason | None = self.members[self.names.index(name)].reason(profile, product, now)
+            if found is not None:
+                return found
+        return None
+
+    def arrays(self) -> Arrays:
+        nested = zip(self.names, self.members, strict=True)
+        return {f"{name}.{key}": array for name, member in nested for key, array in member.arrays().items()}
+
+    def facts(self) -> Mapping[str, Any]:
+        nested = zip(self.names, self.blend, self.members, strict=True)
+        return {"members": [
+            {"name": name, "model": f"{type(member).__module__}:{type(member).__qualname__}", "part": asdict(part),
+             "facts": dict(member.facts())} for name, part, member in nested
+        ]}  # fmt: skip
+
+    @classmethod
+    def restore(cls, arrays: Arrays, facts: Mapping[str, Any]) -> "HybridModel":
+        kept = facts["members"]
+        return cls(
+            names=tuple(one["name"] for one in kept), blend=tuple(Part(**one["part"]) for one in kept),
+            members=tuple(_restored(one, arrays) for one in kept),
+        )  # fmt: skip
+
+
+def _restored(one: Mapping[str, Any], arrays: Arrays) -> Any:
+    module, _, name = one["model"].partition(":")
+    if not module.startswith(f"{_HOME}."):
+        raise SettingsError("no_such_recommender", name=one["model"])
+    own = {
+        key.removeprefix(f"{one['name']}."): array for key, array in arrays.items() if key.startswith(f"{one['name']}.")
+    }
+    return getattr(import_module(module), name).restore(own, one["facts"])

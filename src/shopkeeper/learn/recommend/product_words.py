@@ -1,0 +1,46 @@
+"""The words of product names, in Latin script and Chinese, as TF-IDF vectors."""
+
+import re
+import warnings
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+_RUNS = re.compile(r"[\u3400-\u9fff]+|[^\W\u3400-\u9fff_]+")
+
+
+def words(text: str) -> list[str]:
+    """Lower-case words and numbers; runs of Chinese characters are cut by jieba's dictionary.
+
+    >>> words("Oat MILK 1L")
+    ['oat', 'milk', '1l']
+    """
+    found: list[str] = []
+    for run in _RUNS.findall(text.casefold()):
+        found.extend(_chinese().lcut(run) if "\u3400" <= run[0] <= "\u9fff" else [run])
+    return found
+
+
+@cache
+def _chinese() -> Any:
+    """jieba's cutter: loaded at the first Chinese name, since its dictionary takes a second."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import jieba
+    jieba.setLogLevel(60)
+    return jieba.Tokenizer()
+
+
+def word_vectors(names: Iterable[object], most: int) -> sp.csr_matrix:
+    """(products, words) TF-IDF of unit length, then without words that one name alone or more than ``most`` have."""
+    texts = [str(name) for name in names]
+    if not any(_RUNS.search(text) for text in texts):
+        return sp.csr_matrix((len(texts), 0), dtype=np.float32)
+    table = TfidfVectorizer(analyzer=words, dtype=np.float32).fit_transform(texts).tocsc()
+    shared: NDArray[np.intp] = np.diff(table.indptr)
+    return table[:, (shared > 1) & (shared <= most)].tocsr()

@@ -1,0 +1,201 @@
+"""What neighbourhood models share: how much each product of a history counts, and sums over sparse tables.
+
+Everything is over flat arrays: a single person and a block of people go through the same arithmetic in the same order,
+so a score never depends on who else is in the batch.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from shopkeeper.core.action import Action
+from shopkeeper.core.histories import MICROSECONDS_PER_DAY, Float32, Histories, Int32, Int64
+
+Float64 = NDArray[np.float64]
+
+ACTION_WEIGHT: Final[dict[Action, float]] = {
+    Action.ORDER: 1.0, Action.ORDER_RETURN: -1.0, Action.CART_ADD: 0.5, Action.CART_REMOVE: -0.4,
+    Action.WISHLIST_ADD: 0.4, Action.WISHLIST_REMOVE: -0.3, Action.REVIEW: 0.3, Action.RATING: 0.3,
+    Action.SHARE: 0.3, Action.PRODUCT_VIEW: 0.2, Action.CLICK: 0.2, Action.QUESTION: 0.2,
+}  # fmt: skip
+"""How much an action says that a person wants a product; one not listed says nothing."""
+
+BLOCK_CELLS: Final = 4_000_000
+"""How many cells of a table are worked on at once (32 MB of float64)."""
+
+
+def _weight_by_code() -> Float32:
+    table = np.zeros(256, np.float32)
+    for action, weight in ACTION_WEIGHT.items():
+        table[action] = weight
+    return table
+
+
+WEIGHT_BY_CODE: Final = _weight_by_code()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tastes:
+    """Distinct products of each person, flat, grouped by person, oldest last touch first."""
+
+    row: Int64
+    item: Int64
+    weight: Float64
+    """> 0; one order of today is 1, more of the same product grow like a logarithm."""
+    event: Int64
+    """Index (in the histories it came from) of the newest event with this product."""
+    people: int
+    products: int
+
+    def matrix(self) -> Any:
+        """(people, products) CSR, float32."""
+        shape = (self.people, self.products)
+        table = sparse.csr_matrix((self.weight.astype(np.float32), (self.row, self.item)), shape=shape)
+        table.sort_indices()
+        return table
+
+
+def tastes(histories: Histories, products: int, *, half_life_days: float, newest: int) -> Tastes:
+    """How much each person wants each product of their history.
+
+    ``log2(1 + sum of action weights, each halved every half_life_days before the person's newest event)``; products
+    whose sum is not positive (returned, taken out of the cart) are left out, as are indices outside the catalogue; only
+    the ``newest`` products by last touch are kept. Dampening as term frequency.
+    Source: Salton, Buckley (1988), Term-weighting approaches in automatic text retrieval.
+    """
+    code, item = histories.action.astype(np.uint8), histories.product
+    use = np.flatnonzero((item >= 0) & (item < products) & (WEIGHT_BY_CODE[code] != 0))
+    row = histories.row_of_event()[use].astype(np.int64)
+    weight = WEIGHT_BY_CODE[code[use]] * _decay(histories, use, row, half_life_days)
+    key = row * max(products, 1) + item[use]
+    distinct, place = np.unique(key, return_inverse=True)
+    total = np.bincount(place, weight, len(distinct))
+    event = np.zeros(len(distinct), np.int64)
+    event[place] = use  # the last assignment wins: the newest event
+    keep = np.flatnonzero(total > 1e-9)
+    keep = keep[np.argsort(distinct[keep] // max(products, 1) * max(len(item), 1) + event[keep])]
+    rows = distinct[keep] // max(products, 1)
+    keep = keep[_rank_from_end(rows, len(histories)) < newest]
+    return Tastes(
+        row=distinct[keep] // max(products, 1), item=distinct[keep] % max(products, 1),
+        weight=np.log2(1.0 + total[keep]), event=event[keep], people=len(histories), products=products,
+    )  # fmt: skip
+
+
+def _decay(histories: Histories, use: Int64, row: Int64, half_life_days: float) -> Float64:
+    ends = np.maximum(histories.offsets[1:] - 1, 0)
+    newest = histories.at[ends][row] if len(row) else np.zeros(0, np.int64)
+    age_days = (newest - histories.at[use]) / MICROSECONDS_PER_DAY
+    return np.exp2(-np.minimum(age_days / half_life_days, 60.0))
+
+
+def _rank_from_end(sorted_rows: Int64, people: int) -> Int64:
+    """For entries grouped by row: 0 for a row's last, 1 for the one before, …"""
+    ends = np.cumsum(np.bincount(sorted_rows, minlength=people))
+    return ends[sorted_rows] - 1 - np.arange(len(sorted_rows))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbours:
+    """A ragged table: entry ``a`` owns ``item[offsets[a]:offsets[a + 1]]`` and their weights."""
+
+    offsets: Int64
+    item: Int32
+    weight: Float32
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def gather(self, which: Int64) -> tuple[Int64, Int64]:
+        """Positions of all entries of the named rows, and for each the place in ``which`` it came from."""
+        sizes = self.offsets[which + 1] - self.offsets[which]
+        source = np.repeat(np.arange(len(which)), sizes)
+        begin = self.offsets[which] - (np.cumsum(sizes) - sizes)
+        return begin[source] + np.arange(len(source)), source
+
+    def weight_of(self, which: Int64, item: int) -> Float64:
+        """(which,) the weight of one item in each named row, 0 where it is not there."""
+        position, source = self.gather(which)
+        hit = self.item[position] == item
+        return np.bincount(source[hit], self.weight[position[hit]], len(which)).astype(np.float64)
+
+    @classmethod
+    def of_matrix(cls, table: Any) -> "Neighbours":
+        return cls(
+            offsets=table.indptr.astype(np.int64), item=table.indices.astype(np.int32),
+            weight=table.data.astype(np.float32),
+        )  # fmt: skip
+
+
+def weigh(row: Int64, entry: Int64, weight: Float64, table: Neighbours, people: int, width: int) -> Float32:
+    """(people, width): each person's sum of ``weight * table[entry]``; NaN where nothing was summed."""
+    scores = np.full((people, width), np.nan, np.float32)
+    for first, end in row_blocks(people, width):
+        begin, stop = np.searchsorted(row, [first, end])
+        position, source = table.gather(entry[begin:stop])
+        cell = (row[begin:stop][source] - first) * width + table.item[position]
+        total = np.bincount(cell, weight[begin:stop][source] * table.weight[position], (end - first) * width)
+        block = total.astype(np.float32).reshape(end - first, width)
+        block[block == 0] = np.nan
+        scores[first:end] = block
+    return scores
+
+
+def row_blocks(rows: int, width: int) -> Iterator[tuple[int, int]]:
+    """Consecutive groups of rows (first, end) whose dense table stays small."""
+    step = min(max(1, BLOCK_CELLS // max(width, 1)), 4000)
+    return ((start, min(start + step, rows)) for start in range(0, rows, step))
+
+
+def strongest(block: Any, count: int, dice: NDArray[np.uint64]) -> Any:
+    """A CSR block with only each row's ``count`` largest positive values.
+
+    Ties go by ``dice`` (one number a column), never by the order of columns.
+    """
+    data = block.data.astype(np.float32)
+    row = np.repeat(np.arange(block.shape[0]), np.diff(block.indptr))
+    kept = best_of(row, data, block.shape[0], count, dice[block.indices])
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(row[kept], minlength=block.shape[0]))])
+    return sparse.csr_matrix((data[kept], block.indices[kept], offsets), shape=block.shape)
+
+
+def best_of(row: Int64, value: Float32, rows: int, count: int, dice: NDArray[np.uint64]) -> Int64:
+    """Indices of each row's ``count`` largest positive values, row by row, largest first; ties by ``dice`` (20 bits).
+
+    One sort of one 64-bit key: 12 bits of row, 32 of value, 20 of dice. Rows must be fewer than 4,096.
+    """
+    use = np.flatnonzero(value > 0)
+    bits = np.uint64(0xFFFFFFFF) - value[use].astype(np.float32).view(np.uint32).astype(np.uint64)
+    key = row[use].astype(np.uint64) << np.uint64(52) | bits << np.uint64(20) | dice[use]
+    order = use[np.argsort(key)]
+    sizes = np.bincount(row[order], minlength=rows)
+    rank = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return order[rank < count]
+
+
+def dice_of(products: int, seed: int) -> NDArray[np.uint64]:
+    """(products,) a random 20-bit number each, by which ties are broken."""
+    return np.random.default_rng(seed).integers(0, 1 << 20, products, dtype=np.uint64)
+
+
+def row_groups(table: Any, flops: Float64, limit: float = 2e7, most: int = 4000) -> Iterator[slice]:
+    """Consecutive rows of ``table`` whose summed ``flops`` stay near ``limit``: what one product may cost in memory."""
+    done = np.cumsum(flops)
+    start = 0
+    while start < table.shape[0]:
+        spent = done[start - 1] if start else 0.0
+        end = int(np.searchsorted(done, spent + limit, side="right"))
+        end = min(max(end, start + 1), start + most, table.shape[0])
+        yield slice(start, end)
+        start = end
+
+
+def stack(blocks: list[Any]) -> Neighbours:
+    """Neighbour tables of consecutive rows as one."""
+    if not blocks:
+        return Neighbours(offsets=np.zeros(1, np.int64), item=np.zeros(0, np.int32), weight=np.zeros(0, np.float32))
+    return Neighbours.of_matrix(sparse.vstack(blocks, format="csr"))

@@ -1,0 +1,65 @@
+"""What people read, in English and Simplified Chinese: one sentence a key, kept in ``<language>/<area>*.toml``.
+
+The area ``errors`` is ``errors.toml`` and every ``errors_<part>.toml`` beside it; the other areas work the same way.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+
+LANGUAGES = ("en", "zh")
+
+
+def language_of(text: str) -> str:
+    """The language we speak that is nearest to a tag: ``zh-CN`` is ``zh``; one we do not speak is ``en``."""
+    first = text.replace("_", "-").partition("-")[0].strip().lower()
+    return first if first in LANGUAGES else "en"
+
+
+def say(lang: str, area: str, key: str, /, **facts: object) -> str:
+    """A sentence with its blanks filled.
+
+    Raises:
+        KeyError: no such key, or a fact that the sentence needs is missing.
+    """
+    return _phrases(language_of(lang), area)[key].format(**facts)
+
+
+def keys(lang: str, area: str) -> frozenset[str]:
+    """The keys of an area."""
+    return frozenset(_phrases(language_of(lang), area))
+
+
+def areas(lang: str) -> frozenset[str]:
+    """The areas that have at least one file: errors, reasons, console, cli, checks, …"""
+    return frozenset(name.removesuffix(".toml").partition("_")[0] for name in _names(language_of(lang)))
+
+
+def phrases(lang: str, area: str) -> Mapping[str, str]:
+    """An area as it is written, blanks unfilled."""
+    return dict(_phrases(language_of(lang), area))
+
+
+def _names(lang: str) -> list[str]:
+    return sorted(entry.name for entry in files(__name__).joinpath(lang).iterdir() if entry.name.endswith(".toml"))
+
+
+@cache
+def _phrases(lang: str, area: str) -> Mapping[str, str]:
+    merged: dict[str, str] = {}
+    for name in _names(lang):
+        if name.removesuffix(".toml").partition("_")[0] == area:
+            _merge(merged, tomllib.loads(files(__name__).joinpath(lang, name).read_text("utf-8")), f"{lang}/{name}")
+    if not merged:
+        raise KeyError(f"{lang}/{area}.toml")
+    return merged
+
+
+def _merge(into: dict[str, str], fragment: Mapping[str, object], where: str) -> None:
+    for key, phrase in fragment.items():
+        if key in into:
+            raise ValueError(f"{where}: {key} is already defined in another file of its area")
+        if not isinstance(phrase, str):
+            raise TypeError(f"{where}: {key} is not a text")
+        into[key] = phrase

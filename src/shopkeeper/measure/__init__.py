@@ -1,0 +1,1 @@
+"""Was it right? Pure functions from arrays to numbers: ranking, protocols, intervals, outcomes."""

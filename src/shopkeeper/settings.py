@@ -1,0 +1,222 @@
+"""shop.toml -> frozen settings. Every mistake is named with its place, what was found and what is allowed."""
+
+import dataclasses
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from shopkeeper.core.errors import SettingsError
+from shopkeeper.core.money import exponent
+
+FILE: Final = "shop.toml"
+FORMAT: Final = 1
+"""Version of the shop folder's layout; a folder of another version is refused with a sentence."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShopSection:
+    """``[shop]``: who and where the shop is."""
+
+    name: str = "My shop"
+    currency: str = "USD"
+    timezone: str = "UTC"
+    language: str = "en"
+    format: int = FORMAT
+    notice: str = ""
+    """Shown on every console page: what a visitor of the console must know about this shop's data."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeSection:
+    """``[serve]``: where the API and the console listen, and how often the journal moves into the lake."""
+
+    host: str = "127.0.0.1"
+    port: int = 8765
+    drain_seconds: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSection:
+    """``[engine]``: how much of the machine a job may take."""
+
+    memory: str = "4GB"
+    threads: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSection:
+    """One ``[models.<name>]``: a recommender by its path inside the package; the other keys are its settings."""
+
+    use: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainSection:
+    """``[train]``: which model answers, what it must reach, and how it is judged."""
+
+    personal: str = "hybrid"
+    context: str = "similar"
+    popular: str = "popularity"
+    test_days: int = 28
+    """The last days of history that evaluation predicts."""
+    floor_ndcg: float = 0.0
+    """A personal model whose NDCG@10 is below this is not published."""
+    keep_versions: int = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrivacySection:
+    """``[privacy]``: how long the ids of accepted events are remembered against retries."""
+
+    remember_ids_days: int = 45
+
+
+DEFAULT_MODELS: Final[Mapping[str, ModelSection]] = {
+    "popularity": ModelSection(use="recommend.popularity.Popularity"),
+    "buy_again": ModelSection(use="recommend.buy_again.BuyAgain"),
+    "item_knn": ModelSection(use="recommend.item_knn.ItemKNN"),
+    "sequential_knn": ModelSection(use="recommend.sequential_knn.SequentialItemKNN"),
+    "user_knn": ModelSection(use="recommend.user_knn.UserKNN"),
+    "content": ModelSection(use="recommend.content.ContentBased"),
+    "association_rules": ModelSection(use="recommend.association_rules.AssociationRules"),
+    "hybrid": ModelSection(use="recommend.hybrid.Hybrid"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All of shop.toml."""
+
+    shop: ShopSection = field(default_factory=ShopSection)
+    serve: ServeSection = field(default_factory=ServeSection)
+    engine: EngineSection = field(default_factory=EngineSection)
+    train: TrainSection = field(default_factory=TrainSection)
+    privacy: PrivacySection = field(default_factory=PrivacySection)
+    models: Mapping[str, ModelSection] = field(default_factory=lambda: dict(DEFAULT_MODELS))
+    placements: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Plain tables; the decide floor knows their words."""
+
+
+def load(folder: Path) -> Settings:
+    """Read a shop folder's shop.toml.
+
+    Raises:
+        SettingsError: the file is missing, unreadable, of another format, or says something impossible.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        raise SettingsError("shop_folder_missing", folder=str(folder))
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise SettingsError("settings_unreadable", file=str(path), why=str(error)) from error
+    return parse(table)
+
+
+def parse(table: Mapping[str, Any]) -> Settings:
+    """Settings from a parsed TOML table. Missing sections take their defaults."""
+    allowed = [part.name for part in fields(Settings)]
+    for name in table:
+        if name not in allowed:
+            raise SettingsError("setting_unknown", where="shop.toml", name=name, allowed=", ".join(allowed))
+    hints = get_type_hints(Settings)
+    sections = {name: build(hints[name], table[name], name) for name in table if name not in ("models", "placements")}
+    if "models" in table:
+        sections["models"] = {name: _model(name, part) for name, part in table["models"].items()}
+    if "placements" in table:
+        sections["placements"] = table["placements"]
+    settings = Settings(**sections)
+    _check(settings)
+    return settings
+
+
+def _model(name: str, table: Mapping[str, Any]) -> ModelSection:
+    use = table.get("use")
+    if not isinstance(use, str):
+        raise SettingsError("setting_bad", where=f"models.{name}", name="use", value=str(use), wanted="a path")
+    return ModelSection(use=use, settings={key: value for key, value in table.items() if key != "use"})
+
+
+def _check(settings: Settings) -> None:
+    shop = settings.shop
+    if shop.format != FORMAT:
+        key = "shop_too_old" if shop.format < FORMAT else "shop_too_new"
+        raise SettingsError(key, folder=FILE, version=shop.format, needed=FORMAT)
+    try:
+        exponent(shop.currency)
+        ZoneInfo(shop.timezone)
+    except ValueError:
+        _bad("shop", "currency", shop.currency, "an ISO 4217 code such as USD or CNY")
+    except ZoneInfoNotFoundError:
+        _bad("shop", "timezone", shop.timezone, "an IANA zone such as Asia/Shanghai")
+    if shop.language not in ("en", "zh"):
+        _bad("shop", "language", shop.language, "en or zh")
+    if not 0 < settings.serve.port < 65_536:
+        _bad("serve", "port", settings.serve.port, "a number from 1 to 65535")
+    if settings.train.test_days < 1:
+        _bad("train", "test_days", settings.train.test_days, "at least 1")
+
+
+def _bad(where: str, name: str, value: object, wanted: str) -> typing.NoReturn:
+    raise SettingsError("setting_bad", where=where, name=name, value=str(value), wanted=wanted)
+
+
+def build(kind: type[T], table: Mapping[str, Any], where: str) -> T:
+    """A frozen settings dataclass from a TOML table, types checked; nested dataclasses and tuples are understood.
+
+    Raises:
+        SettingsError: an unknown name, or a value of the wrong type.
+    """
+    if not isinstance(table, Mapping):
+        _bad(where, "", table, "a table")
+    hints = get_type_hints(kind)
+    known = {part.name: part for part in fields(kind) if part.init}  # type: ignore[arg-type]  # callers pass dataclasses
+    for name in table:
+        if name not in known:
+            raise SettingsError("setting_unknown", where=where, name=name, allowed=", ".join(known))
+    for name, part in known.items():
+        required = part.default is dataclasses.MISSING and part.default_factory is dataclasses.MISSING
+        if required and name not in table:
+            _bad(where, name, "nothing", "a value")
+    return kind(**{name: _value(hints[name], value, where, name) for name, value in table.items()})
+
+
+def _value(wanted: Any, value: Any, where: str, name: str) -> Any:
+    origin = get_origin(wanted)
+    if origin in (typing.Union, types.UnionType):
+        options = [kind for kind in get_args(wanted) if kind is not type(None)]
+        return None if value is None else _value(options[0], value, where, name)
+    if is_dataclass(wanted) and isinstance(wanted, type):
+        return build(wanted, value, f"{where}.{name}")
+    if origin is tuple and isinstance(value, list | tuple):
+        return tuple(_value(get_args(wanted)[0], item, where, name) for item in value)
+    if origin is typing.Literal:
+        if value not in get_args(wanted):
+            _bad(where, name, value, ", ".join(map(str, get_args(wanted))))
+        return value
+    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    plain = origin or wanted
+    if isinstance(plain, type) and (not isinstance(value, plain) or (plain is not bool and isinstance(value, bool))):
+        _bad(where, name, value, getattr(plain, "__name__", str(plain)))
+    return value
+
+
+def template(name: str, currency: str, timezone: str, language: str, notice: str = "") -> str:
+    """The shop.toml that ``shopkeeper init`` writes."""
+    texts = {"name": name, "currency": currency, "timezone": timezone, "language": language, "notice": notice}
+    lines = [f"{key} = {_toml(value)}" for key, value in texts.items() if value]
+    return "[shop]\n" + "\n".join(lines) + f"\nformat = {FORMAT}\n"
+
+
+def _toml(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if ord(c) >= 32 and c != "\x7f" else f"\\u{ord(c):04x}" for c in escaped) + '"'

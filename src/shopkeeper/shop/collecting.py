@@ -1,0 +1,92 @@
+"""Events in: cleaned, made durable, and only then acknowledged; the next answer already knows them."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from shopkeeper.core.action import BROWSER_ACTIONS, Action
+from shopkeeper.core.event import Event
+from shopkeeper.core.ids import new_id
+from shopkeeper.data.cleaning.event import clean_event
+from shopkeeper.data.drain import encode_event
+from shopkeeper.data.journal import EVENT, Entry, Journal
+from shopkeeper.data.quarantine import Quarantine
+from shopkeeper.data.sources.base import RAW_MAX, Held
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FOREVER = frozenset(
+    {Action.ORDER, Action.ORDER_CANCEL, Action.ORDER_RETURN, Action.COUPON_ISSUED, Action.COUPON_REDEEMED}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What became of one event of a batch. ``reason`` is a message key of area ``checks`` where it was held; a held
+    event's ``id`` is the one it was sent with, or empty."""
+
+    id: str
+    status: Literal["stored", "duplicate", "quarantined"]
+    reason: str | None = None
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+
+def entry_of(event: Event) -> Entry:
+    """An event as the journal keeps it. Retries differ in when they were received, and in nothing else."""
+    received = event.received_at or event.at
+    return Entry(
+        kind=EVENT, id=event.id, body=encode_event(event), same_as=encode_event(replace(event, received_at=None)),
+        person=event.person, day=(received - _EPOCH).days, forever=event.action in _FOREVER,
+    )  # fmt: skip
+
+
+class Collector:
+    """One shop's intake."""
+
+    def __init__(
+        self, journal: Journal, quarantine: Quarantine, currency: str, clock: Callable[[], datetime],
+        taken: Callable[[Event], None],
+    ) -> None:  # fmt: skip
+        self._journal, self._quarantine, self._currency, self._clock = journal, quarantine, currency, clock
+        self._taken = taken
+
+    def collect(self, raws: Sequence[Any], *, source: str, browser: bool) -> list[Verdict]:
+        """Clean and keep a batch; returns when it is durable.
+
+        Raises:
+            Unavailable: the journal cannot take it now; nothing of the batch was acknowledged.
+        """
+        now = self._clock()
+        allowed = BROWSER_ACTIONS if browser else None
+        cleaned = [clean_event(raw, received_at=now, currency=self._currency, allowed=allowed) for raw in raws]
+        events = [replace(item, source=source) for item in cleaned if isinstance(item, Event)]
+        outcomes = iter(zip(events, self._journal.append([entry_of(event) for event in events]), strict=True))
+        held: list[Held] = []
+        verdicts: list[Verdict] = []
+        for raw, item in zip(raws, cleaned, strict=True):
+            wrong = item if isinstance(item, Held) else None
+            if isinstance(item, Event):
+                event, outcome = next(outcomes)
+                if outcome == "conflict":
+                    wrong = Held(
+                        reason="id_conflict", column="id", facts={"column": "id", "value": event.id}, raw=_json(raw)
+                    )
+                else:
+                    verdicts.append(Verdict(id=event.id, status=outcome))
+                if outcome == "stored":
+                    self._taken(event)
+            if wrong is not None:
+                held.append(wrong)
+                verdicts.append(Verdict(id=_id_of(raw), status="quarantined", reason=wrong.reason, facts=wrong.facts))
+        self._quarantine.add(held, import_id=new_id("r"), kind="event", file=source, at=now)
+        return verdicts
+
+
+def _id_of(raw: Any) -> str:
+    found = raw.get("id") if isinstance(raw, Mapping) else None
+    return found[:256] if isinstance(found, str) else ""
+
+
+def _json(raw: Any) -> str:
+    return json.dumps(raw, ensure_ascii=True, default=str)[:RAW_MAX]

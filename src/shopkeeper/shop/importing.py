@@ -1,0 +1,81 @@
+"""Files into a shop: their rows into the lake, the consent their people gave into the consent book."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from shopkeeper.core.consent import Purpose
+from shopkeeper.core.errors import DataError, SettingsError
+from shopkeeper.core.ids import PersonKey
+from shopkeeper.core.ports import Progress, quiet
+from shopkeeper.data.cleaning.columns import KINDS, NO_MAPPING, Kind, load_mapping
+from shopkeeper.data.importing import Account, Importer
+from shopkeeper.data.store.consent import Answer
+from shopkeeper.shop.shop import Shop
+
+
+def importer(shop: Shop) -> Importer:
+    """What brings files into this shop."""
+    return Importer(
+        lake=shop.lake, quarantine=shop.quarantine, currency=shop.settings.shop.currency,
+        timezone=shop.settings.shop.timezone, memory=shop.settings.engine.memory, threads=shop.settings.engine.threads,
+        clock=shop.clock,
+    )  # fmt: skip
+
+
+def import_files(
+    shop: Shop, files: Sequence[Path], *, kind: str, mapping: Path | None = None, purposes: Iterable[Purpose] = (),
+    consent_source: str = "", progress: Progress = quiet,
+) -> list[tuple[str, Account]]:  # fmt: skip
+    """Import files of one kind, one after the other; each file's name and account.
+
+    ``purposes`` are what the people named in these files agreed to; without them nobody has agreed to anything.
+
+    Raises:
+        DataError: no file was named, or one cannot be read as a whole (those before it are imported).
+        SettingsError: an unknown kind, or consent without its source.
+    """
+    purposes = tuple(purposes)
+    if not files:
+        raise DataError("import_nothing")
+    if purposes and not consent_source.strip():
+        raise SettingsError("consent_without_source", purposes=", ".join(purposes))
+    told = load_mapping(mapping) if mapping else NO_MAPPING
+    accounts = []
+    for path in files:
+        account = importer(shop).file(path, known_kind(kind), mapping=told, progress=progress)
+        record_consent(shop, account.kind, f"file:{path.name}", purposes, consent_source)
+        accounts.append((path.name, account))
+    return accounts
+
+
+def known_kind(word: str) -> Kind:
+    """The kind of a word.
+
+    Raises:
+        SettingsError: there is no such kind of file.
+    """
+    for kind in KINDS:
+        if kind == word:
+            return kind
+    raise SettingsError("setting_bad", where="import", name="--kind", value=word, wanted=", ".join(KINDS))
+
+
+def record_consent(shop: Shop, kind: str, imported: str, purposes: Sequence[Purpose], source: str) -> int:
+    """Note what the people of an import (rows whose ``source`` is ``imported``) agreed to, as of now. An answer of their
+    own that is newer stays. Returns how many people that are."""
+    if not purposes or kind not in ("order_lines", "events", "customers"):
+        return 0
+    key = "id" if kind == "customers" else "coalesce(customer, 'visitor:' || visitor)"
+    sql = f"SELECT DISTINCT {key} AS person FROM {kind} WHERE source = $source"
+    people = shop.snapshot().query(sql, {"source": imported}).column("person").to_pylist()
+    given = dict.fromkeys(purposes, True)
+    at = shop.clock()
+    shop.state.consent.record_many(
+        Answer(person=PersonKey(person), given=given, at=at, source=source) for person in people if person
+    )
+    return len(people)
+
+
+def replay(shop: Shop, progress: Progress = quiet) -> list[Account]:
+    """Send what is held in quarantine through the same cleaning again: rows of files, then events of requests."""
+    return importer(shop).replay(progress=progress)

@@ -1,0 +1,98 @@
+"""One customer: shown, handed out, forgotten."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from shopkeeper.core.consent import Consent
+from shopkeeper.core.errors import NotFound
+from shopkeeper.core.ids import PersonKey
+from shopkeeper.data import privacy, reports
+from shopkeeper.features.tables import customer_features
+from shopkeeper.shop.shop import Shop
+
+_JSON_COLUMNS = frozenset({"attributes", "properties", "request", "choices", "removed"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerView:
+    """What the shop knows of one customer, for those who may see it."""
+
+    id: str
+    registered: Mapping[str, Any]
+    """The newest imported row; empty where only events are known."""
+    features: Mapping[str, Any]
+    timeline: list[dict[str, Any]]
+    """Newest facts first."""
+    consent: Consent
+
+
+def customer(shop: Shop, customer_id: str, *, facts: int = 100) -> CustomerView:
+    """A customer as the lake knows them now.
+
+    Raises:
+        NotFound: nobody of this id was imported or seen.
+    """
+    known = shop.snapshot()
+    row = reports.one(known, "customers", customer_id)
+    timeline = reports.timeline(known, customer_id, size=facts)
+    if row is None and not timeline:
+        raise NotFound("unknown_customer", customer=customer_id)
+    return CustomerView(
+        id=customer_id, registered=_readable(row) if row else {}, timeline=timeline,
+        features=customer_features(known.query, PersonKey(customer_id)),
+        consent=shop.consent_of(PersonKey(customer_id)),
+    )  # fmt: skip
+
+
+def export(shop: Shop, customer_id: str) -> dict[str, Any]:
+    """Everything kept about a customer and their browsers, from every place that keeps personal data.
+
+    Raises:
+        NotFound: nothing is kept about them.
+    """
+    if not shop.readonly:
+        shop.drain()
+    person = privacy.find_person(shop.lake, customer_id)
+    found: dict[str, Any] = {
+        table: [_readable(row) for row in rows] for table, rows in privacy.rows_of(shop.lake, person).items()
+    }
+    found["consent"] = [row for key in person.keys for row in shop.state.consent.answers_of(key)]
+    found["quarantine"] = [row for key in _names(person) for row in shop.quarantine.rows_of(key)]
+    if not any(found.values()):
+        raise NotFound("unknown_customer", customer=customer_id)
+    shop.state.ledger.record("export", person.keys, {name: len(rows) for name, rows in found.items()})
+    return {"customer": customer_id, "visitors": list(person.visitors), **found}
+
+
+def erase(shop: Shop, customer_id: str) -> dict[str, int]:
+    """Remove a customer and their browsers from every place that keeps personal data; rows removed by place.
+
+    Erasing somebody of whom nothing is kept is no error: the answer is zeros, and the ledger notes it.
+    """
+    shop.drain()
+    person = privacy.find_person(shop.lake, customer_id)
+    gone = privacy.erase_rows(shop.lake, person)
+    gone["journal"] = shop.journal.erase(person.keys)
+    gone["quarantine"] = sum(shop.quarantine.erase(name) for name in _names(person))
+    gone["consent"] = shop.state.consent.forget(person.keys)
+    gone["models"] = shop.models.forget_people(set(person.keys))
+    shop.forget(person.keys)
+    shop.state.ledger.record("erase", person.keys, gone)
+    return gone
+
+
+def _names(person: privacy.Person) -> tuple[str, ...]:
+    return tuple(name for name in (person.customer, *person.visitors) if name)
+
+
+def _readable(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row with its JSON texts opened and its absent columns left out."""
+    opened = {
+        name: json.loads(value) if name in _JSON_COLUMNS and isinstance(value, str) else value
+        for name, value in row.items()
+        if value is not None
+    }
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in opened.items()}

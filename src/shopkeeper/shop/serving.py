@@ -1,0 +1,152 @@
+"""What answers requests: the models of one version, everybody's history since, and a policy for each placement."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shopkeeper.core.action import Action
+from shopkeeper.core.consent import Consent
+from shopkeeper.core.decision import Decision, Request
+from shopkeeper.core.errors import Unavailable
+from shopkeeper.core.event import Event
+from shopkeeper.core.histories import Catalogue, Histories
+from shopkeeper.core.ids import PersonKey
+from shopkeeper.core.money import exponent
+from shopkeeper.core.ports import Scorer
+from shopkeeper.data.model_store import Bundle
+from shopkeeper.decide.fallback import Fallback, Static
+from shopkeeper.decide.log import Logged
+from shopkeeper.decide.placement import PlacementSettings, placements
+from shopkeeper.decide.recommend import Recommend
+from shopkeeper.features.profiles import LiveProfiles
+from shopkeeper.learn.loading import restored
+from shopkeeper.settings import Settings
+
+_STATIC_ITEMS = 100
+
+
+def extended(trained: Catalogue, now: Catalogue) -> Catalogue:
+    """Today's products in the numbering of a training: its products first, those that came since after them."""
+    place = {item: index for index, item in enumerate(now.ids.tolist())}
+    known = set(trained.ids.tolist())
+    order = [place.get(item, -1) for item in trained.ids.tolist()]
+    order += [index for item, index in place.items() if item not in known]
+    rows = np.array(order, np.int64)
+    gone = rows < 0
+    ids = np.concatenate([trained.ids, now.ids[rows[len(trained) :]]])
+
+    def column(values: NDArray[Any], absent: object) -> NDArray[Any]:
+        taken = values[rows] if len(values) else np.full(len(rows), absent, values.dtype)
+        taken[gone] = absent
+        return taken
+
+    return Catalogue(
+        ids=ids, names=column(now.names, ""), brands=column(now.brands, ""),
+        categories=tuple(column(level, "") for level in now.categories), price=column(now.price, np.nan),
+        cost=column(now.cost, np.nan), in_stock=column(now.in_stock, False),
+    )  # fmt: skip
+
+
+class LiveCatalogue:
+    """The catalogue with stock and prices as last reported. Reading it is one attribute; changes copy one column."""
+
+    def __init__(self, catalogue: Catalogue, currency: str) -> None:
+        self.now = catalogue
+        self.index = {item: index for index, item in enumerate(catalogue.ids.tolist())}
+        self._currency = currency
+
+    def __call__(self) -> Catalogue:
+        return self.now
+
+    def fold(self, event: Event) -> None:
+        """Take a stock or price change in; other events and unknown products change nothing."""
+        index = self.index.get(event.product or "")
+        if index is None:
+            return
+        if event.action is Action.STOCK_CHANGE and event.quantity is not None:
+            in_stock = self.now.in_stock.copy()
+            in_stock[index] = event.quantity > 0
+            self.now = replace(self.now, in_stock=in_stock)
+        elif event.action is Action.PRICE_CHANGE and event.price and event.price.currency == self._currency:
+            price = self.now.price.copy()
+            price[index] = event.price.minor / 10 ** exponent(self._currency)
+            self.now = replace(self.now, price=price)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """One version, ready to answer. Replaced as a whole when a newer version comes."""
+
+    version: str
+    scorers: Mapping[str, Scorer]
+    catalogue: LiveCatalogue
+    profiles: LiveProfiles
+    policies: Mapping[str, Logged]
+    report: Mapping[str, Any]
+
+    def fold(self, event: Event) -> None:
+        """Let an event change the very next answer."""
+        self.catalogue.fold(event)
+        self.profiles.fold(event)
+
+
+def without_models(
+    catalogue: Catalogue, bestsellers: list[str], settings: Settings, log: Callable[[Decision], None]
+) -> Serving:
+    """What answers before the first training: the best-selling products, said to be that."""
+    static = Logged(inner=Fallback(first=_Missing(), second=Static(items=tuple(bestsellers))), log=log)
+    live = LiveCatalogue(catalogue, settings.shop.currency)
+    nobody = Histories.of_sequences([])
+    return Serving(
+        version="", scorers={}, catalogue=live, profiles=LiveProfiles(base=nobody, product_index=live.index),
+        policies=dict.fromkeys(placements(settings.placements), static), report={},
+    )  # fmt: skip
+
+
+def serving_of(
+    bundle: Bundle, today: Catalogue, settings: Settings, *,
+    consent: Callable[[PersonKey], Consent], log: Callable[[Decision], None],
+) -> Serving:  # fmt: skip
+    """Restore a version's models and build the policies of all placements over them."""
+    scorers: dict[str, Scorer] = {
+        name: restored(model.use, model.arrays, model.facts) for name, model in bundle.models.items()
+    }
+    live = LiveCatalogue(extended(bundle.catalogue, today), settings.shop.currency)
+    profiles = LiveProfiles(base=bundle.histories, product_index=live.index)
+    popular = scorers[settings.train.popular]
+    static = Static(items=_top(popular, live.now))
+
+    def policy(name: str, placement: PlacementSettings) -> Logged:
+        first = Recommend(
+            name=f"recommend.{name}", version=bundle.version, scorer=scorers[settings.train.personal],
+            context_scorer=scorers.get(settings.train.context), popular=popular, catalogue=live,
+            history=profiles.history, consent=consent, placement=placement, rules=placement.rules(),
+            chooser=placement.dice(),
+        )  # fmt: skip
+        return Logged(inner=Fallback(first=first, second=static), log=log)
+
+    wanted = placements(settings.placements)
+    return Serving(
+        version=bundle.version, scorers=scorers, catalogue=live, profiles=profiles, report=bundle.report,
+        policies={name: policy(name, placement) for name, placement in wanted.items()},
+    )  # fmt: skip
+
+
+def _top(popular: Scorer, catalogue: Catalogue) -> tuple[str, ...]:
+    """The best of the popular list, for the day when everything else fails."""
+    scores = popular.score(Histories.of_sequences([[]]), 0)[0]
+    scores = np.where(np.isfinite(scores) & catalogue.in_stock[: len(scores)], scores, -np.inf)
+    best = np.argsort(-scores, kind="stable")[:_STATIC_ITEMS]
+    return tuple(str(catalogue.ids[index]) for index in best if np.isfinite(scores[index]))
+
+
+class _Missing:
+    """The policy of a shop that was never trained."""
+
+    name = "recommend"
+
+    def decide(self, request: Request) -> Decision:
+        raise Unavailable("model_missing", folder=request.placement)

@@ -1,0 +1,277 @@
+"""A shop: one folder, one object. Apps parse, call this, and render."""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast
+
+import msgspec
+
+from shopkeeper.core.action import Action
+from shopkeeper.core.consent import Consent, given_in
+from shopkeeper.core.decision import Decision, Request
+from shopkeeper.core.errors import NotFound, SettingsError, ShopkeeperError, Unavailable
+from shopkeeper.core.event import Event
+from shopkeeper.core.ids import PersonKey, ProductId
+from shopkeeper.data import reports
+from shopkeeper.data.drain import Drain, decode_event
+from shopkeeper.data.journal import DECISION, EVENT, Entry, Journal, Outcome
+from shopkeeper.data.lake import Lake
+from shopkeeper.data.lock import FolderLock
+from shopkeeper.data.model_store import ModelStore
+from shopkeeper.data.quarantine import Quarantine
+from shopkeeper.data.schema import TABLES
+from shopkeeper.data.snapshot import LakeSnapshot
+from shopkeeper.data.store.state import State
+from shopkeeper.decide.log import Logged, from_row, to_row
+from shopkeeper.settings import FILE, Settings, load, template
+from shopkeeper.shop.collecting import Collector, Verdict
+from shopkeeper.shop.serving import Serving, serving_of, without_models
+
+_log: Final = logging.getLogger(__name__)
+_STATIC_ITEMS: Final = 100
+T = TypeVar("T")
+
+
+def utc_now() -> datetime:
+    """The clock of the wall."""
+    return datetime.now(UTC)
+
+
+class Shop:
+    """An open shop folder.
+
+    ``readonly`` opens beside a running server: nothing is collected or drained, everything can be read and trained.
+    Close it, or use it as a context manager.
+    """
+
+    def __init__(self, folder: Path, settings: Settings, *, readonly: bool, clock: Callable[[], datetime]) -> None:
+        self.folder, self.settings, self.readonly, self.clock = folder, settings, readonly, clock
+        self._lock = None if readonly else FolderLock(folder)
+        (folder / "tmp").mkdir(exist_ok=True)
+        self.lake = Lake(folder / "lake", readonly=readonly)
+        self.state = State(folder / "state.db", clock)
+        self.quarantine = Quarantine(folder / "quarantine.db")
+        self.models = ModelStore(folder / "models")
+        self.journal = Journal(folder / "journal.db")
+        self._drain = Drain(self.journal, self.lake)
+        self._collector = Collector(self.journal, self.quarantine, settings.shop.currency, clock, self._taken)
+        self._remembered: dict[str, tuple[tuple[int, ...], Any]] = {}
+        self._serving: Serving | None = None
+        self._serving_lock = threading.Lock()
+
+    @classmethod
+    def create(
+        cls, folder: Path, *, name: str, currency: str, timezone: str, language: str, notice: str = ""
+    ) -> "Shop":
+        """Make a new shop folder and open it.
+
+        Raises:
+            SettingsError: there is a shop in the folder already, or a value is impossible.
+        """
+        if (folder / FILE).exists():
+            raise SettingsError("shop_folder_exists", folder=str(folder))
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / FILE).write_text(template(name, currency, timezone, language, notice), "utf-8")
+        try:
+            return cls.open(folder)
+        except ShopkeeperError:
+            (folder / FILE).unlink()
+            raise
+
+    @classmethod
+    def open(cls, folder: Path | str, *, readonly: bool = False, clock: Callable[[], datetime] = utc_now) -> "Shop":
+        """Open a shop folder.
+
+        Raises:
+            SettingsError: no shop there, of another format, or its settings are wrong.
+            Unavailable: another process has it open for writing.
+        """
+        folder = Path(folder)
+        return cls(folder, load(folder), readonly=readonly, clock=clock)
+
+    def __enter__(self) -> "Shop":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Finish what is waiting and let the folder go. What is not drained stays safe in the journal."""
+        self.journal.close()
+        self.quarantine.close()
+        self.state.close()
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    # --- facts in
+
+    def collect(self, raws: Sequence[Any], *, source: str = "api", browser: bool = False) -> list[Verdict]:
+        """Take events in; returns when what was accepted is durable. One verdict an event, in order.
+
+        Raises:
+            Unavailable: nothing could be made durable, and nothing was acknowledged.
+        """
+        self._writable()
+        return self._collector.collect(raws, source=source, browser=browser)
+
+    def _taken(self, event: Event) -> None:
+        if event.action is Action.CONSENT and event.person is not None:
+            given = given_in(event.properties)
+            self.state.consent.record(event.person, given, at=event.at, source=event.source)
+        if self._serving is not None:
+            self._serving.fold(event)
+
+    def drain(self) -> int:
+        """Move the journal into the lake. Returns how many entries moved."""
+        self._writable()
+        moved = self._drain.run()
+        if moved:
+            for table in ("events", "order_lines", "decisions"):
+                self.lake.compact(table)
+        return moved
+
+    def _writable(self) -> None:
+        if self.readonly:
+            raise Unavailable("shop_locked", folder=str(self.folder), pid="-")
+
+    # --- what is known
+
+    def snapshot(self, moment: datetime | None = None) -> LakeSnapshot:
+        """What the lake knows (before a moment, or now), with the people who agreed to training."""
+        return LakeSnapshot(
+            lake=self.lake, moment=moment or self.clock(), currency=self.settings.shop.currency,
+            may_train=self.state.consent.may_train, memory=self.settings.engine.memory,
+            threads=self.settings.engine.threads,
+        )  # fmt: skip
+
+    def consent_of(self, person: PersonKey) -> Consent:
+        """What a person agreed to; nothing, where nothing is known."""
+        return self.state.consent.consent_of(person)
+
+    def remembered(self, name: str, make: Callable[[], T]) -> T:
+        """A value computed from the lake, kept until the lake changes."""
+        state = tuple(self.lake.version(table) for table in TABLES)
+        kept = self._remembered.get(name)
+        if kept is None or kept[0] != state:
+            kept = self._remembered[name] = (state, make())
+        return cast("T", kept[1])
+
+    # --- decisions
+
+    @property
+    def serving(self) -> Serving:
+        """The models that answer, loaded at the first use and again when another version became current."""
+        serving = self._serving
+        return self.reload() if serving is None else serving
+
+    def reload(self) -> Serving:
+        """Load the current version if it is not the one that answers. Events taken meanwhile are not lost."""
+        with self._serving_lock:
+            version = self.models.current()
+            if self._serving is not None and self._serving.version == (version or ""):
+                return self._serving
+            fresh = self._load(version)
+            self._serving = fresh
+            for kept in self.journal.undrained(limit=10_000_000):
+                if kept.kind == EVENT:
+                    fresh.fold(decode_event(kept.body))
+            return fresh
+
+    def _load(self, version: str | None) -> Serving:
+        now = self.snapshot()
+        if version is None:
+            best = reports.bestsellers(now, _STATIC_ITEMS)
+            return without_models(now.catalogue(), best, self.settings, self._log_decision)
+        bundle = self.models.load(version)
+        serving = serving_of(bundle, now.catalogue(), self.settings, consent=self.consent_of, log=self._log_decision)
+        for event in reports.events_since(now, bundle.moment):
+            serving.fold(event)
+        return serving
+
+    def decide(self, request: Request) -> Decision:
+        """The answer to a request, logged.
+
+        Raises:
+            NotFound: no such placement.
+        """
+        return self._policy(request.placement).decide(request)
+
+    def preview(self, request: Request) -> Decision:
+        """The answer that a request would get now; shown to nobody, so not logged."""
+        return self._policy(request.placement).inner.decide(request)
+
+    def _policy(self, placement: str) -> Logged:
+        policies = self.serving.policies
+        policy = policies.get(placement)
+        if policy is None:
+            raise NotFound("unknown_placement", placement=placement, allowed=", ".join(policies))
+        return policy
+
+    def similar(self, product: str, count: int = 10) -> Decision:
+        """Products that go with a product, whoever asks.
+
+        Raises:
+            NotFound: no such product.
+        """
+        return self.decide(self.similar_to(product, count))
+
+    def similar_to(self, product: str, count: int) -> Request:
+        """The request that asks what goes with a product.
+
+        Raises:
+            NotFound: no such product.
+        """
+        if product not in self.serving.catalogue.index:
+            raise NotFound("unknown_product", product=product)
+        return Request(
+            placement="product", at=self.clock(), product=ProductId(product), count=count, mode="nonpersonal"
+        )
+
+    def name_of(self, product: str) -> str:
+        """What a product is called; its id where it has no name."""
+        catalogue = self.serving.catalogue
+        index = catalogue.index.get(product)
+        return product if index is None else str(catalogue.now.names[index]) or product
+
+    def forget(self, people: Sequence[PersonKey]) -> None:
+        """Drop people from what answers."""
+        if self._serving is not None:
+            for person in people:
+                self._serving.profiles.forget(person)
+
+    def _log_decision(self, decision: Decision) -> None:
+        if self.readonly:
+            return
+        row = to_row(decision)
+        entry = Entry(
+            kind=DECISION, id=decision.id, body=msgspec.json.encode(row), person=decision.request.person,
+            day=int(decision.request.at.timestamp() // 86_400),
+        )  # fmt: skip
+        self.journal.append_soon([entry]).add_done_callback(_report_loss)
+
+    def explain(self, decision_id: str) -> Decision:
+        """A logged decision.
+
+        Raises:
+            NotFound: it was never made, or was erased.
+        """
+        body = self.journal.find(decision_id, DECISION)
+        if body is not None:
+            row = msgspec.json.decode(body)
+            row["at"] = datetime.fromisoformat(row["at"])
+            return from_row(row)
+        rows = self.snapshot().query("SELECT * FROM decisions WHERE id = $id", {"id": decision_id}).to_pylist()
+        if not rows:
+            raise NotFound("unknown_decision", decision=decision_id)
+        return from_row(rows[0])
+
+
+def _report_loss(done: "Future[list[Outcome]]") -> None:
+    error = done.exception()
+    if error is not None:
+        _log.error("decisions were not logged: %s", error)

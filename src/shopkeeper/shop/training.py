@@ -1,0 +1,129 @@
+"""Training and evaluation of a shop: snapshot -> fit -> floors -> publish."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from shopkeeper.core.action import Action
+from shopkeeper.core.consent import Purpose
+from shopkeeper.core.errors import DataError, SettingsError
+from shopkeeper.core.histories import Histories
+from shopkeeper.core.ports import Progress, quiet
+from shopkeeper.data.model_store import Bundle, StoredModel
+from shopkeeper.data.snapshot import LakeSnapshot
+from shopkeeper.learn.evaluation import How, Report, evaluate
+from shopkeeper.learn.loading import estimator, path_of
+from shopkeeper.learn.training import Fitted, fit_all
+from shopkeeper.shop.shop import Shop
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainReport:
+    """What a training made and what it took."""
+
+    version: str
+    people: int
+    events: int
+    products: int
+    seconds: dict[str, float]
+    report: Report | None = None
+    """How the models compare; None where that was not asked for or there is too little history."""
+
+
+def train(shop: Shop, *, judged: bool = True, seed: int = 0, progress: Progress = quiet) -> TrainReport:
+    """Judge every model of shop.toml on the last days, fit them on all that is known, make them the ones that answer.
+
+    ``judged=False`` skips the judging, and with it the shop's quality floor.
+
+    Raises:
+        DataError: nobody agreed to training (``no_training_consent``), or the personal model is below the shop's floor.
+        SettingsError: a model named in ``[train]`` is not among ``[models]``.
+    """
+    _named(shop)
+    report = _judged(shop, seed, progress) if judged else None
+    _floor(shop, report)
+    if not shop.readonly:
+        shop.drain()
+    known = shop.snapshot()
+    fitted = fit_all(shop.settings.models, known, seed=seed, progress=progress)
+    version = f"v{known.moment:%Y%m%dT%H%M%S}{known.moment.microsecond // 1000:03d}Z"
+    shop.models.save(_bundle(shop, version, known, fitted, report), keep=shop.settings.train.keep_versions)
+    histories = known.histories()
+    return TrainReport(
+        version=version, people=len(histories), events=histories.events, products=len(known.catalogue()),
+        seconds={name: model.seconds for name, model in fitted.items()}, report=report,
+    )  # fmt: skip
+
+
+def _judged(shop: Shop, seed: int, progress: Progress) -> Report | None:
+    """The comparison, or None where the history is too short for one."""
+    try:
+        return judge(shop, seed=seed, progress=progress)
+    except DataError as error:
+        if error.key != "too_little_history":
+            raise
+        return None
+
+
+def _floor(shop: Shop, report: Report | None) -> None:
+    wanted = shop.settings.train
+    if report is None or wanted.floor_ndcg <= 0:
+        return
+    reached = report.row(wanted.personal).metrics["ndcg"].value
+    if not reached >= wanted.floor_ndcg:
+        raise DataError("below_floor", model=wanted.personal, reached=round(reached, 4), floor=wanted.floor_ndcg)
+
+
+def _bundle(shop: Shop, version: str, known: LakeSnapshot, fitted: dict[str, Fitted], report: Report | None) -> Bundle:
+    stored = {
+        name: StoredModel(use=path_of(fit.model), facts=fit.model.facts(), arrays=fit.model.arrays())
+        for name, fit in fitted.items()
+    }
+    facts = {
+        "evaluation": json.loads(report.to_json()) if report else None, "fit_seconds": {name: round(fit.seconds, 2) for name, fit in fitted.items()},
+        "people": len(known.histories()), "events": known.histories().events,
+    }  # fmt: skip
+    return Bundle(
+        version=version, moment=known.moment, models=stored, catalogue=known.catalogue(),
+        histories=_for_serving(shop, known), report=facts,
+    )  # fmt: skip
+
+
+def _for_serving(shop: Shop, known: LakeSnapshot) -> Histories:
+    """Histories of everybody who agreed to personalisation, whether or not they agreed to training."""
+    return known.for_people(shop.state.consent.allowing(Purpose.PERSONALISE))
+
+
+def _named(shop: Shop) -> None:
+    wanted = shop.settings.train
+    for role, name in (("personal", wanted.personal), ("context", wanted.context), ("popular", wanted.popular)):
+        if name not in shop.settings.models:
+            known = ", ".join(shop.settings.models)
+            raise SettingsError("setting_bad", where="train", name=role, value=name, wanted=known)
+
+
+def judge(shop: Shop, *, seed: int = 0, progress: Progress = quiet) -> Report:
+    """Every model against popularity: fitted before the shop's last ``test_days`` days of orders, judged on those.
+
+    Raises:
+        DataError: no history may be learned from, or it is shorter than twice the test days.
+    """
+    if not shop.readonly:
+        shop.drain()
+    known = shop.snapshot()
+    cut_at = cut_of(known, shop.settings.train.test_days)
+    models = {name: estimator(name, section) for name, section in shop.settings.models.items()}
+    how = How(baseline=shop.settings.train.popular, seed=seed)
+    days = shop.settings.train.test_days
+    return evaluate(known, models, cut_at=cut_at, days=days, how=how, progress=progress)
+
+
+def cut_of(known: LakeSnapshot, days: int) -> datetime:
+    """The moment that parts the past from the days to be predicted: ``days`` before the newest order."""
+    orders = known.histories().of(Action.ORDER)
+    if not orders.events:
+        raise DataError("no_training_consent", people=0)
+    newest, oldest = int(orders.at.max()), int(orders.at.min())
+    if newest - oldest < 2 * days * 86_400_000_000:
+        raise DataError("too_little_history", days=days, have=(newest - oldest) // 86_400_000_000)
+    return datetime.fromtimestamp((newest + 1) / 1_000_000, known.moment.tzinfo) - timedelta(days=days)

@@ -1,0 +1,144 @@
+"""A shop without a folder: it remembers what the API asked of it."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+from starlette.applications import Starlette
+
+from shopkeeper.core.action import BROWSER_ACTIONS, Action
+from shopkeeper.core.decision import Choice, Decision, Reason, Request
+from shopkeeper.core.errors import NotFound
+from shopkeeper.core.ids import DecisionId
+from shopkeeper.data.store.keys import Role
+
+SECRET, PUBLISHABLE = "sk_secret", "pk_publishable"
+NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
+
+
+@dataclass
+class FakeVerdict:
+    id: str
+    status: str
+    reason: str | None = None
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+
+class FakeKeys:
+    identity_secret = "5e" * 32
+
+    def find(self, key: str) -> tuple[Role, str] | None:
+        return {SECRET: ("secret", "k_1"), PUBLISHABLE: ("publishable", "k_2")}.get(key)  # type: ignore[return-value]  # literals
+
+
+class FakeEngine:
+    """Every method can be made to fail by putting an error into ``fails``."""
+
+    language = "en"
+    drain_seconds = 3600.0
+    keys = FakeKeys()
+
+    def __init__(self) -> None:
+        self.fails: dict[str, Exception] = {}
+        self.collected: list[tuple[list[Any], str, bool]] = []
+        self.requests: list[Request] = []
+        self.seen: set[str] = set()
+        self.closed = False
+
+    def _maybe_fail(self, name: str) -> None:
+        if name in self.fails:
+            raise self.fails[name]
+
+    def now(self) -> datetime:
+        return NOW
+
+    def collect(self, raws: Sequence[Any], *, source: str, browser: bool) -> list[FakeVerdict]:
+        self._maybe_fail("collect")
+        self.collected.append((list(raws), source, browser))
+        return [self._verdict(raw, browser) for raw in raws]
+
+    def _verdict(self, raw: Any, browser: bool) -> FakeVerdict:
+        name = str(raw.get("id")) if isinstance(raw, dict) else ""
+        action = Action.of(raw["action"]) if isinstance(raw, dict) and isinstance(raw.get("action"), str) else None
+        if action is None or (browser and action not in BROWSER_ACTIONS):
+            return FakeVerdict(name, "quarantined", "action_not_allowed", {"column": "action", "value": str(action)})
+        status = "duplicate" if name in self.seen else "stored"
+        self.seen.add(name)
+        return FakeVerdict(name, status)
+
+    def decide(self, request: Request) -> Decision:
+        self._maybe_fail("decide")
+        self.requests.append(request)
+        if request.placement not in ("home", "product"):
+            raise NotFound("unknown_placement", placement=request.placement, allowed="home, product")
+        return decision_of(request)
+
+    def similar(self, product: str, count: int) -> Decision:
+        self._maybe_fail("similar")
+        if product == "unknown":
+            raise NotFound("unknown_product", product=product)
+        return self.decide(Request(placement="product", at=NOW, product=product, count=count))  # type: ignore[arg-type]  # an id is a text
+
+    def explain(self, decision_id: str) -> Decision:
+        self._maybe_fail("explain")
+        if decision_id != "d_1":
+            raise NotFound("unknown_decision", decision=decision_id)
+        return decision_of(Request(placement="home", at=NOW, count=2))
+
+    def say_reason(self, reason: Reason, language: str) -> str:
+        return f"{language}:{reason.key}"
+
+    def customer(self, customer_id: str) -> Any:
+        self._maybe_fail("customer")
+        return {"id": customer_id, "features": {"orders": 3}}
+
+    def export(self, customer_id: str) -> Mapping[str, Any]:
+        self._maybe_fail("export")
+        return {"events": [{"at": NOW, "customer": customer_id}]}
+
+    def erase(self, customer_id: str) -> Mapping[str, Any]:
+        self._maybe_fail("erase")
+        return {"events": 3}
+
+    def waiting(self) -> int:
+        return 7
+
+    def ready(self) -> None:
+        self._maybe_fail("ready")
+
+    def upkeep(self) -> None:
+        self._maybe_fail("upkeep")
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def decision_of(request: Request) -> Decision:
+    reason = Reason(key="popular", facts={"buyers": 3, "days": 7})
+    choices = tuple(
+        Choice(item=f"p{n}", score=float(n), propensity=1.0, reason=reason, parts={"popular": 1.0})
+        for n in range(request.count)
+    )
+    return Decision(id=DecisionId("d_1"), request=request, policy="fake@1", choices=choices, removed={"p9": "in_stock"})
+
+
+def asking(app: Starlette) -> Callable[..., httpx.Response]:
+    """Ask the app in this process: ``ask("GET", "/health", key=SECRET, headers=…, content=…)``."""
+
+    def ask(method: str, path: str, *, key: str = "", headers: Mapping[str, str] | None = None, **more: Any) -> Any:
+        async def run() -> httpx.Response:
+            transport = httpx.ASGITransport(app=app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
+                return await client.request(
+                    method,
+                    path,
+                    headers={**({"Authorization": f"Bearer {key}"} if key else {}), **(headers or {})},
+                    **more,
+                )
+
+        return asyncio.run(run())
+
+    return ask

@@ -1,0 +1,93 @@
+"""Laws of the server: the port is asked for first, a signal ends it in order, slow clients are let go."""
+
+import contextlib
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from shopkeeper.apps.http.logs import JsonLines
+from shopkeeper.core.errors import SettingsError, Unavailable
+
+PROGRAM = """
+import sys
+from fake_engine import FakeEngine
+from shopkeeper.apps.http import server
+server._HEADER_SECONDS = 0.2
+engine = FakeEngine()
+server.serve_engine(engine, "127.0.0.1", 0, started=lambda address: print(address, flush=True))
+print("closed" if engine.closed else "open", flush=True)
+"""
+
+
+@contextlib.contextmanager
+def running() -> Iterator[tuple[subprocess.Popen[str], str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        cwd=Path(__file__).parent, env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+    )  # fmt: skip
+    assert process.stdout is not None
+    try:
+        yield process, process.stdout.readline().strip()
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_server_answers_says_where_and_ends_in_order() -> None:
+    """It tells its address, answers on it, and SIGTERM closes the shop and ends with 0; its logs are JSON lines."""
+    with running() as (process, address):
+        assert httpx.get(f"{address}/health", trust_env=False).json()["status"] == "ok"
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=20)
+    assert out.strip() == "closed"
+    lines = [json.loads(line) for line in err.splitlines()]
+    assert [line["route"] for line in lines if line["event"] == "request"] == ["get_health"]
+
+
+def test_a_client_that_says_nothing_is_let_go() -> None:
+    """A connection that never completes its first request head is closed by the server."""
+    with running() as (_, address):
+        host, port = address.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=20) as client:
+            client.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n")
+            assert client.recv(100) == b""
+
+
+def test_a_port_in_use_is_said_before_anything_is_loaded() -> None:
+    """A taken port is ``port_in_use``; an address that is not ours is ``address_bad``."""
+    server = pytest.importorskip(
+        "shopkeeper.apps.http.server", reason="the shop floor is not built yet", exc_type=ImportError
+    )
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(SettingsError, match="port_in_use"):
+            server.bind("127.0.0.1", taken.getsockname()[1])
+    for host in ("192.0.2.1", "no such host"):
+        with pytest.raises(SettingsError, match="address_bad"):
+            server.bind(host, 0)
+
+
+def test_a_log_line_is_one_json_object_without_error_texts() -> None:
+    """Line ends stay inside the JSON; an exception is named by kind and place, never by what it says."""
+    try:
+        raise Unavailable("disk_full", folder="/srv/canary")
+    except Unavailable:
+        info = sys.exc_info()
+    record = logging.LogRecord("shopkeeper.x", logging.ERROR, __file__, 1, "a\r\nb\x1b[31m %s", ("c",), info)
+    record.facts = {"route": "r", "person": None}
+    text = JsonLines().format(record)
+    line = json.loads(text)
+    assert "\n" not in text
+    assert "\x1b" not in text
+    assert (line["event"], line["error"], line["route"]) == ("a\r\nb\x1b[31m c", "Unavailable:disk_full", "r")
+    assert "canary" not in text

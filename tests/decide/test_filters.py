@@ -1,0 +1,58 @@
+"""Each filter refuses exactly what its name says."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tiny_shop import bought, catalogue, context
+
+from shopkeeper.core.action import Action
+from shopkeeper.core.histories import Histories
+from shopkeeper.decide.rules import Filter, judge
+from shopkeeper.decide.rules.asked import AskedCategories, NotOnPage
+from shopkeeper.decide.rules.goods import Banned, HasPrice, InStock, MarginFloor
+from shopkeeper.decide.rules.past import AlreadyBought, AlreadySeen
+
+NAN = float("nan")
+GOODS = replace(
+    catalogue(4),
+    price=np.array([10, 10, NAN, 0], np.float32),
+    cost=np.array([9, NAN, 1, 1], np.float32),
+    in_stock=np.array([True, False, True, True]),
+)
+OLD, NEW = bought(1, days_ago=40), bought(1, days_ago=3)
+
+
+@pytest.mark.parametrize(
+    ("rule", "past", "about", "allowed"),
+    [
+        (InStock(), None, {}, [1, 0, 1, 1]),
+        (HasPrice(), None, {}, [1, 1, 0, 1]),
+        (MarginFloor(least=0.1), None, {}, [1, 1, 1, 1]),
+        (MarginFloor(least=0.2), None, {}, [0, 1, 1, 1]),
+        (MarginFloor(least=0.1, strict=True), None, {}, [1, 0, 0, 0]),
+        (Banned(products=("P0", "ghost")), None, {}, [0, 1, 1, 1]),
+        (Banned(categories=("aisle 1", "ghost")), None, {}, [1, 0, 1, 1]),
+        (AskedCategories(), None, {}, [1, 1, 1, 1]),
+        (AskedCategories(), None, {"categories": ("aisle 0", "shelf 2")}, [1, 0, 1, 1]),
+        (AskedCategories(), None, {"categories": ("ghost",)}, [0, 0, 0, 0]),
+        (NotOnPage(), None, {"product": "P1", "cart": ("P2", "ghost")}, [1, 0, 0, 1]),
+        (AlreadyBought(), None, {}, [1, 1, 1, 1]),
+        (AlreadyBought(), OLD, {}, [1, 0, 1, 1]),
+        (AlreadyBought(days=30.0), OLD, {}, [1, 1, 1, 1]),
+        (AlreadyBought(days=30.0), NEW, {}, [1, 0, 1, 1]),
+        (AlreadyBought(), bought(1, action=Action.PRODUCT_VIEW), {}, [1, 1, 1, 1]),
+        (AlreadySeen(days=2.0), bought(0, 3, action=Action.PRODUCT_VIEW), {}, [0, 1, 1, 0]),
+        (AlreadyBought(), bought(99), {}, [1, 1, 1, 1]),
+    ],
+)
+def test_allowed(rule: Filter, past: Histories | None, about: dict[str, object], allowed: list[int]) -> None:
+    """(rule, history, request) -> which of four products it allows."""
+    assert rule.allowed(context(GOODS, past, **about)).tolist() == [bool(one) for one in allowed]
+
+
+def test_the_first_refusal_counts() -> None:
+    """A product refused by several rules is named with the first of them."""
+    verdicts = judge((Banned(products=("P1",)), InStock(), Banned(products=("P3",), name="season")), context(GOODS))
+    assert [verdicts.refusal(product) for product in range(4)] == ["", "banned", "", "season"]
+    assert verdicts.allowed.tolist() == [True, False, True, False]
