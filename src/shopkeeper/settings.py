@@ -63,7 +63,7 @@ class TrainSection:
     """``[train]``: which model answers, what it must reach, and how it is judged."""
 
     personal: str = "hybrid"
-    context: str = "similar"
+    context: str = "item_knn"
     popular: str = "popularity"
     test_days: int = 28
     """The last days of history that evaluation predicts."""

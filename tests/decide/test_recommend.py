@@ -142,12 +142,12 @@ def test_a_scorer_that_explains_at_once_is_asked_once() -> None:
 
 
 def test_a_real_hybrid_answers_with_its_parts() -> None:
-    """The hybrid as it is trained: its members' contributions add up to the logged score."""
+    """The hybrid as it is trained: its members' parts add up to the logged score."""
     events = Histories.of_sequences([[0, 1, 2], [0, 1, 3], [1, 2, 4], [5, 6, 7]])
     known = ArraySnapshot.of(events, catalogue())
     knn, popular = ItemKNN().fit(known), Popularity().fit(known)
     weights = (Part(weight=0.8, shape="rank"), Part(weight=0.2, shape="rank"))
-    hybrid = HybridModel(names=("knn", "popular"), parts=weights, members=(knn, popular))
+    hybrid = HybridModel(names=("knn", "popular"), blend=weights, members=(knn, popular))
     decision = shop(scorer=hybrid, history=bought(0), fill=False).decide(ask())
     assert len(decision.choices) == 4
     for choice in decision.choices:

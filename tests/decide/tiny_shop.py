@@ -58,7 +58,7 @@ class Fixed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FixedInParts(Fixed):
-    def contributions(self, profile: Histories, product: int, now: int) -> Mapping[str, float]:
+    def parts(self, profile: Histories, product: int, now: int) -> Mapping[str, float]:
         return {"knn": 0.75, "again": float("nan")}
 
 

@@ -22,7 +22,7 @@ from shopkeeper.core.errors import DataError
 from shopkeeper.core.ids import new_id
 from shopkeeper.core.ports import Progress, quiet
 from shopkeeper.data.cleaning import bots
-from shopkeeper.data.cleaning.columns import NO_MAPPING, Kind, Mapping_, Matched, mapping_of, match
+from shopkeeper.data.cleaning.columns import NO_MAPPING, Kind, MapFile, Matched, mapping_of, match
 from shopkeeper.data.cleaning.rows import IDENTITY, Staging, content_sql, staging
 from shopkeeper.data.cleaning.values import Reading
 from shopkeeper.data.lake import Lake
@@ -83,7 +83,7 @@ class Importer:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def file(
-        self, path: Path, kind: Kind, *, mapping: Mapping_ = NO_MAPPING, source: str = "", progress: Progress = quiet
+        self, path: Path, kind: Kind, *, mapping: MapFile = NO_MAPPING, source: str = "", progress: Progress = quiet
     ) -> Account:
         """Import one file; its format is known by the end of its name.
 
@@ -98,7 +98,7 @@ class Importer:
         return self.rows(make(), path, kind, mapping=mapping, source=source or f"file:{path.name}", progress=progress)
 
     def rows(
-        self, reader: Source, path: Path, kind: Kind, *, mapping: Mapping_ = NO_MAPPING, source: str,
+        self, reader: Source, path: Path, kind: Kind, *, mapping: MapFile = NO_MAPPING, source: str,
         progress: Progress = quiet,
     ) -> Account:  # fmt: skip
         """Import what a source reads."""
@@ -111,7 +111,7 @@ class Importer:
         return replace(account, seconds=time.perf_counter() - started)
 
     def _run(
-        self, reader: Source, path: Path, kind: Kind, mapping: Mapping_, source: str, progress: Progress
+        self, reader: Source, path: Path, kind: Kind, mapping: MapFile, source: str, progress: Progress
     ) -> tuple[Account, list[Held]]:
         run = _Run.start(self, path, kind, mapping, source, progress)
         try:
@@ -122,8 +122,8 @@ class Importer:
             run.close()
 
     def replay(self, ids: Iterable[str] | None = None, *, progress: Progress = quiet) -> list[Account]:
-        """Send held rows of files (all, or these) through the same cleaning again. A row that is believed now leaves the
-        quarantine for good; one that is not stays, with its new reason. Rows of requests are replayed by the shop."""
+        """Send held rows of files (all, or these) through the same cleaning again. A row that is believed now leaves
+        the quarantine for good; one that is not stays, with its new reason. The shop replays rows of requests."""
         wanted = self._held(ids)
         groups: dict[tuple[str, str], list[HeldRow]] = {}
         for row in wanted:
@@ -158,7 +158,7 @@ class _Replayed:
 
     rows: Sequence[HeldRow]
 
-    def open(self, con: Any, path: Path, mapping: Mapping_, scratch: Path) -> Rows:  # noqa: ARG002
+    def open(self, con: Any, path: Path, mapping: MapFile, scratch: Path) -> Rows:  # noqa: ARG002
         cells = [row.cells() or {} for row in self.rows]
         names = list(dict.fromkeys(name for one in cells for name in one))
         columns = {name: pa.array([_cell(one.get(name)) for one in cells], pa.string()) for name in names}
@@ -190,7 +190,7 @@ class _Run:
     importer: Importer
     path: Path
     kind: Kind
-    mapping: Mapping_
+    mapping: MapFile
     source: str
     reading: Reading
     scratch: Path
@@ -200,7 +200,7 @@ class _Run:
 
     @classmethod
     def start(
-        cls, importer: Importer, path: Path, kind: Kind, mapping: Mapping_, source: str, progress: Progress
+        cls, importer: Importer, path: Path, kind: Kind, mapping: MapFile, source: str, progress: Progress
     ) -> "_Run":
         import_id = new_id("i")
         scratch = importer.lake.folder.parent / "tmp" / import_id
@@ -238,7 +238,7 @@ class _Run:
         self.con.execute(f"CREATE VIEW whole AS {plan.whole}")
         rejects = rows.rejects()
         self._tell(2)
-        self._mark(plan, rows, matched)
+        self._mark(plan, matched)
         self._tell(3)
         held = [*rows.held, *rejects, *self._held(plan, rows, matched, rejects)]
         kept = self._store(rows)
@@ -274,7 +274,7 @@ class _Run:
             quarantined=len(held), orders=orders, by_reason=by_reason, warnings=tuple(warnings),
         )  # fmt: skip
 
-    def _mark(self, plan: Staging, rows: Rows, matched: Matched) -> None:
+    def _mark(self, plan: Staging, matched: Matched) -> None:
         """Fill ``marks`` (row, what): duplicates, conflicts and bots, each row once."""
         self.con.execute("CREATE TABLE marked (row BIGINT, what INTEGER)")
         self._mark_within_file()
@@ -307,10 +307,11 @@ class _Run:
         columns = [name for name in IDENTITY[self.kind] if name != "at" or timed]
         identity = content if plan.by_content else f"hash({', '.join(map(identifier, columns))})"
         versioned = self.kind in ("products", "customers") and not timed
-        newest = "QUALIFY row_number() OVER (PARTITION BY id ORDER BY \"at\" DESC) = 1" if versioned else ""
+        newest = 'QUALIFY row_number() OVER (PARTITION BY id ORDER BY "at" DESC) = 1' if versioned else ""
         self.con.execute(
-            f"CREATE TABLE known AS SELECT identity, content FROM (SELECT {identity} AS identity, {content} AS content, * "
-            f"FROM {lake.relation_sql(self.kind)}) WHERE identity IN (SELECT identity FROM staged WHERE code = 0) {newest}"
+            f"CREATE TABLE known AS SELECT identity, content FROM (SELECT {identity} AS identity, "
+            f"{content} AS content, * FROM {lake.relation_sql(self.kind)}) "
+            f"WHERE identity IN (SELECT identity FROM staged WHERE code = 0) {newest}"
         )
         self.con.execute(
             "INSERT INTO marked SELECT row, 1 FROM whole SEMI JOIN known USING (identity, content) WHERE code = 0"
@@ -388,7 +389,7 @@ class _Run:
     def _copy(self, name: str, select: str) -> int:
         path = self.importer.lake.stage_path(name)
         self.con.execute("SET TimeZone='UTC'")
-        written = self._count(f"COPY ({select}) TO '{path}' (FORMAT parquet)")
+        written = self._count(f"COPY ({select}) TO '{path}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)")
         if written:
             self.files.append((name, path))
         else:
@@ -410,8 +411,9 @@ class _Run:
         held = f"SELECT row FROM marks WHERE what > {_DUPLICATE}"
         return self._copy(
             "events",
-            f"SELECT * FROM (SELECT {select} FROM (SELECT *, CASE WHEN quantity < 0 THEN 'order_return' ELSE 'order' END "
-            f"AS word FROM whole WHERE code = 0 AND row NOT IN ({held})) GROUP BY word, order_id) o {new}",
+            f"SELECT * FROM (SELECT {select} FROM (SELECT *, "
+            "CASE WHEN quantity < 0 THEN 'order_return' ELSE 'order' END AS word "
+            f" FROM whole WHERE code = 0 AND row NOT IN ({held})) GROUP BY word, order_id) o {new}",
         )
 
 

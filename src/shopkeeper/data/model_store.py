@@ -43,7 +43,9 @@ class Bundle:
 
     version: str
     moment: datetime
-    """Training knows nothing from this moment on; serving folds what came later."""
+    """Training knows nothing from this moment on."""
+    received_until: datetime
+    """When the newest fact that training knows was received; serving folds what came later."""
     models: Mapping[str, StoredModel]
     catalogue: Catalogue
     histories: Histories
@@ -99,6 +101,7 @@ class ModelStore:
         )
         manifest = {
             "version": bundle.version, "moment": bundle.moment.isoformat(), "report": bundle.report,
+            "received_until": bundle.received_until.isoformat(),
             "models": {name: {"use": model.use, "facts": model.facts} for name, model in bundle.models.items()},
             "files": {str(path.relative_to(part)): _digest(path) for path in sorted(part.rglob("*")) if path.is_file()},
         }  # fmt: skip
@@ -144,6 +147,7 @@ class ModelStore:
         people = np.array(pq.read_table(folder / "people.parquet").column("person").to_pylist(), object)
         return Bundle(
             version=version, moment=datetime.fromisoformat(manifest["moment"]), report=manifest["report"],
+            received_until=datetime.fromisoformat(manifest["received_until"]),
             models={
                 name: StoredModel(use=model["use"], facts=model["facts"], arrays=_load_arrays(folder / name))
                 for name, model in manifest["models"].items()

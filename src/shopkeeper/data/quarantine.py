@@ -191,6 +191,13 @@ class Quarantine:
         sql = "UPDATE held SET status = ? WHERE id = ? AND status = 'held'"
         return self._write([(sql, [(status, held_id) for held_id in ids])])
 
+    def naming(self, person: str) -> list_[HeldRow]:
+        """Every row, in whatever state, that names a person."""
+        whole = re.compile(rf"(?<![\w-]){re.escape(person)}(?![\w-])")
+        sql = f"SELECT {_COLUMNS} FROM held WHERE instr(raw, ?) OR instr(facts, ?) ORDER BY seq"
+        near = self._rows(sql, [person, person])
+        return [row for row in near if whole.search(row.raw) or whole.search(json.dumps(dict(row.facts)))]
+
     def erase(self, persons: Iterable[str]) -> int:
         """Delete every row, in whatever state, that names one of these people; the bytes are overwritten."""
         gone = 0

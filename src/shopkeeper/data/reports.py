@@ -143,16 +143,26 @@ def bestsellers(snapshot: LakeSnapshot, count: int) -> list[str]:
     return [row["product"] for row in snapshot.query(sql, {"count": count}).to_pylist()]
 
 
-def events_since(snapshot: LakeSnapshot, moment: datetime) -> Iterator[Event]:
-    """What the lake received from a moment on, as events in order of time, order lines with their order."""
-    lines: dict[str, list[OrderLine]] = {}
-    for row in snapshot.query(
-        "SELECT * FROM order_lines WHERE received_at >= $since ORDER BY event_id, line", {"since": moment}
-    ).to_pylist():
-        lines.setdefault(row["event_id"], []).append(line_of(row))
-    sql = 'SELECT * FROM events WHERE received_at >= $since ORDER BY "at", id'
-    for row in snapshot.query(sql, {"since": moment}).to_pylist():
-        yield event_of(row, tuple(lines.get(row["id"], ())))
+_SINCE: Final = """
+SELECT * FROM {table} WHERE received_at > $since OR (received_at > $since - INTERVAL 1 SECOND AND received_at < $since)
+ORDER BY received_at DESC LIMIT {most}
+"""
+_MOST_SINCE: Final = 200_000
+
+
+def events_since(snapshot: LakeSnapshot, received: datetime) -> Iterator[Event]:
+    """What the lake received after a moment, as events with their order lines, at most the newest 200,000 rows a table.
+
+    Requests that came at the same time may be stored in either order, so one second before the moment is read again;
+    whoever folds them recognises those it has. What bears exactly the moment is known: an import gives all its rows one.
+    """
+    values = {"since": received}
+    lines: dict[str, list[Row]] = {}
+    for row in snapshot.query(_SINCE.format(table="order_lines", most=_MOST_SINCE), values).to_pylist():
+        lines.setdefault(row["event_id"] or "", []).append(row)
+    for row in snapshot.query(_SINCE.format(table="events", most=_MOST_SINCE), values).to_pylist():
+        its = sorted(lines.get(row["id"], ()), key=lambda line: line["line"] or 0)
+        yield event_of(row, tuple(line_of(line) for line in its))
 
 
 _WEEKS: Final = """
@@ -164,3 +174,14 @@ WHERE product = $product AND "at" >= (SELECT max("at") FROM order_lines) - INTER
 def weekly_units(snapshot: LakeSnapshot, product: str) -> list[Row]:
     """Units sold a week (returns taken off) in the last half year; weeks without a sale are left out."""
     return snapshot.query(_WEEKS, {"product": product}).to_pylist()  # type: ignore[no-any-return]  # arrow
+
+
+_DECISIONS: Final = """
+SELECT id, "at", placement, customer, visitor, personal, fallback, json_array_length(choices)::INTEGER AS items
+FROM decisions ORDER BY "at" DESC, id LIMIT $size
+"""
+
+
+def decisions(snapshot: LakeSnapshot, *, size: int = 50) -> list[Row]:
+    """The newest logged decisions, newest first."""
+    return snapshot.query(_DECISIONS, {"size": size}).to_pylist()  # type: ignore[no-any-return]  # arrow

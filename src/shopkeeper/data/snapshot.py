@@ -105,6 +105,12 @@ class LakeSnapshot:
                 values.setdefault("moment", self.moment)
             return con.sql(sql, params=values or None).to_arrow_table()
 
+    def received_until(self) -> datetime:
+        """When the newest fact in the lake was received; this moment where there is none."""
+        sql = "SELECT max(received_at) AS newest FROM (SELECT received_at FROM events UNION ALL SELECT received_at FROM order_lines)"
+        newest: datetime | None = self.query(sql).to_pylist()[0]["newest"]
+        return newest or self.moment
+
     def _connect(self, moment: datetime | None = None) -> Any:
         con = self.lake.connect(memory=self.memory, threads=self.threads, tables=())
         when = f"TIMESTAMPTZ '{(moment or self.moment).isoformat()}'"

@@ -163,11 +163,11 @@ def _explain(
     scorer: Scorer, row: Histories, products: Sequence[int], now: int, scores: Float32, name: str
 ) -> Sequence[Why]:
     """Why for each product: all at once where the scorer has ``explain(profile, products, now)``; otherwise one by one,
-    with ``contributions(profile, product, now)`` where it says what a score is made of."""
+    with ``parts(profile, product, now)`` where it says what a score is made of."""
     at_once: Callable[[Histories, Sequence[int], int], Sequence[Why]] | None = getattr(scorer, "explain", None)
     if at_once is not None:
         return at_once(row, products, now)
-    made_of: Callable[[Histories, int, int], Mapping[str, float]] | None = getattr(scorer, "contributions", None)
+    made_of: Callable[[Histories, int, int], Mapping[str, float]] | None = getattr(scorer, "parts", None)
     return [
         (scorer.reason(row, item, now), {name: float(scores[item])} if made_of is None else made_of(row, item, now))
         for item in products

@@ -1,9 +1,8 @@
 """The best products of many people's scores."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-from shopkeeper.core.histories import Bool, Float32, Int32
+from shopkeeper.core.histories import Bool, Float32, Int32, Int64
 
 _BLOCK_BYTES = 128 * 2**20
 _CHUNK = 16
@@ -21,7 +20,7 @@ def top(scores: Float32, k: int, seed: int = 0) -> Int32:
     index: a catalogue's order says nothing about what is good.
     """
     people, products = scores.shape
-    turn = np.argsort(np.random.default_rng(seed).random(products)).argsort().astype(np.int32)
+    turn = np.random.default_rng(seed).permutation(products)
     best = np.full((people, k), -1, np.int32)
     if not people or not products:
         return best
@@ -58,7 +57,7 @@ def _floor(scores: Float32, k: int) -> Float32:
     return floor
 
 
-def _thinned(scores: Float32, mask: Bool, k: int, turn: NDArray[np.int32]) -> Bool:
+def _thinned(scores: Float32, mask: Bool, k: int, turn: Int64) -> Bool:
     """Of rows with very many equal scores at the floor, only the ``k`` of those that the shuffle puts first."""
     floor = np.where(mask, scores, np.inf).min(axis=1, keepdims=True)
     tied = (scores == floor)[:, np.argsort(turn)]

@@ -60,7 +60,7 @@ def open_demo(folder: Path, *, language: str) -> Iterator[tuple[Shop, Import | N
 
 def _import(shop: Shop, weeks: int, progress: Progress) -> list[tuple[str, Account]]:
     bring, where = importer(shop), journey_folder()
-    accounts = []
+    accounts: list[tuple[str, Account]] = []
     for number, kind in enumerate(KINDS):
         progress(kind, number, len(KINDS))
         account = bring.rows(Journey(kind, weeks), where, kind, source=SOURCE)

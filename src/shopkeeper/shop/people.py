@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -60,7 +60,7 @@ def export(shop: Shop, customer_id: str) -> dict[str, Any]:
         table: [_readable(row) for row in rows] for table, rows in privacy.rows_of(shop.lake, person).items()
     }
     found["consent"] = [row for key in person.keys for row in shop.state.consent.answers_of(key)]
-    found["quarantine"] = [row for key in _names(person) for row in shop.quarantine.rows_of(key)]
+    found["quarantine"] = [asdict(row) for name in _names(person) for row in shop.quarantine.naming(name)]
     if not any(found.values()):
         raise NotFound("unknown_customer", customer=customer_id)
     shop.state.ledger.record("export", person.keys, {name: len(rows) for name, rows in found.items()})
@@ -76,7 +76,7 @@ def erase(shop: Shop, customer_id: str) -> dict[str, int]:
     person = privacy.find_person(shop.lake, customer_id)
     gone = privacy.erase_rows(shop.lake, person)
     gone["journal"] = shop.journal.erase(person.keys)
-    gone["quarantine"] = sum(shop.quarantine.erase(name) for name in _names(person))
+    gone["quarantine"] = shop.quarantine.erase(_names(person))
     gone["consent"] = shop.state.consent.forget(person.keys)
     gone["models"] = shop.models.forget_people(set(person.keys))
     shop.forget(person.keys)

@@ -126,7 +126,8 @@ def serving_of(
             history=profiles.history, consent=consent, placement=placement, rules=placement.rules(),
             chooser=placement.dice(),
         )  # fmt: skip
-        return Logged(inner=Fallback(first=first, second=static), log=log)
+        last = replace(static, banned=frozenset(placement.banned))
+        return Logged(inner=Fallback(first=first, second=last), log=log)
 
     wanted = placements(settings.placements)
     return Serving(

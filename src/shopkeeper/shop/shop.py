@@ -189,7 +189,7 @@ class Shop:
             return without_models(now.catalogue(), best, self.settings, self._log_decision)
         bundle = self.models.load(version)
         serving = serving_of(bundle, now.catalogue(), self.settings, consent=self.consent_of, log=self._log_decision)
-        for event in reports.events_since(now, bundle.moment):
+        for event in reports.events_since(now, bundle.received_until):
             serving.fold(event)
         return serving
 

@@ -80,12 +80,13 @@ def _bundle(shop: Shop, version: str, known: LakeSnapshot, fitted: dict[str, Fit
         for name, fit in fitted.items()
     }
     facts = {
-        "evaluation": json.loads(report.to_json()) if report else None, "fit_seconds": {name: round(fit.seconds, 2) for name, fit in fitted.items()},
+        "evaluation": json.loads(report.to_json()) if report else None,
+        "fit_seconds": {name: round(fit.seconds, 2) for name, fit in fitted.items()},
         "people": len(known.histories()), "events": known.histories().events,
     }  # fmt: skip
     return Bundle(
-        version=version, moment=known.moment, models=stored, catalogue=known.catalogue(),
-        histories=_for_serving(shop, known), report=facts,
+        version=version, moment=known.moment, received_until=known.received_until(), models=stored,
+        catalogue=known.catalogue(), histories=_for_serving(shop, known), report=facts,
     )  # fmt: skip
 
 

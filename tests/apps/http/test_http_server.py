@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from shopkeeper.apps.http import server
 from shopkeeper.apps.http.logs import JsonLines
 from shopkeeper.core.errors import SettingsError, Unavailable
 
@@ -23,7 +24,7 @@ from fake_engine import FakeEngine
 from shopkeeper.apps.http import server
 server._HEADER_SECONDS = 0.2
 engine = FakeEngine()
-server.serve_engine(engine, "127.0.0.1", 0, started=lambda address: print(address, flush=True))
+server.serve(engine, "127.0.0.1", 0, started=lambda address: print(address, flush=True))
 print("closed" if engine.closed else "open", flush=True)
 """
 
@@ -64,9 +65,6 @@ def test_a_client_that_says_nothing_is_let_go() -> None:
 
 def test_a_port_in_use_is_said_before_anything_is_loaded() -> None:
     """A taken port is ``port_in_use``; an address that is not ours is ``address_bad``."""
-    server = pytest.importorskip(
-        "shopkeeper.apps.http.server", reason="the shop floor is not built yet", exc_type=ImportError
-    )
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 from shopkeeper.apps.console.app import console_routes, login_link
+from shopkeeper.apps.http.from_shop import ShopEngine
 from shopkeeper.apps.http.server import serve as serve_http
 from shopkeeper.shop.demo import examples, open_demo
 
@@ -35,12 +36,12 @@ def serve(
 
 
 def _serve(shop: Shop, host: str, port: int) -> None:
-    def ready() -> None:
-        say.line("serve_ready", url=f"http://{host}:{port}")
-        say.line("serve_console", url=f"http://{host}:{port}{login_link(shop)}")
+    def started(address: str) -> None:
+        say.line("serve_ready", url=address)
+        say.line("serve_console", url=f"{address}{login_link(shop)}")
         say.line("serve_stop")
 
-    serve_http(shop, host, port, extra_routes=console_routes(shop), ready=ready)
+    serve_http(ShopEngine(shop), host, port, extra_routes=console_routes(shop), started=started)
 
 
 def demo(

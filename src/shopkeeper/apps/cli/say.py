@@ -8,28 +8,13 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from rich.console import Console
-from rich.markup import escape
+from rich.markup import escape as escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from shopkeeper.core.errors import ShopkeeperError
 from shopkeeper.core.ports import Progress as Report
 from shopkeeper.locale import language_of, say
-
-__all__ = [
-    "ERR",
-    "OUT",
-    "Tongue",
-    "as_json",
-    "check",
-    "escape",
-    "fail",
-    "json_text",
-    "line",
-    "progress",
-    "table",
-    "text",
-]
 
 OUT: Final = Console(soft_wrap=True, highlight=False)
 ERR: Final = Console(stderr=True, soft_wrap=True, highlight=False)
@@ -43,12 +28,12 @@ class Tongue:
     )
 
 
-def text(key: str, **facts: object) -> str:
+def text(key: str, /, **facts: object) -> str:
     """A sentence of area ``cli``."""
     return say(Tongue.language, "cli", key, **facts)
 
 
-def line(key: str, **facts: object) -> None:
+def line(key: str, /, **facts: object) -> None:
     """Print a sentence of area ``cli``."""
     OUT.print(text(key, **facts), markup=False)
 
@@ -102,7 +87,7 @@ def json_text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2, default=str)
 
 
-def check(reason: str, **facts: object) -> str:
+def check(reason: str, /, **facts: object) -> str:
     """Why a row was held, in words; the bare key where its sentence needs facts that are not at hand."""
     try:
         return say(Tongue.language, "checks", reason, **facts)

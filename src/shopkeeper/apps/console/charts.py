@@ -1,14 +1,22 @@
 """Charts as SVG text: lines, bars, and figures with their intervals. No script, no inline style; colours are classes."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Final
 
 from markupsafe import Markup
 
-_WIDTH, _HEIGHT = 760.0, 220.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64.0, 12.0, 12.0, 26.0
+_WIDTH: Final = 760.0
+_HEIGHT: Final = 220.0
+_LEFT: Final = 64.0
+_RIGHT: Final = 16.0
+_TOP: Final = 14.0
+_BOTTOM: Final = 30.0
+_FLOOR: Final = _HEIGHT - _BOTTOM
+_MOST: Final = 1e15
+_COLOURS: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,13 +41,18 @@ class Range:
 
 
 def ticks(high: float, wanted: int = 4) -> list[float]:
-    """Round numbers from 0 to at least ``high``, about ``wanted`` steps of 1, 2 or 5 times a power of ten."""
-    if not high > 0 or not math.isfinite(high):
+    """Round numbers from 0 to at least ``high``, about ``wanted`` steps of 1, 2 or 5 times a power of ten.
+
+    0 and 1 where there is nothing to cover: NaN, infinite, negative or too small to be seen.
+    """
+    if not 1e-9 < high <= _MOST:
         return [0.0, 1.0]
     rough = high / wanted
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next(size * power for size in (1, 2, 5, 10) if size * power >= rough * 0.999)
-    return [step * number for number in range(math.ceil(high / step - 1e-9) + 1)]
+    step = next(size * power for size in (1, 2, 5, 10, 20) if size * power >= rough * 0.999)
+    count = math.ceil(high / step)
+    count += step * count < high
+    return [step * number for number in range(count + 1)]
 
 
 def short(value: float) -> str:
@@ -50,108 +63,140 @@ def short(value: float) -> str:
     return f"{value:.3g}"
 
 
-def _frame(body: str, caption: str, height: float = _HEIGHT) -> Markup:
+Say = Callable[[float], str]
+
+
+def shown(value: float) -> float:
+    """What of a value can be drawn: at least 0, finite."""
+    return value if 0 < value <= _MOST else 0.0
+
+
+def _frame(body: str, caption: str, height: float = _HEIGHT, kind: str = "") -> Markup:
     text = escape(caption)
-    return Markup(
-        f'<svg class="chart" viewBox="0 0 {_WIDTH:g} {height:g}" role="img" aria-label="{text}">'
-        f"<title>{text}</title>{body}</svg>"
-    )  # noqa: S704 - every text in it went through escape()
+    return Markup(  # noqa: S704 - every text in it went through escape()
+        f'<svg class="chart {kind}" viewBox="0 0 {_WIDTH:g} {height:g}" role="img" aria-label="{text}">{body}</svg>'
+    )
 
 
-def _grid(top: Sequence[float]) -> tuple[str, float]:
-    scale = (_HEIGHT - _TOP - _BOTTOM) / top[-1]
+def _grid(top: Sequence[float], say: Say) -> tuple[str, float]:
+    scale = (_FLOOR - _TOP) / top[-1]
     lines = []
     for value in top:
-        y = _HEIGHT - _BOTTOM - value * scale
+        y = _FLOOR - value * scale
         lines.append(f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        lines.append(f'<text class="axis" x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{short(value)}</text>')
+        lines.append(
+            f'<text class="axis" x="{_LEFT - 10}" y="{y + 4:.1f}" text-anchor="end">{escape(say(value))}</text>'
+        )
     return "".join(lines), scale
 
 
 def _labels(points: Sequence[Point], xs: Sequence[float]) -> str:
-    every = max(1, math.ceil(len(points) / 8))
+    every = max(1, math.ceil(len(points) / 7))
     return "".join(
         f'<text class="axis" x="{x:.1f}" y="{_HEIGHT - 8}" text-anchor="middle">{escape(point.label)}</text>'
         for place, (point, x) in enumerate(zip(points, xs, strict=True))
-        if place % every == 0
+        if place % every == every // 2
     )
 
 
-def line(points: Sequence[Point], caption: str) -> Markup:
+def _title(point: Point) -> str:
+    return f"<title>{escape(point.title or point.label)}</title>"
+
+
+def line(points: Sequence[Point], caption: str, say: Say = short) -> Markup:
     """A line over time with the area below it."""
     if not points:
         return Markup("")
-    grid, scale = _grid(ticks(max(point.value for point in points)))
+    grid, scale = _grid(ticks(max(shown(point.value) for point in points)), say)
     step = (_WIDTH - _LEFT - _RIGHT) / max(len(points) - 1, 1)
     xs = [_LEFT + step * place for place in range(len(points))]
-    ys = [_HEIGHT - _BOTTOM - max(point.value, 0) * scale for point in points]
+    ys = [_FLOOR - shown(point.value) * scale for point in points]
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(xs, ys, strict=True))
-    floor = _HEIGHT - _BOTTOM
     dots = "".join(
-        f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="7"><title>{escape(point.title or point.label)}</title></circle>'
+        f'<g class="point"><rect x="{x - step / 2:.1f}" y="{_TOP}" width="{step:.1f}" height="{_FLOOR - _TOP}"/>'
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4"/>{_title(point)}</g>'
         for x, y, point in zip(xs, ys, points, strict=True)
     )
-    area = f'<polygon class="area" points="{xs[0]:.1f},{floor} {path} {xs[-1]:.1f},{floor}"/>'
+    area = f'<polygon class="area" points="{xs[0]:.1f},{_FLOOR} {path} {xs[-1]:.1f},{_FLOOR}"/>'
     return _frame(grid + area + f'<polyline class="line" points="{path}"/>' + dots + _labels(points, xs), caption)
 
 
-def bars(points: Sequence[Point], caption: str) -> Markup:
+def bars(points: Sequence[Point], caption: str, say: Say = short) -> Markup:
     """Upright bars, one a point."""
     if not points:
         return Markup("")
-    grid, scale = _grid(ticks(max(point.value for point in points)))
+    grid, scale = _grid(ticks(max(shown(point.value) for point in points)), say)
     step = (_WIDTH - _LEFT - _RIGHT) / len(points)
     xs = [_LEFT + step * (place + 0.5) for place in range(len(points))]
     wide = min(step * 0.72, 46.0)
     body = "".join(
-        f'<rect class="bar" x="{x - wide / 2:.1f}" width="{wide:.1f}" '
-        f'y="{_HEIGHT - _BOTTOM - max(point.value, 0) * scale:.1f}" height="{max(point.value, 0) * scale:.1f}" rx="2">'
-        f"<title>{escape(point.title or point.label)}</title></rect>"
+        f'<rect class="bar" x="{x - wide / 2:.1f}" width="{wide:.1f}" y="{_FLOOR - shown(point.value) * scale:.1f}" '
+        f'height="{shown(point.value) * scale:.1f}" rx="2">{_title(point)}</rect>'
         for x, point in zip(xs, points, strict=True)
     )
     return _frame(grid + body + _labels(points, xs), caption)
 
 
-def lying_bars(points: Sequence[Point], caption: str) -> Markup:
-    """Bars from left to right with their names before them and their values after them."""
+def lying_bars(points: Sequence[Point], caption: str, say: Say = short) -> Markup:
+    """A list of names, each with a bar from left to right and its value."""
     if not points:
         return Markup("")
-    row, left = 30.0, 210.0
-    height = row * len(points) + 8
-    scale = (_WIDTH - left - 90) / (max(point.value for point in points) or 1.0)
-    body = []
-    for place, point in enumerate(points):
-        y = row * place + 6
-        wide = max(point.value, 0) * scale
-        body.append(
-            f'<text class="name" x="{left - 10}" y="{y + 15}" text-anchor="end">{escape(point.label[:30])}</text>'
-        )
-        body.append(f'<rect class="bar" x="{left}" y="{y}" width="{wide:.1f}" height="{row - 10}" rx="2"/>')
-        body.append(
-            f'<text class="axis" x="{left + wide + 8:.1f}" y="{y + 15}">{escape(point.title or short(point.value))}</text>'
-        )
-    return _frame("".join(body), caption, height)
+    scale = 100 / (max(shown(point.value) for point in points) or 1.0)
+    rows = "".join(
+        f'<li><span class="name">{escape(point.label)}</span>'
+        '<svg viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">'
+        f'<rect class="bar" width="{shown(point.value) * scale:.2f}" height="10"/></svg>'
+        f'<span class="value">{escape(point.title or say(point.value))}</span></li>'
+        for point in points
+    )
+    return Markup(f'<ul class="lying" aria-label="{escape(caption)}">{rows}</ul>')  # noqa: S704 - texts are escaped
 
 
-def ranges(rows: Sequence[Range], caption: str) -> Markup:
-    """Figures as dots with their intervals as bars: two that do not overlap really differ."""
-    usable = [row for row in rows if math.isfinite(row.value)]
+def shares(parts: Mapping[str, float], colour: Mapping[str, int], caption: str) -> Markup:
+    """What each part adds to a whole, as one bar of coloured pieces. ``colour`` numbers the parts for the whole page."""
+    total = sum(shown(value) for value in parts.values())
+    if not total > 0:
+        return Markup("")
+    body, left = [], 0.0
+    for name, value in parts.items():
+        wide = shown(value) / total * 100
+        number = colour.get(name, 0) % _COLOURS
+        body.append(
+            f'<rect class="part p{number}" x="{left:.2f}" width="{wide:.2f}" height="8">'
+            f"<title>{escape(name)}: {wide:.0f}%</title></rect>"
+        )
+        left += wide
+    return Markup(  # noqa: S704 - every text in it went through escape()
+        f'<svg class="shares" viewBox="0 0 100 8" preserveAspectRatio="none" role="img" aria-label="{escape(caption)}">'
+        f"{''.join(body)}</svg>"
+    )
+
+
+def ranges(rows: Sequence[Range], caption: str, base: float | None = None) -> Markup:
+    """Figures as dots with their intervals as bars: two that do not overlap really differ. ``base`` is what they are
+    compared with: a line from top to bottom."""
+    usable = [row for row in rows if 0 <= row.value <= _MOST]
     if not usable:
         return Markup("")
-    size, left = 34.0, 170.0
-    height = size * len(usable) + 40
-    top = ticks(max(row.high for row in usable), 5)
-    scale = (_WIDTH - left - 90) / top[-1]
+    size, left, right = 34.0, 190.0, 84.0
+    height = size * len(usable) + 36
+    top = ticks(max(max(shown(row.high), row.value) for row in usable), 5)
+    scale = (_WIDTH - left - right) / top[-1]
+    foot = height - 26
     body = [
-        f'<line class="grid" x1="{left + value * scale:.1f}" x2="{left + value * scale:.1f}" y1="4" y2="{height - 26}"/>'
+        f'<line class="grid" x1="{left + value * scale:.1f}" x2="{left + value * scale:.1f}" y1="4" y2="{foot}"/>'
         f'<text class="axis" x="{left + value * scale:.1f}" y="{height - 8}" text-anchor="middle">{short(value)}</text>'
         for value in top
     ]
+    if base is not None and 0 <= base <= top[-1]:
+        x = left + base * scale
+        body.append(f'<line class="base" x1="{x:.1f}" x2="{x:.1f}" y1="4" y2="{foot}"/>')
     for place, row in enumerate(usable):
         y = size * place + 22
-        low, high, at = (left + value * scale for value in (max(row.low, 0), row.high, row.value))
-        body.append(f'<text class="name" x="{left - 12}" y="{y + 5}" text-anchor="end">{escape(row.label)}</text>')
-        body.append(f'<line class="whisker {row.mark}" x1="{low:.1f}" x2="{high:.1f}" y1="{y}" y2="{y}"/>')
-        body.append(f'<circle class="mean {row.mark}" cx="{at:.1f}" cy="{y}" r="5"/>')
-        body.append(f'<text class="axis" x="{high + 10:.1f}" y="{y + 4}">{row.value:.4f}</text>')
-    return _frame("".join(body), caption, height)
+        low, high, at = (left + shown(value) * scale for value in (row.low, max(row.high, row.value), row.value))
+        mark = escape(row.mark)
+        body.append(f'<text class="name {mark}" x="{left - 14}" y="{y + 5}" text-anchor="end">{escape(row.label)}</text>')
+        body.append(f'<line class="whisker {mark}" x1="{low:.1f}" x2="{high:.1f}" y1="{y}" y2="{y}"/>')
+        body.append(f'<circle class="mean {mark}" cx="{at:.1f}" cy="{y}" r="5"/>')
+        body.append(f'<text class="axis" x="{high + 12:.1f}" y="{y + 4}">{row.value:.4f}</text>')
+    return _frame("".join(body), caption, height, "ranges")

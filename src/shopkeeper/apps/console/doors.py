@@ -8,6 +8,7 @@ import hmac
 import secrets
 import threading
 import time
+from dataclasses import dataclass, field
 from typing import Final
 
 from starlette.requests import Request
@@ -15,6 +16,18 @@ from starlette.requests import Request
 COOKIE: Final = "shopkeeper_console"
 _HOURS: Final = 12
 _LINK_SECONDS: Final = 600
+_MOST_SESSIONS: Final = 1_000
+
+
+@dataclass(slots=True, kw_only=True)
+class Session:
+    """One browser that was let in."""
+
+    until: float
+    token: str
+    """What its forms must send."""
+    notes: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    """What its next page tells: keys of the area ``console`` with their facts."""
 
 
 class Doors:
@@ -22,7 +35,7 @@ class Doors:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._sessions: dict[str, tuple[float, str]] = {}
+        self._sessions: dict[str, Session] = {}
         self._links: dict[str, float] = {}
 
     def link(self) -> str:
@@ -33,6 +46,7 @@ class Doors:
         return word
 
     def use_link(self, word: str) -> bool:
+        """Whether a word opens; it never does again."""
         with self._lock:
             until = self._links.pop(word, 0.0)
         return until > time.monotonic()
@@ -42,18 +56,20 @@ class Doors:
         cookie = secrets.token_urlsafe(32)
         now = time.monotonic()
         with self._lock:
-            self._sessions = {word: kept for word, kept in self._sessions.items() if kept[0] > now}
-            self._sessions[cookie] = (now + _HOURS * 3600, secrets.token_urlsafe(24))
+            kept = [(word, session) for word, session in self._sessions.items() if session.until > now]
+            self._sessions = dict(kept[-_MOST_SESSIONS:])
+            self._sessions[cookie] = Session(until=now + _HOURS * 3600, token=secrets.token_urlsafe(24))
         return cookie
 
-    def close(self, cookie: str) -> None:
+    def close(self, request: Request) -> None:
+        """End the request's session."""
         with self._lock:
-            self._sessions.pop(cookie, None)
+            self._sessions.pop(request.cookies.get(COOKIE, ""), None)
 
-    def token(self, request: Request) -> str | None:
-        """The form token of the request's session; None where it has no valid one."""
-        kept = self._sessions.get(request.cookies.get(COOKIE, ""))
-        return kept[1] if kept is not None and kept[0] > time.monotonic() else None
+    def session(self, request: Request) -> Session | None:
+        """The request's session; None where it has no valid one."""
+        session = self._sessions.get(request.cookies.get(COOKIE, ""))
+        return session if session is not None and session.until > time.monotonic() else None
 
 
 def same_origin(request: Request) -> bool:
@@ -65,5 +81,6 @@ def same_origin(request: Request) -> bool:
     return origin is None or origin == f"{request.url.scheme}://{request.headers.get('host', '')}"
 
 
-def right_token(wanted: str, given: object) -> bool:
-    return isinstance(given, str) and hmac.compare_digest(wanted.encode(), given.encode())
+def right_token(wanted: str, given: str) -> bool:
+    """Whether a form's token is the session's, compared in constant time."""
+    return hmac.compare_digest(wanted.encode(), given.encode("utf-8", "replace"))

@@ -1,205 +1,285 @@
 """What each page shows: plain values for the templates, read from the shop."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from itertools import groupby
 from typing import Any, Final
 
-from shopkeeper.apps.console.charts import Point, Range, bars, line, lying_bars, ranges
-from shopkeeper.core.decision import Decision, Request
+from shopkeeper.apps.console.charts import Point, bars, line, lying_bars, shares
+from shopkeeper.apps.console.scores import judged_values, verdict
+from shopkeeper.apps.console.words import Words
+from shopkeeper.core.consent import Purpose
+from shopkeeper.core.decision import Choice, Decision, Request
 from shopkeeper.core.errors import NotFound
 from shopkeeper.core.ids import CustomerId
 from shopkeeper.data import reports
 from shopkeeper.decide.reasons import say_reason
-from shopkeeper.locale import say
 from shopkeeper.shop import Shop, people
 from shopkeeper.shop.results import outcomes_of
 
 Values = dict[str, Any]
 _PAGE: Final = 50
+_HELD: Final = 100
 _TWIGS: Final = 8
-_METRICS: Final = ("ndcg", "hit_rate", "recall", "precision", "mrr", "map")
+_DAYS: Final = 90
+_FACTS: Final = 120
+_NAMED: Final = 12
+"""How many of the products that a rule removed are named."""
 
 
 class Pages:
     """The pages of one shop in one language."""
 
-    def __init__(self, shop: Shop, language: str) -> None:
-        self.shop, self.language = shop, language
+    def __init__(self, shop: Shop, words: Words) -> None:
+        self.shop, self.words = shop, words
 
-    def text(self, key: str, **facts: object) -> str:
-        return say(self.language, "console", key, **facts)
-
-    def money(self, minor: float | None) -> str:
-        """An amount in minor units of the shop's currency, rounded to whole units from 1,000 on."""
-        if minor is None:
-            return "–"
-        scale = self._overview()["scale"]
-        value = minor / scale
-        digits = 0 if abs(value) >= 1000 or scale == 1 else 2
-        return f"{value:,.{digits}f} {self.shop.settings.shop.currency}"
-
-    def _overview(self) -> Values:
-        return self.shop.remembered("overview", lambda: reports.overview(self.shop.snapshot()))
+    # --- overview
 
     def overview(self) -> Values:
-        seen = self._overview()
-        days, totals, scale = seen["days"], seen["totals"], seen["scale"]
+        """The last 28 days against the 28 before, 90 days by day, and what came of the decisions."""
+        seen = self.shop.remembered("overview", lambda: reports.overview(self.shop.snapshot(), days=_DAYS))
+        words, totals = self.words, seen["totals"]
+        days = every_day(seen["days"], _DAYS)
         recent, before = days[-28:], days[-56:-28]
-        money = [Point(label=f"{day['day']:%m-%d}", value=day["revenue_minor"] / scale,
-                       title=f"{day['day']}: {self.money(day['revenue_minor'])}") for day in days]  # fmt: skip
-        orders = [Point(label=f"{day['day']:%m-%d}", value=day["orders"],
-                        title=f"{day['day']}: {day['orders']:,}") for day in days[-30:]]  # fmt: skip
+        revenue = [
+            Point(label=words.brief(day["day"]), value=day["revenue_minor"] / words.scale,
+                  title=f"{words.day(day['day'])}: {words.money(day['revenue_minor'])}") for day in days
+        ]  # fmt: skip
+        orders = [
+            Point(label=words.brief(day["day"]), value=day["orders"],
+                  title=f"{words.day(day['day'])}: {words.number(day['orders'])}") for day in days[-28:]
+        ]  # fmt: skip
         return {
             "tiles": [
-                self._tile("revenue_28", recent, before, "revenue_minor", money=True),
-                self._tile("orders_28", recent, before, "orders"),
-                self._basket_tile(recent, before),
-                {"label": self.text("tile_customers"), "value": f"{totals['customers']:,}", "note": self.text("tile_products", count=f"{totals['products']:,}")},
+                self._tile("revenue", words.money, _total(recent, "revenue_minor"), _total(before, "revenue_minor")),
+                self._tile("orders", words.number, _total(recent, "orders"), _total(before, "orders")),
+                self._tile("basket", words.money, _basket(recent), _basket(before)),
             ],
-            "revenue_chart": line(money, self.text("chart_revenue")), "orders_chart": bars(orders, self.text("chart_orders")),
-            "outcomes": [self._outcome(row) for row in outcomes_of(self.shop)],
-            "version": self.shop.models.current(), "held": sum(self.shop.quarantine.counts().values()),
-            "totals": totals,
+            "until": words.day(days[-1]["day"]) if days else None, "totals": totals,
+            "revenue_chart": line(revenue, words("chart_revenue"), words.axis),
+            "orders_chart": bars(orders, words("chart_orders"), words.axis),
+            "outcomes": outcomes_of(self.shop), "answering": self._answering(),
+            "held": sum(self.shop.quarantine.counts().values()),
         }  # fmt: skip
 
-    def _tile(self, name: str, now: list[Values], before: list[Values], column: str, *, money: bool = False) -> Values:
-        total, earlier = sum(day[column] for day in now), sum(day[column] for day in before)
+    def _tile(self, name: str, say: Any, now: float | None, before: float | None) -> Values:
+        change = now / before - 1 if now is not None and before and before > 0 else None
+        return {"label": self.words(f"tile_{name}"), "value": say(now), "change": change}
+
+    def _answering(self) -> Values | None:
+        version = self.shop.models.current()
+        if version is None:
+            return None
+        page = self.shop.models.manifest(version)
+        wanted = self.shop.settings.train
+        judged = page["report"].get("evaluation")
+        row = next((row for row in judged["rows"] if row["name"] == wanted.personal), None) if judged else None
         return {
-            "label": self.text(f"tile_{name}"), "value": self.money(total) if money else f"{total:,}",
-            "change": (total / earlier - 1) if earlier else None, "note": self.text("tile_before"),
+            "version": version, "moment": page["moment"], "people": page["report"]["people"],
+            "roles": [(role, getattr(wanted, role)) for role in ("personal", "context", "popular")],
+            "verdict": verdict(row, judged, self.words) if row and judged else None,
         }  # fmt: skip
 
-    def _basket_tile(self, now: list[Values], before: list[Values]) -> Values:
-        def mean(days: list[Values]) -> float | None:
-            orders = sum(day["orders"] for day in days)
-            return sum(day["revenue_minor"] for day in days) / orders if orders else None
-
-        value, earlier = mean(now), mean(before)
-        change = value / earlier - 1 if value is not None and earlier else None
-        return {
-            "label": self.text("tile_basket"),
-            "value": self.money(value),
-            "change": change,
-            "note": self.text("tile_before"),
-        }
-
-    def _outcome(self, row: Any) -> Values:
-        return {
-            "placement": row.placement, "arm": row.arm or "–", "shown": row.impressions, "clicked": row.clicked,
-            "orders": row.orders, "revenue": f"{row.revenue:,.2f}",
-            "click_rate": _share(row.click_rate), "conversion": _share(row.conversion),
-        }  # fmt: skip
+    # --- customers
 
     def customers(self, text: str, page: int, order: str) -> Values:
-        return {"list": reports.customers(self.shop.snapshot(), text=text, page=page, size=_PAGE, order=order),
-                "text": text, "order": order}  # fmt: skip
+        """A page of customers."""
+        order = order if order in ("revenue", "orders", "last", "id") else "revenue"
+        found = reports.customers(self.shop.snapshot(), text=text, page=page, size=_PAGE, order=order)
+        return {"list": found, "text": text, "order": order}
 
     def customer(self, customer_id: str) -> Values:
-        view = people.customer(self.shop, customer_id, facts=60)
+        """One customer: what is known, what would be recommended now, and why."""
+        view = people.customer(self.shop, customer_id, facts=_FACTS)
         request = Request(
-            placement="home", at=self.shop.clock(), customer=CustomerId(customer_id), count=10, language=self.language
-        )
+            placement="home", at=self.shop.clock(), customer=CustomerId(customer_id), count=10,
+            language=self.words.language,
+        )  # fmt: skip
         decision = self.shop.preview(request)
-        tastes = [
-            Point(label=str(row["category"]), value=float(row["weight"]), title=f"{row['weight']:.1f}")
-            for row in view.features.get("categories", [])[:_TWIGS]
-        ]
+        registered = {name: value for name, value in view.registered.items() if name not in ("attributes", "id")}
         return {
-            "view": view, "attributes": view.registered.get("attributes", {}), "decision": decision,
-            "choices": self.choices(decision), "tastes": lying_bars(tastes, self.text("chart_tastes")),
-            "facts": self._facts(view.features),
+            "view": view, "name": registered.pop("name", ""), "registered": self._registered(registered),
+            "attributes": sorted((view.registered.get("attributes") or {}).items()), "decision": decision,
+            "tastes": self._tastes(view.features), "facts": self._facts(view.features),
+            "consent": [(purpose.value, view.consent.given.get(purpose)) for purpose in Purpose],
+            "timeline": self._timeline(view.timeline), "more": len(view.timeline) >= _FACTS,
+            **self.choices(decision),
         }  # fmt: skip
 
-    def _facts(self, features: Mapping[str, Any]) -> list[Values]:
-        shown = []
-        for name, value in features.items():
-            if isinstance(value, list | dict) or value is None:
-                continue
-            text = self.money(value) if name.endswith("_minor") else _plain(value)
-            shown.append({"label": say(self.language, "features", name), "value": text})
-        return shown
-
-    def choices(self, decision: Decision) -> list[Values]:
-        """Choices with names, prices, parts and reasons in words."""
-        catalogue = self.shop.serving.catalogue
+    def _registered(self, row: Mapping[str, Any]) -> list[tuple[str, str]]:
+        dates = {"registered_at"}
+        hidden = {"at", "source"}
         return [
-            {
-                "rank": rank, "id": choice.item, "name": self.shop.name_of(choice.item), "score": choice.score,
-                "reason": say_reason(choice.reason, catalogue.now, self.language), "propensity": choice.propensity,
-                "parts": sorted(choice.parts.items(), key=lambda part: -part[1]), "scorer": choice.reason.scorer,
-            }
-            for rank, choice in enumerate(decision.choices, 1)
-        ]  # fmt: skip
+            (self.words.named("field", name), self.words.day(value) if name in dates else self.words.plain(value))
+            for name, value in row.items()
+            if name not in hidden
+        ]
+
+    def _tastes(self, features: Mapping[str, Any]) -> Any:
+        points = [
+            Point(label=str(row["category"]), value=float(row["weight"]), title=self.words.number(row["weight"], 1))
+            for row in features.get("categories", [])[:_TWIGS]
+        ]
+        return lying_bars(points, self.words("chart_tastes"), self.words.axis)
+
+    def _facts(self, features: Mapping[str, Any]) -> list[tuple[str, str]]:
+        shown = {name: value for name, value in features.items() if not isinstance(value, list | dict)}
+        return [
+            (self.words.of("features", name) or name.replace("_", " "), self._fact(name, value))
+            for name, value in shown.items()
+            if value is not None and name not in ("person", "customer")
+        ]
+
+    def _fact(self, name: str, value: Any) -> str:
+        """A feature with its unit, which its name ends with."""
+        words = self.words
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return words.plain(value)
+        if name.endswith("_minor"):
+            return words.money(value)
+        if name.endswith(("_share", "_rate")):
+            return words.share(value)
+        if name.endswith("_days") or name.startswith("days_"):
+            return words("unit_days", count=words.number(value, 1))
+        return words.number(value)
+
+    def _timeline(self, rows: Sequence[Values]) -> list[Values]:
+        """Rows of one moment, action and order together, newest first."""
+        together = groupby(rows, key=lambda row: (row["at"], row["action"], row["order_id"]))
+        return [{"at": at, "action": action, "order": order, "rows": list(group)} for (at, action, order), group in together]
+
+    def erase(self, customer_id: str) -> Values:
+        """Whom it is about."""
+        view = people.customer(self.shop, customer_id, facts=1)
+        return {"id": customer_id, "name": view.registered.get("name") or ""}
+
+    # --- choices
+
+    def choices(self, decision: Decision) -> Values:
+        """Choices with names, parts and reasons in words; every part has one colour on the whole page."""
+        parts = sorted({name for choice in decision.choices for name in choice.parts})
+        colour = {name: number for number, name in enumerate(parts)}
+        return {
+            "choices": [self._choice(rank, choice, colour) for rank, choice in enumerate(decision.choices, 1)],
+            "legend": [(colour[name], self.words.named("model", name)) for name in parts],
+        }
+
+    def _choice(self, rank: int, choice: Choice, colour: Mapping[str, int]) -> Values:
+        words, catalogue = self.words, self.shop.serving.catalogue()
+        added = {name: value for name, value in choice.parts.items() if value}
+        named = {words.named("model", name): value for name, value in added.items()}
+        numbers = {words.named("model", name): colour[name] for name in added}
+        index = self.shop.serving.catalogue.index.get(choice.item)
+        price = float(catalogue.price[index]) if index is not None else float("nan")
+        return {
+            "rank": rank, "id": choice.item, "name": self.shop.name_of(choice.item), "score": choice.score,
+            "price": words.major(price) if price == price else None, "propensity": choice.propensity,
+            "reason": say_reason(choice.reason, catalogue, words.language), "scorer": choice.reason.scorer,
+            "bar": shares(named, numbers, words("chart_parts")),
+            "parts": [(colour[name], words.named("model", name), value) for name, value in added.items()],
+        }  # fmt: skip
+
+    # --- products
 
     def products(self, text: str, page: int, order: str) -> Values:
-        return {"list": reports.products(self.shop.snapshot(), text=text, page=page, size=_PAGE, order=order),
-                "text": text, "order": order}  # fmt: skip
+        """A page of products."""
+        order = order if order in ("buyers", "revenue", "units", "id") else "buyers"
+        found = reports.products(self.shop.snapshot(), text=text, page=page, size=_PAGE, order=order)
+        return {"list": found, "text": text, "order": order}
 
     def product(self, product_id: str) -> Values:
+        """One product: facts, sales by week, and what goes with it."""
         known = self.shop.snapshot()
         row = reports.one(known, "products", product_id)
         index = self.shop.serving.catalogue.index
         if row is None and product_id not in index:
             raise NotFound("unknown_product", product=product_id)
         weeks = [
-            Point(
-                label=f"{week['week']:%m-%d}",
-                value=float(week["units"]),
-                title=f"{week['week']:%Y-%m-%d}: {week['units']:g}",
-            )
-            for week in reports.weekly_units(known, product_id)
-        ]
-        similar = self.choices(self.shop.preview(self.shop.similar_to(product_id, 10))) if product_id in index else []
-        return {"row": row or {"id": product_id, "name": product_id}, "similar": similar,
-                "units_chart": bars(weeks, self.text("chart_units"))}  # fmt: skip
+            Point(label=self.words.brief(week["week"]), value=float(week["units"]),
+                  title=self.words("week_of", day=self.words.day(week["week"]), units=self.words.number(week["units"])))
+            for week in every_week(reports.weekly_units(known, product_id))
+        ]  # fmt: skip
+        similar = self.shop.preview(self.shop.similar_to(product_id, 10)) if product_id in index else None
+        row = row or {}
+        return {
+            "id": product_id, "row": row, "name": row.get("name") or product_id,
+            "path": [row[level] for level in (f"category_{n}" for n in range(1, 6)) if row.get(level)],
+            "units_chart": bars(weeks, self.words("chart_units"), self.words.axis),
+            **(self.choices(similar) if similar else {"choices": [], "legend": []}),
+        }  # fmt: skip
+
+    # --- models, quarantine, decisions
 
     def models(self) -> Values:
+        """The versions, and how the models of the current one compare."""
         store = self.shop.models
         current = store.current()
         versions = [store.manifest(version) for version in reversed(store.versions())]
-        judged = next((page["report"]["evaluation"] for page in versions if page["version"] == current), None)
-        rows = judged["rows"] if judged else []
-        rows.sort(key=lambda row: -(row["metrics"]["ndcg"]["value"] or 0))
-        marks = [
-            Range(label=row["name"], mark="ours" if row["name"] == self.shop.settings.train.personal else "",
-                  **{name: row["metrics"]["ndcg"][name] for name in ("value", "low", "high")})
-            for row in rows if row["metrics"]["ndcg"]["value"] is not None
-        ]  # fmt: skip
+        judged = next((page["report"].get("evaluation") for page in versions if page["version"] == current), None)
         return {
-            "versions": versions, "current": current, "judged": judged, "rows": rows, "metrics": _METRICS,
-            "chart": ranges(marks, self.text("chart_ndcg")),
+            "versions": versions, "current": current, "ours": self.shop.settings.train.personal,
+            **judged_values(judged, self.shop.settings.train.personal, self.words),
         }  # fmt: skip
 
-    def quarantine(self, reason: str) -> Values:
+    def quarantine(self, reason: str, page: int) -> Values:
+        """What is held, by reason."""
         counts = self.shop.quarantine.counts()
-        rows = self.shop.quarantine.list(reason=reason, limit=100)
+        total = counts.get(reason, 0) if reason else sum(counts.values())
+        rows = self.shop.quarantine.list(reason=reason, limit=_HELD, offset=(page - 1) * _HELD)
         return {
-            "reason": reason, "total": sum(counts.values()),
-            "counts": [{"key": key, "words": self.why(key), "count": count} for key, count in counts.items()],
-            "rows": [{"row": row, "words": self.why(row.reason, **row.facts)} for row in rows],
+            "reason": reason, "total": sum(counts.values()), "page": page, "last": max(-(-total // _HELD), 1),
+            "counts": [(key, self.words.named("held", key), count) for key, count in counts.items()],
+            "rows": [(row, self.words.of("checks", row.reason, **row.facts) or row.reason) for row in rows],
+            "shown_reason": self.words.named("held", reason) if reason else "", "of_reason": total,
         }  # fmt: skip
 
-    def why(self, reason: str, **facts: object) -> str:
-        try:
-            return say(self.language, "checks", reason, **facts)
-        except KeyError:
-            return reason
+    def decisions(self) -> Values:
+        """The newest logged decisions."""
+        return {"rows": reports.decisions(self.shop.snapshot(), size=_PAGE)}
 
     def decision(self, decision_id: str) -> Values:
+        """One decision: what was asked, what was shown and why, what was removed and by which rule."""
         decision = self.shop.explain(decision_id)
-        return {"decision": decision, "choices": self.choices(decision), "removed": dict(decision.removed)}
+        by_rule: dict[str, list[str]] = {}
+        for item, rule in decision.removed.items():
+            by_rule.setdefault(rule, []).append(item)
+        removed = [
+            (self.words.named("rule", rule), len(items), [(item, self.shop.name_of(item)) for item in items[:_NAMED]])
+            for rule, items in sorted(by_rule.items(), key=lambda pair: -len(pair[1]))
+        ]
+        asked = decision.request
+        about = [asked.product, *asked.cart] if asked.product else list(asked.cart)
+        return {
+            "decision": decision, "asked": asked, "removed": removed,
+            "about": [(item, self.shop.name_of(item)) for item in about], **self.choices(decision),
+        }  # fmt: skip
 
 
-def _share(interval: Any) -> str:
-    if interval.value != interval.value:
-        return "–"
-    return f"{interval.value:.1%} ({interval.low:.1%} – {interval.high:.1%})"
+def every_day(days: Sequence[Values], most: int) -> list[Values]:
+    """The last days up to the newest, one after the other: a day without orders is a zero."""
+    if not days:
+        return []
+    known = {day["day"]: day for day in days}
+    last: date = days[-1]["day"]
+    first = max(days[0]["day"], last - timedelta(days=most - 1))
+    calendar = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    return [known.get(day, {"day": day, "orders": 0, "revenue_minor": 0.0, "buyers": 0}) for day in calendar]
 
 
-def _plain(value: Any) -> str:
-    if isinstance(value, bool):
-        return "✓" if value else "–"
-    if isinstance(value, float):
-        return f"{value:,.2f}".rstrip("0").rstrip(".")
-    if isinstance(value, int):
-        return f"{value:,}"
-    return f"{value:%Y-%m-%d}" if hasattr(value, "strftime") else str(value)
+def every_week(weeks: Sequence[Values]) -> list[Values]:
+    """Weeks without a sale are zeros."""
+    if not weeks:
+        return []
+    known = {week["week"]: week for week in weeks}
+    first: date = weeks[0]["week"]
+    calendar = [first + timedelta(weeks=number) for number in range((weeks[-1]["week"] - first).days // 7 + 1)]
+    return [known.get(week, {"week": week, "units": 0.0}) for week in calendar]
+
+
+def _total(days: Sequence[Values], column: str) -> float:
+    return float(sum(day[column] for day in days))
+
+
+def _basket(days: Sequence[Values]) -> float | None:
+    orders = _total(days, "orders")
+    return _total(days, "revenue_minor") / orders if orders else None

@@ -1,10 +1,16 @@
-"""A shop folder as the API's engine."""
+"""A shop folder as the API's engine: ``build`` makes its app, ``serve`` serves it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+
+from shopkeeper.apps.http import server
+from shopkeeper.apps.http.app import app_of
 from shopkeeper.core.decision import Decision, Reason, Request
+from shopkeeper.core.errors import NotFound
 from shopkeeper.data.store.keys import Keys
 from shopkeeper.decide.reasons import say_reason
 from shopkeeper.shop import people
@@ -43,7 +49,12 @@ class ShopEngine:
         return self._shop.similar(product, count)
 
     def explain(self, decision_id: str) -> Decision:
-        return self._shop.explain(decision_id)
+        """A decision of a moment ago may still be on its way to the journal: what waits there is let through first."""
+        try:
+            return self._shop.explain(decision_id)
+        except NotFound:
+            self._shop.collect([], source="api", browser=False)
+            return self._shop.explain(decision_id)
 
     def say_reason(self, reason: Reason, language: str) -> str:
         return say_reason(reason, self._shop.serving.catalogue(), language)
@@ -71,3 +82,20 @@ class ShopEngine:
 
     def close(self) -> None:
         self._shop.close()
+
+
+def build(shop: Shop, extra_routes: Sequence[BaseRoute] = (), *, upkeep: bool = False) -> Starlette:
+    """The app of a shop. ``extra_routes``: what else is served beside the API (the console)."""
+    return app_of(ShopEngine(shop), extra_routes, upkeep=upkeep)
+
+
+def serve(
+    shop: Shop, host: str, port: int, *, extra_routes: Sequence[BaseRoute] = (),
+    started: Callable[[str], None] = server.unheard,
+) -> None:  # fmt: skip
+    """Serve a shop until SIGINT or SIGTERM; the shop is closed then. ``started`` is told the address.
+
+    Raises:
+        SettingsError: the port is taken (``port_in_use``), or there is no such address here.
+    """
+    server.serve(ShopEngine(shop), host, port, extra_routes=extra_routes, started=started)

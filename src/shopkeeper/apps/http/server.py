@@ -2,8 +2,10 @@
 
 import contextlib
 import errno
+import signal
 import socket
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import uvicorn
@@ -14,9 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from shopkeeper.apps.http import logs
 from shopkeeper.apps.http.app import app_of
 from shopkeeper.apps.http.engine import Engine
-from shopkeeper.apps.http.from_shop import ShopEngine
 from shopkeeper.core.errors import SettingsError
-from shopkeeper.shop.shop import Shop
 
 _HEADER_SECONDS: Final = 15.0
 """How long a new connection may take to send the head of its first request."""
@@ -45,12 +45,7 @@ class Patient(HttpToolsProtocol):
             self.transport.close()
 
 
-def build(shop: Shop, extra_routes: Sequence[BaseRoute] = (), *, upkeep: bool = False) -> Starlette:
-    """The app of a shop. ``extra_routes``: what else is served beside the API (the console)."""
-    return app_of(ShopEngine(shop), extra_routes, upkeep=upkeep)
-
-
-def _unheard(address: str) -> None:
+def unheard(address: str) -> None:
     """Nobody wants to know."""
 
 
@@ -78,24 +73,16 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def serve(
-    shop: Shop, host: str, port: int, *, extra_routes: Sequence[BaseRoute] = (),
-    started: Callable[[str], None] = _unheard,
+    engine: Engine, host: str, port: int, *, extra_routes: Sequence[BaseRoute] = (),
+    started: Callable[[str], None] = unheard,
 ) -> None:  # fmt: skip
-    """Serve until SIGINT or SIGTERM, then finish what is in work and close the shop.
+    """Serve until SIGINT or SIGTERM, then finish what is in work and close the engine, whatever happened.
 
     ``started`` is told the address once requests are answered.
 
     Raises:
         SettingsError: the port is taken, or there is no such address here.
     """
-    serve_engine(ShopEngine(shop), host, port, extra_routes=extra_routes, started=started)
-
-
-def serve_engine(
-    engine: Engine, host: str, port: int, *, extra_routes: Sequence[BaseRoute] = (),
-    started: Callable[[str], None] = _unheard,
-) -> None:  # fmt: skip
-    """As ``serve``, over any engine."""
     with contextlib.closing(bind(host, port)) as taken:
         logs.start()
         try:
@@ -117,9 +104,21 @@ def _config(app: Starlette) -> uvicorn.Config:
 
 
 class _Server(uvicorn.Server):
-    """Says when it answers."""
+    """Says when it answers; a signal ends it in order, and is not raised again before the shop is closed."""
 
     told: Callable[[], None]
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

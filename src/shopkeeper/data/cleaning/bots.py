@@ -15,10 +15,11 @@ def rows_sql(table: str, mark: int) -> str:
     person = "coalesce(visitor, customer)"
     parts = []
     for seconds, limit in _WINDOWS:
-        window = f"epoch_us(\"at\") // {seconds * _ORIGIN_MICROS}"
+        window = f'epoch_us("at") // {seconds * _ORIGIN_MICROS}'
         parts.append(
-            f"SELECT row, {mark} FROM {table} WHERE code = 0 AND ({person}, {window}) IN (SELECT ({person}, {window}) "
-            f"FROM {table} WHERE code = 0 AND {person} IS NOT NULL GROUP BY {person}, {window} HAVING count(*) > {limit})"
+            f"SELECT row, {mark} FROM {table} WHERE code = 0 AND ({person}, {window}) IN ("
+            f"SELECT ({person}, {window}) FROM {table} WHERE code = 0 AND {person} IS NOT NULL "
+            f"GROUP BY {person}, {window} HAVING count(*) > {limit})"
         )
     return " UNION ".join(parts)
 

@@ -108,7 +108,9 @@ IN_FUTURE = Check(
 )
 TOO_MANY_DECIMALS = Check(
     "too_many_decimals",
-    lambda raw, value, reading: f"{value} IS NULL AND regexp_full_match({raw}, '{any_amount_pattern(reading.decimal)}')",
+    lambda raw, value, reading: (
+        f"{value} IS NULL AND regexp_full_match({raw}, '{any_amount_pattern(reading.decimal)}')"
+    ),
     lambda raw, value, reading: value is None and _any_amount[reading.decimal](raw) is not None,
 )
 NEGATIVE_AMOUNT = Check(

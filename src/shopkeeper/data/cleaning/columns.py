@@ -123,7 +123,7 @@ COLUMNS: Final[Mapping[Kind, tuple[Column, ...]]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mapping_:
+class MapFile:
     """What the map file says: which of their columns is which, and how their values are written."""
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -139,11 +139,11 @@ class Mapping_:
     """Order lines with a negative quantity are returns (otherwise they are held)."""
 
 
-NO_MAPPING: Final = Mapping_()
+NO_MAPPING: Final = MapFile()
 _TEXTS: Final = ("date_format", "decimal", "timezone", "currency", "encoding", "delimiter", "sheet")
 
 
-def load_mapping(path: Path) -> Mapping_:
+def load_mapping(path: Path) -> MapFile:
     """Read a map file: TOML with ``canonical = "their column"`` at top level or in ``[columns]``, ``[constants]`` and
     the declarations ``date_format decimal timezone currency encoding delimiter sheet returns``.
 
@@ -157,7 +157,7 @@ def load_mapping(path: Path) -> Mapping_:
     return mapping_of(table, str(path))
 
 
-def mapping_of(table: Mapping[str, Any], where: str = "map") -> Mapping_:
+def mapping_of(table: Mapping[str, Any], where: str = "map") -> MapFile:
     """A mapping from parsed TOML or JSON."""
     columns = dict(table.get("columns", {}))
     declared = {name: table[name] for name in _TEXTS if name in table}
@@ -167,12 +167,12 @@ def mapping_of(table: Mapping[str, Any], where: str = "map") -> Mapping_:
     for name, value in {**columns, **constants, **declared}.items():
         if not isinstance(value, str):
             raise DataError("map_bad", file=where, name=name, value=str(value), wanted="a text in quotes")
-    mapping = Mapping_(columns=columns, constants=constants, returns=table.get("returns") is True, **declared)
+    mapping = MapFile(columns=columns, constants=constants, returns=table.get("returns") is True, **declared)
     _check_declared(mapping, where)
     return mapping
 
 
-def _check_declared(mapping: Mapping_, where: str) -> None:
+def _check_declared(mapping: MapFile, where: str) -> None:
     def refuse(name: str, value: str, wanted: str) -> None:
         raise DataError("map_bad", file=where, name=name, value=value, wanted=wanted)
 
@@ -197,7 +197,7 @@ class Matched:
     unused: tuple[str, ...]
 
 
-def match(kind: Kind, present: Sequence[str], mapping: Mapping_, file: str) -> Matched:
+def match(kind: Kind, present: Sequence[str], mapping: MapFile, file: str) -> Matched:
     """Find our columns among a file's, by the map file, then by name, then by synonym.
 
     Raises:
@@ -208,21 +208,27 @@ def match(kind: Kind, present: Sequence[str], mapping: Mapping_, file: str) -> M
         if name not in ours:
             raise DataError("map_unknown_column", kind=kind, name=name, allowed=", ".join(ours))
         if their not in present:
-            raise DataError("column_missing", file=file, name=their, found=", ".join(present), hint=_near(their, present))
+            raise DataError(
+                "column_missing", file=file, name=their, found=", ".join(present), hint=_near(their, present)
+            )
     plain = {_plain(their): their for their in reversed(present)}
     theirs = dict(mapping.columns)
     for column in COLUMNS[kind]:
         if column.name in theirs or column.name in mapping.constants:
             continue
         for name in (column.name, column.lake, *column.synonyms):
-            their = plain.get(_plain(name))
-            if their is not None and their not in theirs.values():
-                theirs[column.name] = their
+            candidate = plain.get(_plain(name))
+            if candidate is not None and candidate not in theirs.values():
+                theirs[column.name] = candidate
                 break
     for column in COLUMNS[kind]:
         if column.required and column.name not in theirs and column.name not in mapping.constants:
             raise DataError(
-                "column_missing", file=file, name=column.name, found=", ".join(present), hint=_near(column.name, present)
+                "column_missing",
+                file=file,
+                name=column.name,
+                found=", ".join(present),
+                hint=_near(column.name, present),
             )
     used = set(theirs.values())
     return Matched(theirs=theirs, unused=tuple(name for name in present if name not in used))

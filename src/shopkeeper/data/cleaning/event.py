@@ -13,7 +13,7 @@ from shopkeeper.core.event import Event, OrderLine
 from shopkeeper.core.money import Money, exponent
 from shopkeeper.data.cleaning.checks import CURRENCIES, found
 from shopkeeper.data.cleaning.rows import RULES
-from shopkeeper.data.cleaning.values import FORMS, Reading, epoch_of, trimmed
+from shopkeeper.data.cleaning.values import FORMS, Reading, epoch_of, time_of, trimmed
 from shopkeeper.data.sources.base import RAW_MAX, Held
 
 _NOT_TEXT = re.compile("[\0\ud800-\udfff]").search
@@ -36,7 +36,7 @@ _LINE_KNOWN: Final = frozenset(_LINE_FIELDS) | set(_AMOUNTS)
 _TEXT_FORMS: Final = frozenset({"id", "person", "text"})
 
 
-class _Bad(Exception):  # noqa: N818  # a signal inside this file
+class _Bad(Exception):  # a signal inside this file
     def __init__(self, reason: str, field: str, value: object = "") -> None:
         self.reason, self.field, self.value = reason, field, value
         super().__init__(reason)
@@ -50,7 +50,7 @@ def _reading(currency: str) -> Reading:
 def clean_event(
     raw: Mapping[str, Any], *, received_at: datetime, currency: str, allowed: frozenset[Action] | None = None
 ) -> Event | Held:
-    """An event as the wire format writes it, or what is wrong with it: ``Held`` with reason, field, and the event as JSON.
+    """An event as the wire format writes it, or what is wrong with it: ``Held`` with reason, field and event.
 
     Identity, money and time are never guessed: a number for an id, a float with too many places, a time without a zone
     are held. ``allowed``: the actions this key may report. Without ``at`` the event happened when it was received.
@@ -59,9 +59,7 @@ def clean_event(
         return _event(raw, received_at, currency, allowed)
     except _Bad as bad:
         shown = str(bad.value)[:200].encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
-        return Held(
-            reason=bad.reason, column=bad.field, facts={"column": bad.field, "value": shown}, raw=_as_json(raw)
-        )
+        return Held(reason=bad.reason, column=bad.field, facts={"column": bad.field, "value": shown}, raw=_as_json(raw))
 
 
 def _as_json(raw: object) -> str:
@@ -91,7 +89,8 @@ def _event(
             raise _Bad(rule.name, rule.column)
     values = {name: value for name, value in values.items() if value is not None}
     return Event(
-        at=_time(raw.get("at"), received_at), action=action, price=price, lines=_lines(raw.get("lines"), action, reading),
+        at=_time(raw.get("at"), received_at), action=action, price=price,
+        lines=_lines(raw.get("lines"), action, reading),
         received_at=received_at, properties=_properties(raw.get("properties")), source=_source(raw.get("source")),
         **values,
     )  # fmt: skip
@@ -203,7 +202,7 @@ def _zoned(text: str) -> datetime | None:
     """An ISO time that says its zone; a local time in a request is nobody's."""
     if text[-1:] != "Z" and text[-6:-5] not in ("+", "-") and text[-5:-4] not in ("+", "-") and not text.isdigit():
         return None
-    return FORMS["time"].python(text, _UTC)
+    return time_of(text, _UTC)
 
 
 _UTC: Final = Reading(now=datetime(2000, 1, 1, tzinfo=UTC))
@@ -232,7 +231,7 @@ def _line(one: object, where: str, reading: Reading) -> OrderLine:
     }
     if values.get("product") is None:
         raise _Bad("missing_product", f"{where}.product")
-    amounts = {name: _amount(f"{where}.{name}", one[name], reading) for name in _AMOUNTS if name in one}
+    amounts: dict[str, Any] = {name: _amount(f"{where}.{name}", one[name], reading) for name in _AMOUNTS if name in one}
     return OrderLine(**{name: value for name, value in values.items() if value is not None}, **amounts)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from shopkeeper.core.action import PRODUCT_ACTIONS, Action
 from shopkeeper.data.cleaning.checks import CHECKS
-from shopkeeper.data.cleaning.columns import COLUMNS, Column, Kind, Mapping_, Matched
+from shopkeeper.data.cleaning.columns import COLUMNS, Column, Kind, MapFile, Matched
 from shopkeeper.data.cleaning.values import FORMS, Reading, quoted, trimmed_sql
 from shopkeeper.data.sources.base import LINE, Rows, identifier
 
@@ -71,7 +71,7 @@ IDENTITY: Final[Mapping[Kind, tuple[str, ...]]] = {
     "customers": ("id", "at"),
     "prices": ("product", "at"),
 }
-"""Which lake columns say that two rows are about the same thing; another content under the same identity is a conflict."""
+"""Which lake columns say that two rows are about the same thing; another content under it is a conflict."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +87,7 @@ class Staging:
 
 
 def staging(
-    kind: Kind, rows: Rows, matched: Matched, mapping: Mapping_, reading: Reading, lake: Mapping[str, str], source: str
+    kind: Kind, rows: Rows, matched: Matched, mapping: MapFile, reading: Reading, lake: Mapping[str, str], source: str
 ) -> Staging:
     """The SELECT that cleans every row of ``rows`` into the columns of a lake table (name -> DuckDB type)."""
     cells = {column.name: _cell(column, matched, mapping) for column in COLUMNS[kind]}
@@ -110,7 +110,8 @@ def staging(
     content = content_sql(kind, lake, by_content=by_content)
     if by_content:
         held = ", ".join(f"{value} AS {identifier(name)}" for name, value in constant.items())
-        staged = f"SELECT * EXCLUDE ({', '.join(map(identifier, constant))}), {content} AS content FROM (SELECT *, {held} FROM ({staged}))"
+        same = ", ".join(map(identifier, constant))
+        staged = f"SELECT * EXCLUDE ({same}), {content} AS content FROM (SELECT *, {held} FROM ({staged}))"
         if kind == "events":
             constant["id"] = "'e_' || format('{:016x}', content)"
     identity = "content" if by_content else f"hash({', '.join(_identity(kind, names))})"
@@ -124,7 +125,7 @@ def staging(
     )  # fmt: skip
 
 
-def _cell(column: Column, matched: Matched, mapping: Mapping_) -> str:
+def _cell(column: Column, matched: Matched, mapping: MapFile) -> str:
     """The SQL of a cell's trimmed text; "" where the file has no such column."""
     their = matched.theirs.get(column.name)
     if their is not None:
@@ -141,7 +142,7 @@ def _typed(column: Column, reading: Reading, names: set[str]) -> str:
 
 
 def _reasons(
-    kind: Kind, present: Sequence[Column], matched: Matched, mapping: Mapping_, reading: Reading
+    kind: Kind, present: Sequence[Column], matched: Matched, mapping: MapFile, reading: Reading
 ) -> tuple[list[tuple[str, str, str]], list[str]]:
     """Numbered reasons and the CASE branches that give their numbers."""
     reasons: list[tuple[str, str, str]] = []

@@ -24,7 +24,7 @@ BLANKS: Final = (
 _DAY = r"[0-9]{4}-(0[1-9]|1[0-2])-([0-2][0-9]|3[01])"
 _SLASH_DAY = r"[0-9]{4}/[0-9]{1,2}/[0-9]{1,2}"
 _CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?"
-_ZONE = r" ?(Z|UTC|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)"
+_ZONE = r"Z| ?[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?"
 TIME: Final = rf"{_DAY}([T ]{_CLOCK}({_ZONE})?)?"
 SLASH_TIME: Final = rf"{_SLASH_DAY}( {_CLOCK})?"
 NUMBER: Final = r"[+-]?[0-9]{1,15}(\.[0-9]{1,9})?"
@@ -147,8 +147,7 @@ def time_of(text: str, reading: Reading) -> datetime | None:
         if reading.date_format:
             return _in_utc(datetime.strptime(text, reading.date_format), reading)
         if _time(text):
-            return _in_utc(datetime.fromisoformat(text.replace(" Z", "Z").replace("UTC", "Z").replace(" +", "+")
-                                                  .replace(" -", "-").replace(" Z", "Z")), reading)  # fmt: skip
+            return _in_utc(datetime.fromisoformat(text.replace(" +", "+").replace(" -", "-")), reading)
         if _slash(text):
             return _in_utc(_slashed(text), reading)
         if _epoch(text):
@@ -184,7 +183,7 @@ def time_sql(raw: str, reading: Reading) -> str:
     number = f"TRY_CAST({raw} AS BIGINT)"
     return (
         f"CASE WHEN regexp_full_match({raw}, '{TIME}|{SLASH_TIME}') AND NOT starts_with({raw}, '0000') "
-        f"THEN TRY_CAST({raw} AS TIMESTAMPTZ) "
+        f"THEN TRY_CAST(replace(replace({raw}, ' +', '+'), ' -', '-') AS TIMESTAMPTZ) "
         f"WHEN regexp_full_match({raw}, '{EPOCH}') THEN make_timestamptz({number} * "
         f"CASE WHEN {number} < 100000000 THEN NULL WHEN length({raw}) <= 10 THEN 1000000 "
         f"WHEN length({raw}) <= 13 THEN 1000 ELSE 1 END) END"

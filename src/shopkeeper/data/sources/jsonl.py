@@ -10,7 +10,7 @@ import msgspec
 import pyarrow as pa
 
 from shopkeeper.core.errors import DataError
-from shopkeeper.data.cleaning.columns import NO_MAPPING, Mapping_
+from shopkeeper.data.cleaning.columns import NO_MAPPING, MapFile
 from shopkeeper.data.sources.base import LINE, RAW_MAX, Held, Rows
 
 _BATCH: Final = 50_000
@@ -23,7 +23,7 @@ _NOT_TEXT = re.compile("[\0\ud800-\udfff]")
 class JsonLines:
     """NDJSON files, as exported by Segment, GA4, Gorse and others."""
 
-    def open(self, con: Any, path: Path, mapping: Mapping_ = NO_MAPPING, scratch: Path = Path()) -> Rows:  # noqa: ARG002
+    def open(self, con: Any, path: Path, mapping: MapFile = NO_MAPPING, scratch: Path = Path()) -> Rows:  # noqa: ARG002
         held: list[Held] = []
         names: dict[str, None] = {}
         batches = []
@@ -52,7 +52,9 @@ def _batches(path: Path, held: list[Held]) -> Iterator[tuple[list[int], list[dic
             try:
                 row = {name: _cell(value) for name, value in _decode(body).items()}
             except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError):
-                held.append(Held(reason="not_json", line=number, raw=body[:RAW_MAX].decode("utf-8", "backslashreplace")))
+                held.append(
+                    Held(reason="not_json", line=number, raw=body[:RAW_MAX].decode("utf-8", "backslashreplace"))
+                )
                 continue
             if any(_NOT_TEXT.search(text) for text in (*row, *row.values()) if text):
                 held.append(Held(reason="not_text", line=number, facts={"offset": 0}, raw=json.dumps(row)[:RAW_MAX]))

@@ -6,14 +6,14 @@ from typing import Any
 import duckdb
 
 from shopkeeper.core.errors import DataError
-from shopkeeper.data.cleaning.columns import NO_MAPPING, Mapping_
+from shopkeeper.data.cleaning.columns import NO_MAPPING, MapFile
 from shopkeeper.data.sources.base import LINE, Rows, identifier
 
 
 class Parquet:
     """Apache Parquet files."""
 
-    def open(self, con: Any, path: Path, mapping: Mapping_ = NO_MAPPING, scratch: Path = Path()) -> Rows:  # noqa: ARG002
+    def open(self, con: Any, path: Path, mapping: MapFile = NO_MAPPING, scratch: Path = Path()) -> Rows:  # noqa: ARG002
         source = "read_parquet('" + str(path).replace("'", "''") + "', file_row_number=true)"
         try:
             described = con.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()

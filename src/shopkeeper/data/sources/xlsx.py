@@ -12,14 +12,16 @@ import pyarrow as pa
 from python_calamine import CalamineError, CalamineWorkbook
 
 from shopkeeper.core.errors import DataError
-from shopkeeper.data.cleaning.columns import NO_MAPPING, Mapping_
+from shopkeeper.data.cleaning.columns import NO_MAPPING, MapFile
 from shopkeeper.data.sources.base import LINE, Held, Rows, Warn
 
 _MAX_UNPACKED: Final = 1 << 30
 _MAX_RATIO: Final = 200
 _SMALL: Final = 50 << 20
 _MAX_CELLS: Final = 20_000_000
-_ERROR_CELL = re.compile(rb'<c [^>]*?r="([A-Z]+)([0-9]+)"[^>]*?t="e"[^>]*>(?:<f[^>]*/>|<f[^>]*>.*?</f>)?<v>([^<]*)</v>', re.S)
+_ERROR_CELL = re.compile(
+    rb'<c [^>]*?r="([A-Z]+)([0-9]+)"[^>]*?t="e"[^>]*>(?:<f[^>]*/>|<f[^>]*>.*?</f>)?<v>([^<]*)</v>', re.S
+)
 _FORMULA_WITHOUT_VALUE = re.compile(
     rb'<c [^>]*?r="([A-Z]+)([0-9]+)"[^>]*>\s*(?:<f[^>]*/>|<f[^>]*>[^<]*</f>)\s*(?:<v\s*/>|<v></v>)?\s*</c>'
 )
@@ -29,7 +31,7 @@ _MERGED = re.compile(rb'<mergeCell ref="([A-Z0-9:]+)"')
 class Xlsx:
     """.xlsx workbooks of at most 1 GB unpacked."""
 
-    def open(self, con: Any, path: Path, mapping: Mapping_ = NO_MAPPING, scratch: Path = Path()) -> Rows:  # noqa: ARG002
+    def open(self, con: Any, path: Path, mapping: MapFile = NO_MAPPING, scratch: Path = Path()) -> Rows:  # noqa: ARG002
         _check_sizes(path)
         try:
             book = CalamineWorkbook.from_path(str(path))
@@ -66,7 +68,7 @@ def _check_sizes(path: Path) -> None:
         raise DataError("archive_too_large", file=str(path), size=total, limit=_MAX_UNPACKED)
 
 
-def _choose(sheets: list[str], mapping: Mapping_, path: Path) -> str:
+def _choose(sheets: list[str], mapping: MapFile, path: Path) -> str:
     if mapping.sheet:
         if mapping.sheet not in sheets:
             raise DataError("sheet_missing", file=str(path), name=mapping.sheet, found=", ".join(sheets))
@@ -105,9 +107,8 @@ def _number(cell: float) -> str:
 
 
 def _odd_cells(path: Path, index: int, header: int) -> tuple[dict[int, tuple[str, str, str]], list[Warn]]:
-    """row -> (reason, cell, what stands there) of error cells and formulas without a value, and merged cells' warnings."""
+    """row -> (reason, cell, what stands there) of error cells and formulas without a value; merged cells."""
     odd: dict[int, tuple[str, str, str]] = {}
-    warnings = []
     with zipfile.ZipFile(path) as archive:
         name = f"xl/worksheets/sheet{index + 1}.xml"
         data = archive.read(name) if name in archive.namelist() else b""
@@ -115,8 +116,7 @@ def _odd_cells(path: Path, index: int, header: int) -> tuple[dict[int, tuple[str
         odd.setdefault(int(row), ("error_cell", f"{letters.decode()}{row.decode()}", value.decode("utf-8", "replace")))
     for letters, row in _FORMULA_WITHOUT_VALUE.findall(data):
         odd.setdefault(int(row), ("formula_without_value", f"{letters.decode()}{row.decode()}", ""))
-    for area in _MERGED.findall(data):
-        warnings.append(Warn(key="merged_cells", facts={"area": area.decode()}))
+    warnings = [Warn(key="merged_cells", facts={"area": area.decode()}) for area in _MERGED.findall(data)]
     return {row: what for row, what in odd.items() if row > header}, warnings
 
 

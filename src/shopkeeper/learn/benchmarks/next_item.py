@@ -116,7 +116,7 @@ def _fit(
     past: Histories, items: int, likeness: AttributeLikeness | None, settings: Mapping[str, float], seed: int
 ) -> _Model:
     own = {name: value for name, value in settings.items() if name in _CHOICES}
-    model = SequentialItemKNN(**own).fit(ArraySnapshot.of(past, items), seed=seed)  # type: ignore[arg-type]
+    model = SequentialItemKNN(**own).fit(ArraySnapshot.of(past, items), seed=seed)  # type: ignore[arg-type]  # the grid holds each setting in its own type
     buyers = np.bincount(past.product, minlength=items).astype(np.float32)
     # Far below the smallest difference that means anything: it only fills up lists.
     popular = np.float32(1e-6) * (buyers + 1) / np.float32(buyers.max(initial=0) + 1)

@@ -169,6 +169,8 @@ def best_of(row: Int64, value: Float32, rows: int, count: int, dice: NDArray[np.
     One sort of one 64-bit key: 12 bits of row, 32 of value, 20 of dice. Rows must be fewer than 4,096.
     """
     use = np.flatnonzero(value > 0)
+    if rows == 1 and len(use) > count:  # a single request: sort only what can win
+        use = use[value[use] >= np.partition(value[use], -count)[-count]]
     bits = np.uint64(0xFFFFFFFF) - value[use].astype(np.float32).view(np.uint32).astype(np.uint64)
     key = row[use].astype(np.uint64) << np.uint64(52) | bits << np.uint64(20) | dice[use]
     order = use[np.argsort(key)]

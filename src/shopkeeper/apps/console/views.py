@@ -1,0 +1,172 @@
+"""What answers each address of the console: reading pages, and forms that change something."""
+
+import json
+from urllib.parse import quote
+
+from starlette.responses import RedirectResponse, Response
+
+from shopkeeper.apps.console.doors import same_origin
+from shopkeeper.apps.console.visit import PREFIX, Visit, with_session
+from shopkeeper.core.errors import NotAllowed, NotFound
+from shopkeeper.core.ids import is_id
+from shopkeeper.shop import people
+from shopkeeper.shop.importing import replay as replay_held
+
+_MOST_PAGES = 1_000_000
+_MOST_HELD = 1_000_000
+
+
+def _id(visit: Visit, kind: str) -> str:
+    """The id in the address or form.
+
+    Raises:
+        NotFound: no id looks like that.
+    """
+    found = visit.sent("id") if visit.form else visit.asked("id")
+    if not is_id(found):
+        raise NotFound(f"unknown_{kind}", **{kind: found[:100]})
+    return found
+
+
+def _page(visit: Visit) -> int:
+    text = visit.asked("page", "1")
+    return min(max(int(text), 1), _MOST_PAGES) if text.isdecimal() and len(text) < 10 else 1
+
+
+# --- the door
+
+
+def show_login(visit: Visit, *, wrong: bool = False, next_page: str = "") -> Response:
+    """The form for the secret key."""
+    wanted = next_page or visit.asked("next")
+    return visit.page("login.html", status=403 if wrong else 200, wrong=wrong, next_page=wanted)
+
+
+def login(visit: Visit) -> Response:
+    """In, with the secret key.
+
+    Raises:
+        NotAllowed: the form came from another site.
+    """
+    if not same_origin(visit.request):
+        raise NotAllowed("form_foreign")
+    wanted = visit.sent("next")
+    if visit.shop.state.keys.role_of(visit.sent("key").strip()) != "secret":
+        return show_login(visit, wrong=True, next_page=wanted)
+    return with_session(RedirectResponse(_inside(wanted), 303), visit.request, visit.doors.open())
+
+
+def _inside(wanted: str) -> str:
+    """An address of the console, whatever was asked for."""
+    ours = wanted.startswith(f"{PREFIX}/") and wanted.isprintable() and not {"\\", " "} & set(wanted)
+    return wanted if ours and "/../" not in wanted else f"{PREFIX}/"
+
+
+def enter(visit: Visit) -> Response:
+    """In, with a one-time link."""
+    if not visit.doors.use_link(visit.asked("word")):
+        return visit.page("login.html", status=403, wrong=False, next_page="", used=True)
+    return with_session(visit.go("/"), visit.request, visit.doors.open())
+
+
+def logout(visit: Visit) -> Response:
+    """Out."""
+    visit.doors.close(visit.request)
+    return visit.go("/login")
+
+
+# --- pages
+
+
+def overview(visit: Visit) -> Response:
+    return visit.page("overview.html", **visit.pages.overview())
+
+
+def customers(visit: Visit) -> Response:
+    return visit.page("customers.html", **visit.pages.customers(visit.asked("q"), _page(visit), visit.asked("sort")))
+
+
+def customer(visit: Visit) -> Response:
+    return visit.page("customer.html", **visit.pages.customer(_id(visit, "customer")))
+
+
+def products(visit: Visit) -> Response:
+    return visit.page("products.html", **visit.pages.products(visit.asked("q"), _page(visit), visit.asked("sort")))
+
+
+def product(visit: Visit) -> Response:
+    return visit.page("product.html", **visit.pages.product(_id(visit, "product")))
+
+
+def models(visit: Visit) -> Response:
+    return visit.page("models.html", **visit.pages.models())
+
+
+def decisions(visit: Visit) -> Response:
+    """The newest decisions; ``?id=`` looks one up."""
+    if wanted := visit.asked("id").strip():
+        return visit.go("/decision", id=wanted)
+    return visit.page("decisions.html", **visit.pages.decisions())
+
+
+def decision(visit: Visit) -> Response:
+    return visit.page("decision.html", **visit.pages.decision(_id(visit, "decision")))
+
+
+def quarantine(visit: Visit) -> Response:
+    return visit.page("quarantine.html", **visit.pages.quarantine(visit.asked("reason"), _page(visit)))
+
+
+# --- what changes something
+
+
+def export(visit: Visit) -> Response:
+    """Everything kept about a customer, as a file."""
+    wanted = _id(visit, "customer")
+    found = people.export(visit.shop, wanted)
+    body = json.dumps(found, ensure_ascii=False, indent=2, default=str).encode("utf-8", "replace")
+    name = quote(f"customer-{wanted}.json", safe="")
+    return Response(body, headers={"Content-Disposition": f"attachment; filename*=UTF-8''{name}"},
+                    media_type="application/json")  # fmt: skip
+
+
+def ask_erase(visit: Visit) -> Response:
+    """What erasing means, and the button."""
+    return visit.page("erase.html", **visit.pages.erase(_id(visit, "customer")))
+
+
+def erase(visit: Visit) -> Response:
+    """Remove a customer everywhere."""
+    wanted = _id(visit, "customer")
+    gone = people.erase(visit.shop, wanted)
+    visit.tell("note_erased", customer=wanted, rows=visit.words.number(sum(gone.values())))
+    return visit.go("/customers")
+
+
+def rollback(visit: Visit) -> Response:
+    """Let another version answer."""
+    wanted = visit.sent("version")
+    if wanted not in visit.shop.models.versions():
+        raise NotFound("unknown_version", version=wanted[:100], known=", ".join(visit.shop.models.versions()) or "-")
+    visit.shop.models.make_current(wanted)
+    visit.shop.reload()
+    visit.tell("note_version", version=wanted)
+    return visit.go("/models")
+
+
+def replay(visit: Visit) -> Response:
+    """Send everything that is held through the cleaning again."""
+    accounts = replay_held(visit.shop)
+    kept, held = sum(account.kept for account in accounts), sum(account.quarantined for account in accounts)
+    visit.tell("note_replayed", kept=visit.words.number(kept), held=visit.words.number(held))
+    return visit.go("/quarantine")
+
+
+def discard(visit: Visit) -> Response:
+    """Put rows aside for good: those that are ticked, or all of one reason."""
+    ids, reason = visit.form.get("row", []), visit.sent("reason")
+    if visit.sent("all") and reason:
+        ids = [row.id for row in visit.shop.quarantine.list(reason=reason, limit=_MOST_HELD)]
+    done = visit.shop.quarantine.mark(ids, "discarded")
+    visit.tell("note_discarded", rows=visit.words.number(done))
+    return visit.go("/quarantine", reason="" if visit.sent("all") else reason)

@@ -1,0 +1,1 @@
+"""Numbers about a visitor, a customer or a product, as of a moment."""

@@ -1,0 +1,107 @@
+# ruff: noqa: E501  # tables are easier to read in long lines
+"""Each check says the same of a cell in SQL (files) and in Python (requests)."""
+
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shopkeeper import locale
+from shopkeeper.core.ids import _PLACEHOLDERS
+from shopkeeper.data.cleaning import bots
+from shopkeeper.data.cleaning.checks import CHECKS
+from shopkeeper.data.cleaning.rows import RULES
+from shopkeeper.data.cleaning.values import FORMS, Reading, trimmed, trimmed_sql
+
+READING = Reading(currency="USD", now=datetime(2026, 11, 24, tzinfo=UTC))
+ODD = [
+    "1", "-1", "0", "-0.0", "1.5", "1e5", "6.22E+17", "1,299.00", "12,50", "12,500", "1.005", "1.500", "NaN", "inf", "１２",
+    "2026-11-01", "2026-11-01T10:00:00Z", "2026-11-01 10:00", "2026-11-01T10:00:00.123+08:00", "2026-11-01 24:00:00",
+    "2026-11-01 10:00:60", "2027-02-29", "0001-01-01", "1970-01-01T00:00:00Z", "9999-12-31", "2026/1/5", "2026/11/1 15:05",
+    "03/04/2026", "1760000000", "1760000000000", "1760000000000000", "12345678901", "2026-11-25", "1999-12-31",
+    "0000-01-01", "guest", "Guest", "NULL", "gueſt", "游客", "true", "YES", "否", "USD", "usd", "XXX", "product_view", "fly",
+    "x" * 257, "a\x07b", "[object Object]", "99999999999999", "1000001", "100001", "86401", "10.5", "2026-11-01T10:00:00 Z",
+    "2026-11-01T10:00:00+0800", "2026-11-01T10:00:00+08", "2026-11-01T10:00:00 +08:00", "2026-11-01T10:00:00UTC",
+]  # fmt: skip
+CELLS = st.one_of(
+    st.sampled_from(ODD),
+    st.sampled_from(sorted(_PLACEHOLDERS)),
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20),
+    st.from_regex(r"-?[0-9]{1,14}([.,][0-9]{0,6})?", fullmatch=True),
+    st.datetimes(datetime(1950, 1, 1), datetime(2100, 1, 1)).map(lambda at: at.isoformat()),
+    st.datetimes(datetime(1950, 1, 1), datetime(2100, 1, 1)).map(lambda at: f"{at:%Y-%m-%d %H:%M}+05:30"),
+)
+
+
+@cache
+def connection() -> Any:
+    con = duckdb.connect()
+    con.execute("SET TimeZone='UTC'")
+    con.execute("SET threads=1")
+    return con
+
+
+def in_sql(form: str, cells: list[str], reading: Reading = READING) -> list[Any]:
+    """Trimmed text, value and each check's verdict of each cell."""
+    checks = ", ".join(f"coalesce({check.sql('r', 'v', reading)}, false)" for check in CHECKS[form])
+    sql = (
+        f"SELECT r, v{', ' if checks else ''}{checks} FROM (SELECT *, {FORMS[form].sql('r', reading)} AS v FROM ("
+        f"SELECT {trimmed_sql('x')} AS r FROM (SELECT unnest($cells) AS x)))"
+    )
+    return connection().execute(sql, {"cells": cells}).fetchall()
+
+
+@pytest.mark.parametrize("form", sorted(FORMS))
+@given(cells=st.lists(CELLS, min_size=1, max_size=20))
+@settings(max_examples=60, deadline=None)
+def test_sql_and_python_agree(form: str, cells: list[str]) -> None:
+    """Trimming, value and every check of a form give the same answer in both executions."""
+    agree(form, cells)
+
+
+@pytest.mark.parametrize("form", sorted(FORMS))
+def test_sql_and_python_agree_on_known_oddities(form: str) -> None:
+    """The same on the list of things that shops' files are known to contain."""
+    agree(form, ODD + sorted(_PLACEHOLDERS))
+
+
+def agree(form: str, cells: list[str]) -> None:
+    for cell, (text, value, *verdicts) in zip(cells, in_sql(form, cells), strict=True):
+        mine = trimmed(cell)
+        assert mine == text
+        if mine is not None:
+            its = FORMS[form].python(mine, READING)
+            assert its == value, (cell, its, value)
+            assert [check.bad(mine, its, READING) for check in CHECKS[form]] == verdicts, cell
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["a", "b", None]), st.integers(0, 40)), max_size=6),
+    st.integers(0, 200),
+)
+@settings(max_examples=30, deadline=None)
+def test_bots_are_the_same_in_both(extra: list[tuple[str | None, int]], burst: int) -> None:
+    """A person with more than the limit in one minute or hour is too fast in SQL exactly where it is in Python."""
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    rows = [("bot", start + timedelta(milliseconds=200 * n)) for n in range(burst)]
+    rows += [(who, start + timedelta(seconds=second)) for who, second in extra]
+    con = connection()
+    con.execute(
+        "CREATE OR REPLACE TABLE acts AS SELECT unnest($who) AS visitor, NULL::VARCHAR AS customer, unnest($at) AS \"at\", "
+        "0 AS code", {"who": [who for who, _ in rows] or [None], "at": [at for _, at in rows] or [start]},
+    )  # fmt: skip
+    found = con.execute(
+        f"SELECT row FROM ({bots.rows_sql('(SELECT rowid AS row, * FROM acts)', 5)}) t(row, mark)"
+    ).fetchall()
+    assert sorted(row for (row,) in found) == [n for n, fast in enumerate(bots.too_fast(rows)) if fast]
+
+
+def test_every_reason_has_a_sentence() -> None:
+    """Every check and rule is a key of the area ``checks``."""
+    names = {check.name for checks in CHECKS.values() for check in checks}
+    names |= {rule.name for rules in RULES.values() for rule in rules}
+    assert names <= locale.keys("en", "checks")

@@ -1,0 +1,98 @@
+# ruff: noqa: E501  # tables are easier to read in long lines
+"""One event from a request."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shopkeeper import locale
+from shopkeeper.core.action import BROWSER_ACTIONS, Action
+from shopkeeper.core.event import Event, OrderLine
+from shopkeeper.core.money import Money
+from shopkeeper.data.cleaning.event import clean_event, to_wire
+from shopkeeper.data.sources.base import Held
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+VIEW = {"id": "e1", "at": "2026-11-01T10:00:00Z", "action": "product_view", "visitor": "v", "product": "p"}
+
+
+def clean(raw: Any, allowed: frozenset[Action] | None = None) -> Event | Held:
+    return clean_event(raw, received_at=NOW, currency="USD", allowed=allowed)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"action": "fly"}, "unknown_action"), ({"action": None}, "missing_value"), ({"id": None}, "missing_value"),
+        ({"id": 5}, "not_a_text"), ({"visitor": "null"}, "placeholder_identity"), ({"product": ""}, "missing_product"),
+        ({"visitor": None}, "missing_person"), ({"product": "a\0b"}, "not_text"), ({"query": "\ud800"}, "not_text"),
+        ({"price": True}, "not_an_amount"), ({"price": float("nan")}, "not_a_number"), ({"price": "1_000"}, "not_an_amount"),
+        ({"price": -1}, "negative_amount"), ({"price": 1.005}, "too_many_decimals"), ({"price": 10**12}, "absurd_amount"),
+        ({"price": "12.50", "currency": "XXX"}, "unknown_currency"), ({"quantity": "2"}, "not_a_number"),
+        ({"quantity": 0}, "zero_quantity"), ({"quantity": float("inf")}, "not_a_number"), ({"position": 2**63}, "number_too_large"),
+        ({"at": "2026-11-01T10:00:00"}, "not_a_time"), ({"at": "03/04/2026"}, "not_a_time"), ({"at": True}, "not_a_time"),
+        ({"at": 12345678901}, "not_a_time"), ({"at": 0}, "placeholder_time"), ({"at": "2026-11-26T00:00:00Z"}, "in_future"),
+        ({"rating": 11}, "rating_out_of_range"), ({"visitor": "x" * 300}, "id_too_long"), ({"extra": 1}, "unknown_field"),
+        ({"properties": {"a": {"b": 1}}}, "not_a_text"), ({"lines": [{"product": "p"}]}, "lines_without_order"),
+        ({"action": "order", "order": "o", "lines": [{"quantity": 1}]}, "missing_product"),
+        ({"product": "6.22E+17"}, "digits_lost"), ({"action": "order"}, "missing_order"),
+    ],
+)  # fmt: skip
+def test_what_is_not_certain_is_held(change: dict[str, Any], reason: str) -> None:
+    """With the reason, whose sentence its facts fill."""
+    held = clean(VIEW | change)
+    assert isinstance(held, Held)
+    assert held.reason == reason
+    assert locale.say("en", "checks", reason, **held.facts)
+    held.raw.encode()
+
+
+def test_a_key_reports_only_what_it_may() -> None:
+    """An action outside ``allowed`` is held."""
+    held = clean({"id": "e", "action": "order", "order": "o", "visitor": "v"}, BROWSER_ACTIONS)
+    assert isinstance(held, Held)
+    assert held.reason == "action_not_allowed"
+
+
+@pytest.mark.parametrize("at", ["2026-11-01T10:00:00Z", "2026-11-01T18:00:00+08:00", 1793527200, 1793527200000])
+def test_one_moment_in_many_ways(at: object) -> None:
+    """ISO with any zone and epoch seconds or milliseconds are the same instant."""
+    event = clean(VIEW | {"at": at})
+    assert isinstance(event, Event)
+    assert event.at == datetime(2026, 11, 1, 10, tzinfo=UTC)
+
+
+IDS = st.from_regex(r"[a-z]{2}[0-9]{1,8}", fullmatch=True)
+AMOUNTS = st.none() | st.integers(0, 10**9).map(lambda minor: Money(minor, "CNY"))
+LINES = st.builds(
+    OrderLine, product=IDS, variant=st.just("") | IDS, quantity=st.sampled_from([1.0, 0.5, 3.0]), price=AMOUNTS,
+    discount=AMOUNTS, tax=AMOUNTS, refund=AMOUNTS,
+)  # fmt: skip
+
+
+@given(
+    event=st.builds(
+        Event, id=IDS, at=st.integers(0, 10**9).map(lambda s: datetime(2020, 1, 1, tzinfo=UTC) + timedelta(seconds=s % 10**8)),
+        action=st.sampled_from([Action.ORDER, Action.ORDER_RETURN]), customer=IDS, order=IDS,
+        price=AMOUNTS, lines=st.lists(LINES, max_size=3).map(tuple), query=st.sampled_from(["", "红 x"]),
+        properties=st.dictionaries(IDS, IDS, max_size=2), received_at=st.just(NOW),
+    )
+)  # fmt: skip
+@settings(max_examples=100, deadline=None)
+def test_the_wire_loses_nothing(event: Event) -> None:
+    """``clean_event`` is the inverse of ``to_wire``."""
+    assert clean_event(to_wire(event), received_at=NOW, currency="CNY") == event
+
+
+@given(st.dictionaries(st.sampled_from([*VIEW, "price", "lines", "properties", "quantity"]), st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3), max_leaves=6,
+)))  # fmt: skip
+@settings(max_examples=200, deadline=None)
+def test_nothing_crashes_it(raw: dict[str, Any]) -> None:
+    """Any JSON is an event or is held."""
+    assert isinstance(clean(raw), Event | Held)
+    assert isinstance(clean(VIEW | raw), Event | Held)
