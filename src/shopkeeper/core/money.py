@@ -31,7 +31,7 @@ class Money:
     def __post_init__(self) -> None:
         exponent(self.currency)
         if abs(self.minor) > _MAX_MINOR:
-            raise ValueError(f"{self.minor} minor units is beyond {_MAX_MINOR}")
+            raise ValueError(f"more than {_MAX_MINOR} minor units is beyond any price")
 
     @classmethod
     def parse(cls, text: str | int | float | Decimal, currency: str) -> "Money":
@@ -48,6 +48,8 @@ class Money:
             raise ValueError(f"{text!r} is not a number") from None
         if not value.is_finite():
             raise ValueError(f"{text!r} is not a finite number")
+        if value.adjusted() > len(str(_MAX_MINOR)):
+            raise ValueError("beyond any price: the number is too long")
         scaled = value.scaleb(exponent(currency))
         rounded = scaled.to_integral_value(rounding=ROUND_HALF_EVEN)
         if rounded != scaled:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from shopkeeper.core.action import Action
 from shopkeeper.core.consent import Consent
 from shopkeeper.core.decision import Decision, Request
-from shopkeeper.core.errors import Unavailable
 from shopkeeper.core.event import Event
 from shopkeeper.core.histories import Catalogue, Histories
 from shopkeeper.core.ids import PersonKey
@@ -97,7 +96,7 @@ def without_models(
     catalogue: Catalogue, bestsellers: list[str], settings: Settings, log: Callable[[Decision], None]
 ) -> Serving:
     """What answers before the first training: the best-selling products, said to be that."""
-    static = Logged(inner=Fallback(first=_Missing(), second=Static(items=tuple(bestsellers))), log=log)
+    static = Logged(inner=_Untrained(Static(items=tuple(bestsellers))), log=log)
     live = LiveCatalogue(catalogue, settings.shop.currency)
     nobody = Histories.of_sequences([])
     return Serving(
@@ -144,10 +143,12 @@ def _top(popular: Scorer, catalogue: Catalogue) -> tuple[str, ...]:
     return tuple(str(catalogue.ids[index]) for index in best if np.isfinite(scores[index]))
 
 
-class _Missing:
-    """The policy of a shop that was never trained."""
+@dataclass(frozen=True, slots=True)
+class _Untrained:
+    """The policy of a shop that was never trained: the best-selling products, and the Decision says why."""
 
-    name = "recommend"
+    inner: Static
+    name: str = "recommend"
 
     def decide(self, request: Request) -> Decision:
-        raise Unavailable("model_missing", folder=request.placement)
+        return replace(self.inner.decide(request), fallback="model_missing")

@@ -1,4 +1,4 @@
-"""Charts as SVG text: lines, bars, and figures with their intervals. No script, no inline style; colours are classes."""
+"""Charts as SVG text: lines, bars, and figures with their intervals. No script, no style; colours are classes."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -153,7 +153,7 @@ def lying_bars(points: Sequence[Point], caption: str, say: Say = short) -> Marku
 
 
 def shares(parts: Mapping[str, float], colour: Mapping[str, int], caption: str) -> Markup:
-    """What each part adds to a whole, as one bar of coloured pieces. ``colour`` numbers the parts for the whole page."""
+    """What each part adds to a whole, as one bar of pieces. ``colour`` numbers the parts for a whole page."""
     total = sum(shown(value) for value in parts.values())
     if not total > 0:
         return Markup("")
@@ -195,7 +195,9 @@ def ranges(rows: Sequence[Range], caption: str, base: float | None = None) -> Ma
         y = size * place + 22
         low, high, at = (left + shown(value) * scale for value in (row.low, max(row.high, row.value), row.value))
         mark = escape(row.mark)
-        body.append(f'<text class="name {mark}" x="{left - 14}" y="{y + 5}" text-anchor="end">{escape(row.label)}</text>')
+        body.append(
+            f'<text class="name {mark}" x="{left - 14}" y="{y + 5}" text-anchor="end">{escape(row.label)}</text>'
+        )
         body.append(f'<line class="whisker {mark}" x1="{low:.1f}" x2="{high:.1f}" y1="{y}" y2="{y}"/>')
         body.append(f'<circle class="mean {mark}" cx="{at:.1f}" cy="{y}" r="5"/>')
         body.append(f'<text class="axis" x="{high + 12:.1f}" y="{y + 4}">{row.value:.4f}</text>')

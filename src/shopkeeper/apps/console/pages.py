@@ -146,7 +146,9 @@ class Pages:
     def _timeline(self, rows: Sequence[Values]) -> list[Values]:
         """Rows of one moment, action and order together, newest first."""
         together = groupby(rows, key=lambda row: (row["at"], row["action"], row["order_id"]))
-        return [{"at": at, "action": action, "order": order, "rows": list(group)} for (at, action, order), group in together]
+        return [
+            {"at": at, "action": action, "order": order, "rows": list(group)} for (at, action, order), group in together
+        ]
 
     def erase(self, customer_id: str) -> Values:
         """Whom it is about."""

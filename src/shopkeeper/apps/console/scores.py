@@ -48,7 +48,9 @@ def verdict(row: Mapping[str, Any], judged: Mapping[str, Any], words: Words) -> 
         return words("verdict_unknown", model=name)
     key = "better" if gain["low"] > 0 else "worse" if gain["high"] < 0 else "even"
     percent = words.share(abs(gain["value"]) / base) if base else "–"
-    return words(f"verdict_{key}", model=name, percent=percent, low=words.gain(gain["low"]), high=words.gain(gain["high"]))
+    return words(
+        f"verdict_{key}", model=name, percent=percent, low=words.gain(gain["low"]), high=words.gain(gain["high"])
+    )
 
 
 def _base(judged: Mapping[str, Any]) -> float | None:
