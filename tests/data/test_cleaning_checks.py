@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shopkeeper import locale
-from shopkeeper.core.ids import _PLACEHOLDERS
+from shopkeeper.core.ids import PLACEHOLDERS
 from shopkeeper.data.cleaning import bots
 from shopkeeper.data.cleaning.checks import CHECKS
 from shopkeeper.data.cleaning.rows import RULES
@@ -29,7 +29,7 @@ ODD = [
 ]  # fmt: skip
 CELLS = st.one_of(
     st.sampled_from(ODD),
-    st.sampled_from(sorted(_PLACEHOLDERS)),
+    st.sampled_from(sorted(PLACEHOLDERS)),
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20),
     st.from_regex(r"-?[0-9]{1,14}([.,][0-9]{0,6})?", fullmatch=True),
     st.datetimes(datetime(1950, 1, 1), datetime(2100, 1, 1)).map(lambda at: at.isoformat()),
@@ -66,7 +66,7 @@ def test_sql_and_python_agree(form: str, cells: list[str]) -> None:
 @pytest.mark.parametrize("form", sorted(FORMS))
 def test_sql_and_python_agree_on_known_oddities(form: str) -> None:
     """The same on the list of things that shops' files are known to contain."""
-    agree(form, ODD + sorted(_PLACEHOLDERS))
+    agree(form, ODD + sorted(PLACEHOLDERS))
 
 
 def agree(form: str, cells: list[str]) -> None:

@@ -13,7 +13,7 @@ from shopkeeper.core.action import BROWSER_ACTIONS, Action
 from shopkeeper.core.event import Event, OrderLine
 from shopkeeper.core.money import Money
 from shopkeeper.data.cleaning.event import clean_event, to_wire
-from shopkeeper.data.sources.base import Held
+from shopkeeper.data.rows import Held
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 VIEW = {"id": "e1", "at": "2026-11-01T10:00:00Z", "action": "product_view", "visitor": "v", "product": "p"}

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from shopkeeper import locale
 from shopkeeper.core.errors import DataError, NotFound
-from shopkeeper.data.cleaning.columns import NO_MAPPING, MapFile, load_mapping
 from shopkeeper.data.importing import Account, Importer
 from shopkeeper.data.lake import Lake
+from shopkeeper.data.mapping import NO_MAPPING, MapFile, load_mapping
 from shopkeeper.data.quarantine import Quarantine
 from shopkeeper.data.schema import TABLES
 from shopkeeper.data.sources.delimited import is_regular

@@ -16,24 +16,24 @@ PersonKey = NewType("PersonKey", str)
 
 ID_MAX_CHARS = 256
 
-_PLACEHOLDERS = frozenset(
+PLACEHOLDERS = frozenset(
     """
     null none nil undefined nan n/a na #n/a guest anonymous anon unknown test user customer visitor
     - -- _ . ? 0 00 000 -1 true false 00000000-0000-0000-0000-000000000000
     游客 匿名 未知 无 空
     """.split()
 ) | {"[object object]"}
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def is_placeholder(text: str) -> bool:
     """Whether a text stands for "nobody" ("guest", "null", "0", …) and so may never name a person."""
-    return text.strip().casefold() in _PLACEHOLDERS or not text.strip()
+    return text.strip().casefold() in PLACEHOLDERS or not text.strip()
 
 
 def is_id(text: str) -> bool:
     """Whether a text can be an id at all: 1 to 256 characters, none of them a control character."""
-    return 0 < len(text) <= ID_MAX_CHARS and not _CONTROL.search(text)
+    return 0 < len(text) <= ID_MAX_CHARS and not CONTROL.search(text)
 
 
 def new_id(prefix: str) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 
 # Source: ISO 4217, currencies whose minor unit is not 1/100; every other alphabetic code has exponent 2.
-_EXPONENTS = dict.fromkeys(
+EXPONENTS = dict.fromkeys(
     "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0
 ) | dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3)
 _MAX_MINOR = 10**15
@@ -18,7 +18,7 @@ def exponent(currency: str) -> int:
     """
     if len(currency) != 3 or not currency.isascii() or not currency.isalpha() or not currency.isupper():
         raise ValueError(f"{currency!r} is not an ISO 4217 code")
-    return _EXPONENTS.get(currency, 2)
+    return EXPONENTS.get(currency, 2)
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -22,13 +22,14 @@ from shopkeeper.core.errors import DataError
 from shopkeeper.core.ids import new_id
 from shopkeeper.core.ports import Progress, quiet
 from shopkeeper.data.cleaning import bots
-from shopkeeper.data.cleaning.columns import NO_MAPPING, Kind, MapFile, Matched, mapping_of, match
+from shopkeeper.data.cleaning.columns import Kind, Matched, match
 from shopkeeper.data.cleaning.rows import IDENTITY, Staging, content_sql, staging
 from shopkeeper.data.cleaning.values import Reading
 from shopkeeper.data.lake import Lake
+from shopkeeper.data.mapping import NO_MAPPING, MapFile, mapping_of
 from shopkeeper.data.quarantine import HeldRow, Quarantine
+from shopkeeper.data.rows import LINE, Held, Rows, Source, Warn, identifier
 from shopkeeper.data.schema import TABLES
-from shopkeeper.data.sources.base import LINE, Held, Rows, Source, Warn, identifier
 from shopkeeper.data.sources.delimited import Delimited
 from shopkeeper.data.sources.jsonl import JsonLines
 from shopkeeper.data.sources.parquet import Parquet
@@ -214,6 +215,7 @@ class _Run:
         con.execute(f"SET threads={importer.threads}")
         con.execute(f"SET temp_directory='{scratch}'")
         con.execute("SET enable_progress_bar=false")
+        con.execute("SET disabled_optimizers='in_clause'")  # it would ask every row what only few need to be asked
         con.execute(f"SET TimeZone='{reading.timezone}'")
         return cls(
             id=import_id, importer=importer, path=path, kind=kind, mapping=mapping, source=source, reading=reading,

@@ -25,6 +25,7 @@ from shopkeeper.data.lake import fsync_dir, fsync_file
 
 MANIFEST: Final = "manifest.json"
 _CURRENT: Final = "current"
+_PAGE: Final = frozenset({"version", "moment", "received_until", "report", "models", "files"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +85,8 @@ class ModelStore:
             raise NotFound("unknown_version", version=version, known=", ".join(self.versions()) or "-") from None
         except ValueError as error:
             raise DataError("model_damaged", file=str(path)) from error
+        if not isinstance(found, dict) or not found.keys() >= _PAGE:
+            raise DataError("model_damaged", file=str(path))
         return found
 
     def save(self, bundle: Bundle, *, keep: int) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from shopkeeper.core.errors import NotFound, Unavailable
-from shopkeeper.data.sources.base import RAW_MAX, Held
+from shopkeeper.data.rows import RAW_MAX, Held
 
 list_ = list
 Status = Literal["held", "replayed", "discarded"]

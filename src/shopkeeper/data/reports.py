@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from shopkeeper.core.event import Event, OrderLine
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from shopkeeper.core.event import Event
 from shopkeeper.core.money import exponent
 from shopkeeper.data.schema import event_of, line_of
 from shopkeeper.data.snapshot import LakeSnapshot
@@ -64,6 +67,7 @@ SELECT e."at", action, product, p.name, quantity, e.price_minor, e.order_id, e.q
   FROM order_lines WHERE coalesce(customer, 'visitor:' || visitor) = $person
 ) e LEFT JOIN products p ON p.id = e.product ORDER BY e."at" DESC, product LIMIT $size
 """
+_ALL: Final = 2**31
 _CUSTOMER_ORDERS: Final = {
     "revenue": "revenue_minor DESC, id", "orders": "orders DESC, id", "last": "last_at DESC NULLS LAST, id", "id": "id",
 }  # fmt: skip
@@ -104,6 +108,24 @@ def customers(snapshot: LakeSnapshot, *, text: str = "", page: int = 1, size: in
     """Customers whose id or name holds ``text``, a page of them."""
     sql = _CUSTOMERS.format(order=_CUSTOMER_ORDERS.get(order, _CUSTOMER_ORDERS["revenue"]))
     return _page(snapshot, sql, text, page, size)
+
+
+def customer_list(snapshot: LakeSnapshot) -> pa.Table:
+    """All customers with what they bought, to be kept and turned over page by page with ``page_of``."""
+    table = snapshot.query(_CUSTOMERS.format(order="id"), {"text": "", "size": _ALL, "skip": 0}).drop_columns("total")
+    named = pc.fill_null(table.column("name"), "")
+    return table.append_column("sought", pc.utf8_lower(pc.binary_join_element_wise(table.column("id"), named, " ")))
+
+
+def page_of(table: pa.Table, *, text: str = "", page: int = 1, size: int = 50, order: str = "revenue") -> Page:
+    """A page of a ``customer_list``: those whose id or name holds ``text``, in the order of ``customers``."""
+    if wanted := text.strip().lower():
+        table = table.filter(pc.match_substring(table.column("sought"), wanted))
+    column = {"orders": "orders", "last": "last_at", "id": "id"}.get(order, "revenue_minor")
+    keys = [("id", "ascending")] if column == "id" else [(column, "descending"), ("id", "ascending")]
+    place = pc.sort_indices(table, sort_keys=keys)  # absent dates come last
+    rows = table.take(place[(page - 1) * size : page * size])
+    return Page(rows=rows.drop_columns("sought").to_pylist(), total=table.num_rows, page=page, size=size)
 
 
 def products(snapshot: LakeSnapshot, *, text: str = "", page: int = 1, size: int = 50, order: str = "buyers") -> Page:

@@ -13,7 +13,7 @@ from shopkeeper.data.cleaning.event import clean_event
 from shopkeeper.data.drain import encode_event
 from shopkeeper.data.journal import EVENT, Entry, Journal
 from shopkeeper.data.quarantine import Quarantine
-from shopkeeper.data.sources.base import RAW_MAX, Held
+from shopkeeper.data.rows import RAW_MAX, Held
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FOREVER = frozenset(

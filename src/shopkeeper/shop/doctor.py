@@ -26,9 +26,12 @@ class Finding:
     level: Literal["ok", "warning", "wrong"]
     key: str
     facts: Mapping[str, Any] = field(default_factory=dict)
+    error: ShopkeeperError | None = None
+    """What stopped the look; its own sentence says what to do."""
 
     def to_dict(self) -> dict[str, Any]:
-        return {"level": self.level, "key": self.key, "facts": dict(self.facts)}
+        why = {} if self.error is None else {"error": self.error.key, **self.error.facts}
+        return {"level": self.level, "key": self.key, "facts": {**self.facts, **why}}
 
 
 def examine(folder: Path) -> list[Finding]:
@@ -36,7 +39,7 @@ def examine(folder: Path) -> list[Finding]:
     try:
         settings = load(folder)
     except ShopkeeperError as error:
-        return [Finding(level="wrong", key="settings", facts={"why": str(error)})]
+        return [Finding(level="wrong", key="settings", error=error)]
     found = [Finding(level="ok", key="settings_ok", facts={"name": settings.shop.name})]
     for look in (_lock, _space, _journal, _lake, _models, _extras):
         found += _looked(look, folder)
@@ -46,7 +49,9 @@ def examine(folder: Path) -> list[Finding]:
 def _looked(look: Callable[[Path], Iterator[Finding]], folder: Path) -> list[Finding]:
     try:
         return list(look(folder))
-    except (ShopkeeperError, OSError, sqlite3.Error) as error:
+    except ShopkeeperError as error:
+        return [Finding(level="wrong", key="broken", facts={"part": look.__name__.strip("_")}, error=error)]
+    except (OSError, sqlite3.Error) as error:
         return [Finding(level="wrong", key="broken", facts={"part": look.__name__.strip("_"), "why": str(error)})]
 
 

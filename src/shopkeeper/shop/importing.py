@@ -7,8 +7,9 @@ from shopkeeper.core.consent import Purpose
 from shopkeeper.core.errors import DataError, SettingsError
 from shopkeeper.core.ids import PersonKey
 from shopkeeper.core.ports import Progress, quiet
-from shopkeeper.data.cleaning.columns import KINDS, NO_MAPPING, Kind, load_mapping
+from shopkeeper.data.cleaning.columns import KINDS, Kind
 from shopkeeper.data.importing import Account, Importer
+from shopkeeper.data.mapping import NO_MAPPING, load_mapping
 from shopkeeper.data.store.consent import Answer
 from shopkeeper.shop.shop import Shop
 

@@ -42,7 +42,7 @@ def customer(shop: Shop, customer_id: str, *, facts: int = 100) -> CustomerView:
         raise NotFound("unknown_customer", customer=customer_id)
     return CustomerView(
         id=customer_id, registered=_readable(row) if row else {}, timeline=timeline,
-        features=customer_features(known.query, PersonKey(customer_id)),
+        features=customer_features(known.query, PersonKey(customer_id), currency=known.currency),
         consent=shop.consent_of(PersonKey(customer_id)),
     )  # fmt: skip
 

@@ -1,5 +1,6 @@
 """``train``, ``evaluate``, ``models`` and ``recommend``: learning from the facts, and an answer for one person."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -7,6 +8,7 @@ import typer
 from shopkeeper.apps.cli import say
 from shopkeeper.apps.cli.options import HERE, Folder, Json, Seed
 from shopkeeper.core.decision import Decision, Request
+from shopkeeper.core.errors import Unavailable
 from shopkeeper.core.ids import CustomerId, ProductId
 from shopkeeper.decide.reasons import say_reason
 from shopkeeper.learn.evaluation import Report
@@ -102,10 +104,8 @@ def recommend(
             show_decision(shop, decision, say.text("recommend_title", customer=customer, placement=placement))
 
 
-def open_beside(folder: Any) -> Shop:
+def open_beside(folder: Path) -> Shop:
     """The shop for writing where it is free, else for reading beside the server that holds it."""
-    from shopkeeper.core.errors import Unavailable
-
     try:
         return Shop.open(folder)
     except Unavailable as error:

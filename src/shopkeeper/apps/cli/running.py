@@ -4,18 +4,18 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from shopkeeper.apps.console.app import console_routes, login_link
-from shopkeeper.apps.http.from_shop import ShopEngine
-from shopkeeper.apps.http.server import serve as serve_http
-from shopkeeper.shop.demo import examples, open_demo
 
 from shopkeeper.apps.cli import say
 from shopkeeper.apps.cli.facts import show_accounts
 from shopkeeper.apps.cli.learning import show_decision, show_training
 from shopkeeper.apps.cli.options import HERE, Folder, Json
+from shopkeeper.apps.console.app import console_routes, login_link
+from shopkeeper.apps.http.from_shop import ShopEngine
+from shopkeeper.apps.http.server import serve as serve_http
 from shopkeeper.core.decision import Request
 from shopkeeper.core.ids import CustomerId
 from shopkeeper.shop import Shop
+from shopkeeper.shop.demo import examples, open_demo
 from shopkeeper.shop.doctor import examine
 from shopkeeper.shop.training import train
 
@@ -81,6 +81,8 @@ def doctor(folder: Folder = HERE, as_json: Json = False) -> None:
     else:
         marks = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "wrong": "[red]✗[/]"}
         for finding in found:
-            say.OUT.print(marks[finding.level], say.escape(say.text(f"doctor_{finding.key}", **finding.facts)))
+            why = {} if finding.error is None else {"why": say.sentence(finding.error)}
+            words = say.text(f"doctor_{finding.key}", **{**finding.facts, **why})
+            say.OUT.print(marks[finding.level], say.escape(words))
     if any(finding.level == "wrong" for finding in found):
         raise typer.Exit(1)

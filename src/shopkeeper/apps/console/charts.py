@@ -8,9 +8,10 @@ from typing import Final
 
 from markupsafe import Markup
 
-_WIDTH: Final = 760.0
-_HEIGHT: Final = 220.0
-_LEFT: Final = 64.0
+_WIDTH: Final = 480.0
+_WIDE: Final = 560.0
+_HEIGHT: Final = 200.0
+_LEFT: Final = 48.0
 _RIGHT: Final = 16.0
 _TOP: Final = 14.0
 _BOTTOM: Final = 30.0
@@ -71,10 +72,10 @@ def shown(value: float) -> float:
     return value if 0 < value <= _MOST else 0.0
 
 
-def _frame(body: str, caption: str, height: float = _HEIGHT, kind: str = "") -> Markup:
+def _frame(body: str, caption: str, *, width: float = _WIDTH, height: float = _HEIGHT, kind: str = "") -> Markup:
     text = escape(caption)
     return Markup(  # noqa: S704 - every text in it went through escape()
-        f'<svg class="chart {kind}" viewBox="0 0 {_WIDTH:g} {height:g}" role="img" aria-label="{text}">{body}</svg>'
+        f'<svg class="chart {kind}" viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{text}">{body}</svg>'
     )
 
 
@@ -91,7 +92,7 @@ def _grid(top: Sequence[float], say: Say) -> tuple[str, float]:
 
 
 def _labels(points: Sequence[Point], xs: Sequence[float]) -> str:
-    every = max(1, math.ceil(len(points) / 7))
+    every = max(1, math.ceil(len(points) / 6))
     return "".join(
         f'<text class="axis" x="{x:.1f}" y="{_HEIGHT - 8}" text-anchor="middle">{escape(point.label)}</text>'
         for place, (point, x) in enumerate(zip(points, xs, strict=True))
@@ -178,10 +179,10 @@ def ranges(rows: Sequence[Range], caption: str, base: float | None = None) -> Ma
     usable = [row for row in rows if 0 <= row.value <= _MOST]
     if not usable:
         return Markup("")
-    size, left, right = 34.0, 190.0, 84.0
+    size, left, right = 34.0, 164.0, 76.0
     height = size * len(usable) + 36
-    top = ticks(max(max(shown(row.high), row.value) for row in usable), 5)
-    scale = (_WIDTH - left - right) / top[-1]
+    top = ticks(max(max(shown(row.high), row.value) for row in usable), 4)
+    scale = (_WIDE - left - right) / top[-1]
     foot = height - 26
     body = [
         f'<line class="grid" x1="{left + value * scale:.1f}" x2="{left + value * scale:.1f}" y1="4" y2="{foot}"/>'
@@ -201,4 +202,4 @@ def ranges(rows: Sequence[Range], caption: str, base: float | None = None) -> Ma
         body.append(f'<line class="whisker {mark}" x1="{low:.1f}" x2="{high:.1f}" y1="{y}" y2="{y}"/>')
         body.append(f'<circle class="mean {mark}" cx="{at:.1f}" cy="{y}" r="5"/>')
         body.append(f'<text class="axis" x="{high + 12:.1f}" y="{y + 4}">{row.value:.4f}</text>')
-    return _frame("".join(body), caption, height, "ranges")
+    return _frame("".join(body), caption, width=_WIDE, height=height, kind="ranges")

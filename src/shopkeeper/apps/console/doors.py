@@ -1,7 +1,7 @@
 """Who may enter the console: a session that begins with a one-time link or with the secret key.
 
-Sessions live on the server; the cookie is a random word, HttpOnly and SameSite=Lax. Every request that changes something
-must come from a page of ours (``Sec-Fetch-Site``/``Origin``) and carry the session's own token.
+Sessions live on the server; the cookie is a random word, HttpOnly and SameSite=Lax. Every request that changes
+something must come from a page of ours (``Sec-Fetch-Site``/``Origin``) and carry the session's own token.
 """
 
 import hmac

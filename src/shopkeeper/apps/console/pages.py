@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from itertools import groupby
+from pathlib import PurePath
 from typing import Any, Final
 
 from shopkeeper.apps.console.charts import Point, bars, line, lying_bars, shares
@@ -14,6 +15,7 @@ from shopkeeper.core.errors import NotFound
 from shopkeeper.core.ids import CustomerId
 from shopkeeper.data import reports
 from shopkeeper.decide.reasons import say_reason
+from shopkeeper.features.tables import FEATURES
 from shopkeeper.shop import Shop, people
 from shopkeeper.shop.results import outcomes_of
 
@@ -23,6 +25,13 @@ _HELD: Final = 100
 _TWIGS: Final = 8
 _DAYS: Final = 90
 _FACTS: Final = 120
+SHOWN: Final = (
+    "orders", "monetary_minor", "mean_basket_minor", "mean_basket_lines", "usual_price_minor", "discount_share",
+    "recency_days", "days_between_orders", "first_order_at", "last_order_at", "last_seen_at", "returns", "views",
+    "cart_adds",
+)  # fmt: skip
+"""The numbers of a profile that are shown, in this order."""
+_UNITS: Final = {feature.name: feature.unit for feature in FEATURES}
 _NAMED: Final = 12
 """How many of the products that a rule removed are named."""
 
@@ -85,7 +94,8 @@ class Pages:
     def customers(self, text: str, page: int, order: str) -> Values:
         """A page of customers."""
         order = order if order in ("revenue", "orders", "last", "id") else "revenue"
-        found = reports.customers(self.shop.snapshot(), text=text, page=page, size=_PAGE, order=order)
+        everybody = self.shop.remembered("customers", lambda: reports.customer_list(self.shop.snapshot()))
+        found = reports.page_of(everybody, text=text, page=page, size=_PAGE, order=order)
         return {"list": found, "text": text, "order": order}
 
     def customer(self, customer_id: str) -> Values:
@@ -101,6 +111,7 @@ class Pages:
             "view": view, "name": registered.pop("name", ""), "registered": self._registered(registered),
             "attributes": sorted((view.registered.get("attributes") or {}).items()), "decision": decision,
             "tastes": self._tastes(view.features), "facts": self._facts(view.features),
+            "usual": self._usual(view.features),
             "consent": [(purpose.value, view.consent.given.get(purpose)) for purpose in Purpose],
             "timeline": self._timeline(view.timeline), "more": len(view.timeline) >= _FACTS,
             **self.choices(decision),
@@ -118,30 +129,37 @@ class Pages:
     def _tastes(self, features: Mapping[str, Any]) -> Any:
         points = [
             Point(label=str(row["category"]), value=float(row["weight"]), title=self.words.number(row["weight"], 1))
-            for row in features.get("categories", [])[:_TWIGS]
+            for row in (features.get("categories") or [])[:_TWIGS]
         ]
         return lying_bars(points, self.words("chart_tastes"), self.words.axis)
 
     def _facts(self, features: Mapping[str, Any]) -> list[tuple[str, str]]:
-        shown = {name: value for name, value in features.items() if not isinstance(value, list | dict)}
         return [
-            (self.words.of("features", name) or name.replace("_", " "), self._fact(name, value))
-            for name, value in shown.items()
-            if value is not None and name not in ("person", "customer")
+            (self.words(f"feature_{name}"), self._fact(name, features[name]))
+            for name in SHOWN
+            if features.get(name) is not None
         ]
 
     def _fact(self, name: str, value: Any) -> str:
-        """A feature with its unit, which its name ends with."""
+        """A feature with its unit."""
         words = self.words
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return words.plain(value)
-        if name.endswith("_minor"):
-            return words.money(value)
-        if name.endswith(("_share", "_rate")):
-            return words.share(value)
-        if name.endswith("_days") or name.startswith("days_"):
-            return words("unit_days", count=words.number(value, 1))
-        return words.number(value)
+        match _UNITS.get(name):
+            case "minor":
+                return words.money(value)
+            case "share":
+                return words.share(value)
+            case "days":
+                return words("unit_days", count=words.number(value, 0 if value >= 10 else 1))
+            case "moment":
+                return words.day(value)
+        return words.number(value, 1)
+
+    def _usual(self, features: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+        return [
+            (row["product"], self.shop.name_of(row["product"]), self.words.number(row["orders"]))
+            for row in (features.get("usual") or [])[:_TWIGS]
+            if row["orders"] > 1
+        ]
 
     def _timeline(self, rows: Sequence[Values]) -> list[Values]:
         """Rows of one moment, action and order together, newest first."""
@@ -231,7 +249,10 @@ class Pages:
         return {
             "reason": reason, "total": sum(counts.values()), "page": page, "last": max(-(-total // _HELD), 1),
             "counts": [(key, self.words.named("held", key), count) for key, count in counts.items()],
-            "rows": [(row, self.words.of("checks", row.reason, **row.facts) or row.reason) for row in rows],
+            "rows": [
+                (row, PurePath(row.file).name, self.words.of("checks", row.reason, **row.facts) or row.reason)
+                for row in rows
+            ],
             "shown_reason": self.words.named("held", reason) if reason else "", "of_reason": total,
         }  # fmt: skip
 

@@ -33,7 +33,7 @@ class Words:
             return None
 
     def named(self, kind: str, word: str) -> str:
-        """A word of a closed list (``model``, ``action``, ``rule``, …) in the reader's language; as it is if unknown."""
+        """A word of a closed list (``model``, ``action``, …) in the reader's language; as it is if unknown."""
         return self.of("console", f"{kind}_{word}") or word.replace("_", " ")
 
     def number(self, value: float | None, places: int = 2) -> str:

@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from shopkeeper.core.action import Action
-from shopkeeper.core.ids import _CONTROL, _PLACEHOLDERS, ID_MAX_CHARS, is_placeholder
+from shopkeeper.core.ids import CONTROL as CONTROL_SIGNS
+from shopkeeper.core.ids import ID_MAX_CHARS, PLACEHOLDERS, is_placeholder
 from shopkeeper.data.cleaning.values import Reading, any_amount_pattern, quoted
 
 MAX_QUANTITY: Final = 1_000_000
@@ -65,7 +66,7 @@ def _words(name: str, allowed: frozenset[str]) -> Check:
 
 
 _any_amount = {decimal: re.compile(any_amount_pattern(decimal), re.ASCII).fullmatch for decimal in ".,"}
-_placeholders = ", ".join(quoted(word) for word in sorted(_PLACEHOLDERS))
+_placeholders = ", ".join(quoted(word) for word in sorted(PLACEHOLDERS))
 
 TOO_LONG = Check(
     "id_too_long",
@@ -75,7 +76,7 @@ TOO_LONG = Check(
 CONTROL = Check(
     "control_character",
     lambda raw, _v, _: f"regexp_matches({raw}, '[\\x00-\\x1f\\x7f]')",
-    lambda raw, _v, _: _CONTROL.search(raw) is not None,
+    lambda raw, _v, _: CONTROL_SIGNS.search(raw) is not None,
 )
 DIGITS_LOST = Check(
     "digits_lost",

@@ -14,7 +14,7 @@ from shopkeeper.core.money import Money, exponent
 from shopkeeper.data.cleaning.checks import CURRENCIES, found
 from shopkeeper.data.cleaning.rows import RULES
 from shopkeeper.data.cleaning.values import FORMS, Reading, epoch_of, time_of, trimmed
-from shopkeeper.data.sources.base import RAW_MAX, Held
+from shopkeeper.data.rows import RAW_MAX, Held
 
 _NOT_TEXT = re.compile("[\0\ud800-\udfff]").search
 _INT64: Final = 2**63

@@ -10,9 +10,11 @@ from typing import Any, Final
 
 from shopkeeper.core.action import PRODUCT_ACTIONS, Action
 from shopkeeper.data.cleaning.checks import CHECKS
-from shopkeeper.data.cleaning.columns import COLUMNS, Column, Kind, MapFile, Matched
+from shopkeeper.data.cleaning.columns import COLUMNS, Column, Kind, Matched
+from shopkeeper.data.cleaning.quick import quick_sql
 from shopkeeper.data.cleaning.values import FORMS, Reading, quoted, trimmed_sql
-from shopkeeper.data.sources.base import LINE, Rows, identifier
+from shopkeeper.data.mapping import MapFile
+from shopkeeper.data.rows import LINE, Rows, identifier
 
 _FACTS_ABOUT_PRODUCTS: Final = frozenset({Action.STOCK_CHANGE, Action.PRICE_CHANGE})
 NEEDS_PRODUCT: Final = frozenset(action.word for action in PRODUCT_ACTIONS)
@@ -21,42 +23,36 @@ NEEDS_PERSON: Final = frozenset(action.word for action in Action if action not i
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A check of a whole row. ``sql`` gets a function from column name to its typed expression; ``bad`` a mapping."""
+    """A check of a whole row: it is bad where all of ``absent`` are, though its action is one of ``actions``."""
 
     name: str
     column: str
-    sql: Callable[[Callable[[str], str]], str]
-    bad: Callable[[Mapping[str, Any]], bool]
+    absent: tuple[str, ...]
+    actions: frozenset[str]
+
+    def sql(self, value: Callable[[str], str]) -> str:
+        """True for bad rows; ``value`` gives a column's typed expression."""
+        missing = " AND ".join(f"{value(name)} IS NULL" for name in self.absent)
+        return f"{missing} AND {value('action')} IN ({_among(self.actions)})"
+
+    def good(self, value: Callable[[str], str]) -> str:
+        """True for good rows."""
+        there = " OR ".join(f"{value(name)} IS NOT NULL" for name in self.absent)
+        return f"({there} OR {value('action')} NOT IN ({_among(self.actions)}))"
+
+    def bad(self, row: Mapping[str, Any]) -> bool:
+        """The same of one row."""
+        return row.get("action") in self.actions and all(row.get(name) is None for name in self.absent)
 
 
 def _among(words: frozenset[str]) -> str:
     return ", ".join(quoted(word) for word in sorted(words))
 
 
-MISSING_PRODUCT = Rule(
-    "missing_product",
-    "product",
-    lambda v: f"{v('product')} IS NULL AND {v('action')} IN ({_among(NEEDS_PRODUCT)})",
-    lambda row: row.get("product") is None and row.get("action") in NEEDS_PRODUCT,
-)
-MISSING_PERSON = Rule(
-    "missing_person",
-    "customer",
-    lambda v: f"{v('customer')} IS NULL AND {v('visitor')} IS NULL AND {v('action')} IN ({_among(NEEDS_PERSON)})",
-    lambda row: row.get("customer") is None and row.get("visitor") is None and row.get("action") in NEEDS_PERSON,
-)
-MISSING_PRICE = Rule(
-    "missing_price",
-    "price",
-    lambda v: f"{v('price')} IS NULL AND {v('action')} = 'price_change'",
-    lambda row: row.get("price") is None and row.get("action") == "price_change",
-)
-MISSING_ORDER = Rule(
-    "missing_order",
-    "order",
-    lambda v: f"{v('order')} IS NULL AND {v('action')} IN ('order', 'order_cancel', 'order_return')",
-    lambda row: row.get("order") is None and row.get("action") in ("order", "order_cancel", "order_return"),
-)
+MISSING_PRODUCT = Rule("missing_product", "product", ("product",), NEEDS_PRODUCT)
+MISSING_PERSON = Rule("missing_person", "customer", ("customer", "visitor"), NEEDS_PERSON)
+MISSING_PRICE = Rule("missing_price", "price", ("price",), frozenset({"price_change"}))
+MISSING_ORDER = Rule("missing_order", "order", ("order",), frozenset({"order", "order_cancel", "order_return"}))
 RULES: Final[Mapping[Kind, tuple[Rule, ...]]] = {
     "events": (MISSING_PRODUCT, MISSING_PERSON, MISSING_PRICE, MISSING_ORDER),
     "order_lines": (), "products": (), "customers": (), "prices": (),
@@ -90,7 +86,7 @@ def staging(
     kind: Kind, rows: Rows, matched: Matched, mapping: MapFile, reading: Reading, lake: Mapping[str, str], source: str
 ) -> Staging:
     """The SELECT that cleans every row of ``rows`` into the columns of a lake table (name -> DuckDB type)."""
-    cells = {column.name: _cell(column, matched, mapping) for column in COLUMNS[kind]}
+    cells = {column.name: _cell(column, matched, mapping, plain=rows.plain) for column in COLUMNS[kind]}
     present = [column for column in COLUMNS[kind] if cells[column.name]]
     names = {column.name for column in present}
     by_content = (kind == "events" and "id" not in names) or (kind == "order_lines" and "line" not in names)
@@ -103,7 +99,7 @@ def staging(
     constant = {name: value for name, value in values.items() if "v_" not in value}
     landed = "".join(f", {value} AS {identifier(name)}" for name, value in values.items() if name not in constant)
     inner = f"SELECT *, {typed} FROM (SELECT *, {trimmed} FROM {rows.relation})"
-    judged = f"SELECT *, CASE {' '.join(branches)} ELSE 0 END::UTINYINT AS code FROM ({inner})"
+    judged = f"SELECT *, CASE WHEN {_quick(kind, present, reading, plain=rows.plain)} THEN 0 {' '.join(branches)} ELSE 0 END::UTINYINT AS code FROM ({inner})"
     staged = (
         f"SELECT {line}code, CASE WHEN code > 0 THEN to_json({{{raw}}})::VARCHAR END AS raw {landed} FROM ({judged})"
     )
@@ -125,11 +121,11 @@ def staging(
     )  # fmt: skip
 
 
-def _cell(column: Column, matched: Matched, mapping: MapFile) -> str:
+def _cell(column: Column, matched: Matched, mapping: MapFile, *, plain: bool) -> str:
     """The SQL of a cell's trimmed text; "" where the file has no such column."""
     their = matched.theirs.get(column.name)
     if their is not None:
-        return trimmed_sql(identifier(their))
+        return trimmed_sql(identifier(their), plain=plain)
     constant = mapping.constants.get(column.name)
     return "" if constant is None else quoted(constant)
 
@@ -162,6 +158,19 @@ def _reasons(
     for rule in RULES[kind]:
         add(rule.name, rule.column, rule.sql(lambda name: f"v_{name}" if name in names else "NULL"))
     return reasons, branches
+
+
+def _quick(kind: Kind, present: Sequence[Column], reading: Reading, *, plain: bool) -> str:
+    """True for most rows without a fault, and for none with one."""
+    parts = []
+    for column in present:
+        raw, value = f"r_{column.name}", f"v_{column.name}"
+        optional = "" if column.required else f"{raw} IS NULL OR "
+        if column.required or CHECKS[column.form]:
+            parts.append(f"({optional}{quick_sql(column.form, raw, value, reading, plain=plain)})")
+    names = {column.name for column in present}
+    parts += [rule.good(lambda name: f"v_{name}" if name in names else "NULL") for rule in RULES[kind]]
+    return " AND ".join(parts) or "true"
 
 
 def _identity(kind: Kind, names: set[str]) -> list[str]:

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from shopkeeper.core.money import _EXPONENTS, exponent
+from shopkeeper.core.money import EXPONENTS, exponent
 
 BLANKS: Final = (
     "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
@@ -53,12 +53,22 @@ class Reading:
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
-def amount_pattern(places: int, decimal: str = ".") -> str:
-    """Amounts in major units with at most that many places (further zeros allowed), thousands grouped or not."""
-    point, group = (r"\.", ",") if decimal == "." else (",", r"\.")
+def plain_amount_pattern(places: int, decimal: str = ".") -> str:
+    """Amounts in major units with at most that many places (further zeros allowed), thousands not grouped."""
+    point = r"\." if decimal == "." else ","
     tail = rf"({point}[0-9]{{0,{places}}}0*)?" if places else rf"({point}0*)?"
-    grouped = rf"[0-9]{{1,3}}({group}[0-9]{{3}})+{point}[0-9]{{1,{max(places, 1)}}}"
-    return rf"[+-]?([0-9]{{1,13}}{tail}|{grouped})"
+    return rf"[+-]?[0-9]{{1,13}}{tail}"
+
+
+def grouped_amount_pattern(places: int, decimal: str = ".") -> str:
+    """The same with thousands grouped; only with a decimal point, since "1,299" is not certain."""
+    point, group = (r"\.", ",") if decimal == "." else (",", r"\.")
+    return rf"[+-]?[0-9]{{1,3}}({group}[0-9]{{3}})+{point}[0-9]{{1,{max(places, 1)}}}"
+
+
+def amount_pattern(places: int, decimal: str = ".") -> str:
+    """Either of the two."""
+    return f"{plain_amount_pattern(places, decimal)}|{grouped_amount_pattern(places, decimal)}"
 
 
 def any_amount_pattern(decimal: str = ".") -> str:
@@ -78,8 +88,10 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def trimmed_sql(column: str) -> str:
-    """A cell without blanks round it; NULL where nothing is left."""
+def trimmed_sql(column: str, *, plain: bool = False) -> str:
+    """A cell without blanks round it; NULL where nothing is left. ``plain``: it is known that there are none."""
+    if plain:
+        return f"nullif({column}, '')"
     edge = quoted(f"^[{BLANKS}]|[{BLANKS}]$")  # trim() itself is slow: only cells that need it are given to it
     return (
         f"CASE WHEN {column} = '' THEN NULL WHEN regexp_matches({column}, {edge}) "
@@ -107,7 +119,7 @@ def integer_of(text: str, reading: Reading) -> int | None:  # noqa: ARG001  # on
     return int(text) if _integer(text) else None
 
 
-def integer_sql(raw: str, reading: Reading) -> str:  # noqa: ARG001
+def integer_sql(raw: str, reading: Reading) -> str:  # noqa: ARG001  # one signature for all forms
     return f"CASE WHEN regexp_full_match({raw}, '{INTEGER}') THEN TRY_CAST({raw} AS BIGINT) END"
 
 
@@ -121,22 +133,26 @@ def amount_of(text: str, reading: Reading) -> int | None:
 
 
 def _minor_sql(raw: str, places: int, decimal: str) -> str:
-    plain = f"replace({raw}, ',', '')" if decimal == "." else f"replace(replace({raw}, '.', ''), ',', '.')"
-    scale = 10**places
-    exact = f"TRY_CAST({plain} AS DECIMAL(18,{places}))"
+    no_groups = f"replace({raw}, ',', '')" if decimal == "." else f"replace(replace({raw}, '.', ''), ',', '.')"
+    plain = raw if decimal == "." else f"replace({raw}, ',', '.')"
+
+    def minor(text: str) -> str:
+        return f"CAST(TRY_CAST({text} AS DECIMAL(18,{places})) * {10**places} AS BIGINT)"
+
     return (
-        f"CASE WHEN regexp_full_match({raw}, '{amount_pattern(places, decimal)}') "
-        f"THEN CAST({exact} * {scale} AS BIGINT) END"
+        f"CASE WHEN regexp_full_match({raw}, '{plain_amount_pattern(places, decimal)}') THEN {minor(plain)} "
+        f"WHEN regexp_full_match({raw}, '{grouped_amount_pattern(places, decimal)}') THEN {minor(no_groups)} END"
     )
 
 
 def amount_sql(raw: str, reading: Reading, currency: str = "") -> str:
     """``currency``: a SQL expression of the row's own currency code, where the file has one."""
+    usual = _minor_sql(raw, exponent(reading.currency), reading.decimal)
     if not currency:
-        return _minor_sql(raw, exponent(reading.currency), reading.decimal)
-    branches = []
+        return usual
+    branches = [f"WHEN {currency} IS NULL OR {currency} = {quoted(reading.currency)} THEN {usual}"]
     for places in (0, 3):
-        codes = ", ".join(quoted(code) for code, its in _EXPONENTS.items() if its == places)
+        codes = ", ".join(quoted(code) for code, its in EXPONENTS.items() if its == places)
         branches.append(f"WHEN {currency} IN ({codes}) THEN {_minor_sql(raw, places, reading.decimal)}")
     return f"CASE {' '.join(branches)} ELSE {_minor_sql(raw, 2, reading.decimal)} END"
 
@@ -183,29 +199,30 @@ def time_sql(raw: str, reading: Reading) -> str:
     number = f"TRY_CAST({raw} AS BIGINT)"
     return (
         f"CASE WHEN regexp_full_match({raw}, '{TIME}|{SLASH_TIME}') AND NOT starts_with({raw}, '0000') "
-        f"THEN TRY_CAST(replace(replace({raw}, ' +', '+'), ' -', '-') AS TIMESTAMPTZ) "
+        f"THEN TRY_CAST(CASE WHEN ends_with({raw}, 'Z') THEN {raw} "
+        f"ELSE replace(replace({raw}, ' +', '+'), ' -', '-') END AS TIMESTAMPTZ) "
         f"WHEN regexp_full_match({raw}, '{EPOCH}') THEN make_timestamptz({number} * "
         f"CASE WHEN {number} < 100000000 THEN NULL WHEN length({raw}) <= 10 THEN 1000000 "
         f"WHEN length({raw}) <= 13 THEN 1000 ELSE 1 END) END"
     )
 
 
-def flag_of(text: str, reading: Reading) -> bool | None:  # noqa: ARG001
+def flag_of(text: str, reading: Reading) -> bool | None:  # noqa: ARG001  # one signature for all forms
     return _FLAGS.get(text.lower())
 
 
-def flag_sql(raw: str, reading: Reading) -> str:  # noqa: ARG001
+def flag_sql(raw: str, reading: Reading) -> str:  # noqa: ARG001  # one signature for all forms
     def among(words: tuple[str, ...]) -> str:
         return f"lower({raw}) IN ({', '.join(map(quoted, words))})"
 
     return f"CASE WHEN {among(_YES)} THEN true WHEN {among(_NO)} THEN false END"
 
 
-def text_of(text: str, reading: Reading) -> str:  # noqa: ARG001
+def text_of(text: str, reading: Reading) -> str:  # noqa: ARG001  # one signature for all forms
     return text
 
 
-def text_sql(raw: str, reading: Reading) -> str:  # noqa: ARG001
+def text_sql(raw: str, reading: Reading) -> str:  # noqa: ARG001  # one signature for all forms
     return raw
 
 

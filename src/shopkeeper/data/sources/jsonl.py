@@ -10,8 +10,8 @@ import msgspec
 import pyarrow as pa
 
 from shopkeeper.core.errors import DataError
-from shopkeeper.data.cleaning.columns import NO_MAPPING, MapFile
-from shopkeeper.data.sources.base import LINE, RAW_MAX, Held, Rows
+from shopkeeper.data.mapping import NO_MAPPING, MapFile
+from shopkeeper.data.rows import LINE, RAW_MAX, Held, Rows
 
 _BATCH: Final = 50_000
 _MAX_COLUMNS: Final = 1_000

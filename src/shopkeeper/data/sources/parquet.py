@@ -6,8 +6,8 @@ from typing import Any
 import duckdb
 
 from shopkeeper.core.errors import DataError
-from shopkeeper.data.cleaning.columns import NO_MAPPING, MapFile
-from shopkeeper.data.sources.base import LINE, Rows, identifier
+from shopkeeper.data.mapping import NO_MAPPING, MapFile
+from shopkeeper.data.rows import LINE, Rows, identifier
 
 
 class Parquet:

@@ -12,8 +12,8 @@ import pyarrow as pa
 from python_calamine import CalamineError, CalamineWorkbook
 
 from shopkeeper.core.errors import DataError
-from shopkeeper.data.cleaning.columns import NO_MAPPING, MapFile
-from shopkeeper.data.sources.base import LINE, Held, Rows, Warn
+from shopkeeper.data.mapping import NO_MAPPING, MapFile
+from shopkeeper.data.rows import LINE, Held, Rows, Warn
 
 _MAX_UNPACKED: Final = 1 << 30
 _MAX_RATIO: Final = 200

@@ -10,55 +10,43 @@ from shopkeeper.core.histories import MICROSECONDS_PER_DAY, Catalogue, Float32, 
 
 Float64 = NDArray[np.float64]
 _DAYS = (28, 14, 90, 7)
-_HABIT = 3
+_OWN_GAPS = 2.0
+"""So many gaps of a person's own outweigh the product's typical one."""
+_PRIOR = 5.0
+_HALVING = np.array([[30.0], [120.0], [13.5]])
+"""Days, days and orders in which an old purchase loses half its weight."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductFacts:
-    """How a product sells, as of a moment. Shapes are (products,)."""
+    """How products sell, as of a moment."""
 
     group: Int32
-    """The narrowest category it has."""
-    sold: Float32
-    """Log of 1 + orders in four weeks."""
-    trend: Float32
-    """Its orders in two weeks over those in 90 days: the end of a season or of a product shows here."""
-    rise: Float32
-    """Its orders in a week over those in four: an offer or a holiday shows here."""
-    season: Float32
-    """Its orders in four weeks over all."""
-    repeat: Float32
-    """How many of its buyers bought it twice."""
-    usual: Float32
-    """Mean price paid."""
+    """(products,) the narrowest category it has."""
+    interval_days: Float32
+    """(products,) the usual gap between two orders of one person, shrunk to that of all products."""
+    columns: Float32
+    """(products, 6): log orders in four weeks; orders in two weeks over 90 days (a season's end shows here), in a week
+    over four (an offer or a holiday), in four weeks over all; the share of buyers who came back; log interval."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bought:
-    """Products people bought: one row a (person, product), persons in order. Shapes are (pairs,) but for ``facts``."""
+    """Products people bought: one row a (person, product), in that order. Shapes are (pairs,) but for ``facts``."""
 
-    row: Int32
-    product: Int32
-    times: Int32
+    row: Int64
+    product: Int64
+    times: Int64
     """Different orders."""
     newest: Int64
     """µs of the last one."""
-    facts: Float32
-    """(pairs, numbers) see ``_columns``."""
-
-    def foremost(self, count: int) -> "Bought":
-        """Only each person's ``count`` most bought products, newer orders counting more."""
-        place = np.lexsort((self.product, -self.facts[:, _HABIT], self.row))
-        row = self.row[place]
-        kept = np.sort(place[np.arange(len(row)) - np.searchsorted(row, row) < count])
-        return Bought(
-            row=self.row[kept], product=self.product[kept], times=self.times[kept], newest=self.newest[kept],
-            facts=self.facts[kept],
-        )  # fmt: skip
+    facts: Float64
+    """(7, pairs): log of purchases, each halved every 30 days, 120 days, 13.5 orders; log days since the last; log of
+    that over the interval; the share of its category's purchases; log of the category's purchases."""
 
 
 def groups_of(catalogue: Catalogue) -> Int32:
-    """(products,) the number of each product's narrowest category, by its whole path."""
+    """(products,) the number of each product's narrowest category, by its text."""
     narrow = catalogue.categories[0].astype(np.str_)
     for level in catalogue.categories[1:]:
         text = level.astype(np.str_)
@@ -72,83 +60,66 @@ def product_facts(bought: Histories, group: Int32, now: int) -> ProductFacts:
     age = (now - bought.at) / MICROSECONDS_PER_DAY
     month, fortnight, quarter, week = (np.bincount(bought.product[age < d], minlength=products) for d in _DAYS)
     ever = np.bincount(bought.product, minlength=products)
-    pair = np.unique(bought.row_of_event().astype(np.int64) * products + bought.product, return_counts=True)
-    buyers = np.bincount(pair[0] % products, minlength=products)
-    again = np.bincount(pair[0][pair[1] > 1] % products, minlength=products)
-    paid = np.bincount(bought.product, np.nan_to_num(bought.price), products)
-    priced = np.bincount(bought.product, ~np.isnan(bought.price), products)
+    _, product, first, last, times = _pairs(bought, products)
+    buyers, again = np.bincount(product, minlength=products), np.bincount(product[times > 1], minlength=products)
+    span = np.bincount(product, (bought.at[last] - bought.at[first]) / MICROSECONDS_PER_DAY, products)
+    gaps = np.bincount(product, times - 1, products)
+    usual = (span.sum() + 30.0) / (gaps.sum() + 1.0)
+    interval = (span + _PRIOR * usual) / (gaps + _PRIOR)
     over = ((fortnight, quarter, 2), (week, month, 2), (month, ever, 5), (again, buyers, 5))
-    trend, rise, season, repeat = (((part + 1) / (whole + more)).astype(np.float32) for part, whole, more in over)
-    sold = np.log1p(month).astype(np.float32)
-    usual = (paid / np.maximum(priced, 1)).astype(np.float32)
-    return ProductFacts(group=group, sold=sold, trend=trend, rise=rise, season=season, repeat=repeat, usual=usual)
+    shares = [(part + 1) / (whole + more) for part, whole, more in over]
+    columns = np.stack([np.log1p(month), *shares, np.log(interval)], axis=1)
+    return ProductFacts(
+        group=group, interval_days=interval.astype(np.float32), columns=columns.astype(np.float32)
+    )  # fmt: skip
+
+
+def _pairs(bought: Histories, products: int) -> tuple[Int64, Int64, Int64, Int64, Int64]:
+    """(row, product, first event, last event, different orders) of each (person, product)."""
+    place, starts = _grouped(bought, products, bought.row_of_event())
+    ends = np.append(starts[1:], len(place)) - 1
+    at = place[starts]
+    return bought.row_of_event()[at].astype(np.int64), bought.product[at].astype(np.int64), at, place[ends], ends - starts + 1
+
+
+def _grouped(bought: Histories, products: int, row: Int32) -> tuple[Int64, Int64]:
+    """One event of each (person, product, order), grouped by person and product; and where each group starts."""
+    key = row.astype(np.int64) * max(products, 1) + bought.product
+    place = np.argsort(key, kind="stable")
+    key, order = key[place], bought.order[place]
+    fresh = np.ones(len(key), np.bool_)
+    fresh[1:] = (key[1:] != key[:-1]) | (order[1:] != order[:-1]) | (order[1:] < 0)
+    place, key = place[fresh], key[fresh]
+    group = np.ones(len(key), np.bool_)
+    group[1:] = key[1:] != key[:-1]
+    return place, np.flatnonzero(group)
 
 
 def orders_of(histories: Histories, products: int) -> Histories:
     """Only order lines of known products."""
-    return histories.keep((histories.action == Action.ORDER) & (histories.product < products))
+    wanted = (histories.action == Action.ORDER) & (histories.product >= 0) & (histories.product < products)
+    return histories if wanted.all() else histories.keep(wanted)
 
 
-def bought_before(bought: Histories, products: ProductFacts, now: int) -> Bought:
+def bought_before(bought: Histories, group: Int32, interval_days: Float32, now: int) -> Bought:
     """Everything each person has bought, with its facts. ``bought`` holds orders only."""
-    width = len(products.group)
-    row, age = bought.row_of_event(), np.maximum(now - bought.at, 0) / MICROSECONDS_PER_DAY
-    trip = np.cumsum(np.r_[True, (np.diff(row) != 0) | (np.diff(bought.order) != 0)][: len(row)]) - 1
-    key = row.astype(np.int64) * width + bought.product
-    place = np.argsort(key, kind="stable")
-    key, line_trip = key[place], trip[place]
-    again = np.r_[False, (key[1:] == key[:-1]) & (line_trip[1:] == line_trip[:-1])][: len(key)]
-    place, key, line_trip = place[~again], key[~again], line_trip[~again]
-    starts = np.flatnonzero(np.r_[True, key[1:] != key[:-1]][: len(key)])
-    of_row, of_product = (key[starts] // width).astype(np.int32), (key[starts] % width).astype(np.int32)
-    times = np.diff(np.r_[starts, len(key)])
-    last = starts + times - 1
-    newest_trip = np.zeros(len(bought), np.int64)
-    newest_trip[row] = trip
-    lines = _Lines(starts=starts, age=age[place], back=newest_trip[row[place]] - line_trip)
-    trips = np.flatnonzero(np.r_[True, np.diff(trip) != 0][: len(trip)])
-    recent_trips = np.bincount(row[trips], age[trips] < 90, len(bought))
-    active = np.bincount(row, np.exp2(-age / 60), len(bought))
-    since = np.full(len(bought), np.inf)
-    np.minimum.at(since, row, age)
-    paid = bought.price[place[last]] / np.maximum(products.usual[of_product], 0.01)
-    person = np.stack([recent_trips, active, since], axis=1)[of_row]
-    facts = _columns(lines, times, lines.age[last], lines.age[starts], of_row, of_product, products, person)
-    numbers = np.concatenate([facts, np.nan_to_num(paid, nan=1.0)[:, None]], axis=1).astype(np.float32)
-    return Bought(
-        row=of_row, product=of_product, times=times.astype(np.int32), newest=bought.at[place[last]], facts=numbers
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Lines:
-    """Order lines grouped by (person, product), oldest first in each."""
-
-    starts: Int64
-    age: Float64
-    back: Int64
-    """How many orders ago."""
-
-    def sum(self, value: Float64) -> Float64:
-        total: Float64 = np.add.reduceat(value, self.starts) if len(value) else np.zeros(0)
-        return total
-
-
-def _columns(
-    lines: _Lines, times: Int64, newest: Float64, oldest: Float64, row: Int32, product: Int32, of: ProductFacts,
-    person: Float64,
-) -> Float64:  # fmt: skip
-    """times; decayed by 13.5 orders, 30, 120 and 365 days, 6.6 orders; days since; days between; since / between;
-    the category's habit, own share of it, products in it; the product's sold, trend, rise, season, repeat; the
-    person's orders in 90 days, activity, days since any order. (The price paid over the usual one comes last.)"""
-    between = np.where(times > 1, (oldest - newest) / np.maximum(times - 1, 1), -1)
-    due = np.where(times > 1, newest / np.maximum(between, 0.5), -1)
-    month, season, trips = (lines.sum(np.exp2(-age)) for age in (lines.age / 30, lines.age / 120, lines.back / 13.5))
-    family = row.astype(np.int64) * (int(of.group.max(initial=0)) + 1) + of.group[product]
-    member = np.unique(family, return_inverse=True)[1]
-    category = np.bincount(member, season)[member] if len(member) else season
-    kinds = np.bincount(member)[member] if len(member) else season
-    sells = [number[product] for number in (of.sold, of.trend, of.rise, of.season, of.repeat)]
-    year, week = (lines.sum(np.exp2(-age)) for age in (lines.age / 365, lines.back / 6.6))
-    own = [times, trips, month, season, year, week, newest, between, due, category, season / (category + 0.3), kinds]
-    return np.stack([*own, *sells, *person.T], axis=1)
+    row = bought.row_of_event()
+    place, starts = _grouped(bought, len(group), row)
+    if not len(place):
+        none = np.zeros(0, np.int64)
+        return Bought(row=none, product=none, times=none, newest=none, facts=np.zeros((7, 0)))
+    ends = np.append(starts[1:], len(place)) - 1
+    latest = bought.order[np.maximum(bought.offsets[1:] - 1, 0)]
+    age = np.maximum(now - bought.at[place], 0) / MICROSECONDS_PER_DAY
+    back = (latest[row[place]] - bought.order[place]).astype(np.float64)
+    sums = np.add.reduceat(np.exp2(-np.minimum(np.stack([age, age, back]) / _HALVING, 60.0)), starts, axis=1)
+    first = place[starts]
+    who, product, times = row[first].astype(np.int64), bought.product[first].astype(np.int64), ends - starts + 1
+    newest = age[ends]
+    gap = (age[starts] - newest + _OWN_GAPS * interval_days[product]) / (times - 1 + _OWN_GAPS)
+    family = who * (int(group.max()) + 1) + group[product]
+    category = np.bincount(family, sums[1])[family]
+    facts = np.concatenate([np.log(sums), [
+        np.log1p(newest), np.log1p(newest / np.maximum(gap, 1.0)), sums[1] / (category + 0.3), np.log(category),
+    ]])  # fmt: skip
+    return Bought(row=who, product=product, times=times, newest=bought.at[place[ends]], facts=facts)

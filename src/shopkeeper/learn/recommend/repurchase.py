@@ -1,17 +1,17 @@
-"""What a person will buy again within weeks: small decision trees over what they bought, how often and how lately."""
+"""What a person will buy again within weeks: log-odds that add up over how often, how lately and what they bought."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingClassifier
 
 from shopkeeper.core.decision import Reason
 from shopkeeper.core.histories import MICROSECONDS_PER_DAY, Bool, Float32, Histories, Int32
 from shopkeeper.core.ports import Arrays, Snapshot
 from shopkeeper.learn.recommend.purchase_facts import (
     Bought,
+    Float64,
     ProductFacts,
     bought_before,
     groups_of,
@@ -20,8 +20,9 @@ from shopkeeper.learn.recommend.purchase_facts import (
 )
 from shopkeeper.learn.snapshot import microseconds
 
-_PAIRS = 4096
-_PLAIN = ("start", "depth", "most_products")
+_BLOCK = 256
+_STEPS = 12
+_PRODUCT_FACTS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,147 +30,159 @@ class Repurchase:
     """The log-odds that a person buys a product again within ``horizon_days``; NaN for what they never bought.
 
     Learned from the past itself: standing ``horizon_days`` (twice, three times that, …) before the snapshot's moment,
-    which of the things bought until then were bought again? Gradient-boosted trees then combine rhythm, habit,
-    category and the product's own season, which no single decay of old orders does. Where the past is too short or
-    shows no repeats, every score is NaN.
+    which of the things bought until then were bought again? Each fact adds its own curve, straight between ``knots``
+    quantiles of it, found by logistic regression; so a score is a few look-ups, and what is about the product alone
+    (how it sells, its season, its repeat share) is one number kept for it. Where the past is too short or shows no
+    repeats, every score is NaN.
 
-    Source: J. Friedman, "Greedy function approximation: a gradient boosting machine", Annals of Statistics 2001;
-    facts in the spirit of R. Bhagat et al., "Buy it again: modeling repeat purchase recommendations", KDD 2018.
+    Source: generalized additive models, T. Hastie, R. Tibshirani, Statistical Science 1986; facts in the spirit of
+    R. Bhagat et al., "Buy it again: modeling repeat purchase recommendations", KDD 2018.
     """
 
     horizon_days: int = 28
     periods: int = 2
     """How many such looks into the past."""
-    trees: int = 60
-    leaves: int = 16
-    rate: float = 0.1
+    knots: int = 8
+    ridge: float = 1.0
+    """How strongly curves are held flat, as a penalty on the log-likelihood."""
     most_products: int = 80
-    """Only a person's most bought products are scored."""
-    most_people: int = 10_000
-    """A sample of so many people is enough to learn from."""
+    """Of each person, their most bought products are learned from,"""
+    most_people: int = 2_000
+    """and so many people of each look."""
 
     def fit(self, known: Snapshot, *, seed: int = 0) -> "RepurchaseModel":
         group, now = groups_of(known.catalogue()), microseconds(known.moment)
         bought = orders_of(known.histories(), len(group))
         looks = [self._look(bought, group, now - back * self._horizon, seed) for back in range(1, self.periods + 1)]
-        facts, again = (np.concatenate(part) for part in zip(*looks, strict=True))
-        trees = _grow(self, facts, again, seed)
+        facts, again = (np.concatenate(part, axis=-1) for part in zip(*looks, strict=True))
+        curves = self._curves(facts, again)
         products = product_facts(bought, group, now)
         return RepurchaseModel(
-            **{f.name: getattr(products, f.name) for f in fields(products)}, **trees, most_products=self.most_products
-        )
+            group=group, interval_days=products.interval_days, product=_product_part(curves, products),
+            knot=curves[0, :-_PRODUCT_FACTS], height=curves[1, :-_PRODUCT_FACTS],
+        )  # fmt: skip
 
     @property
     def _horizon(self) -> int:
         return self.horizon_days * MICROSECONDS_PER_DAY
 
-    def _look(self, bought: Histories, group: Int32, now: int, seed: int) -> tuple[Float32, Bool]:
+    def _look(self, bought: Histories, group: Int32, now: int, seed: int) -> tuple[Float64, Bool]:
+        """(facts, pairs) as of an earlier moment, and whether each pair came again."""
         past = bought.keep(bought.at < now)
         products = product_facts(past, group, now)
         chosen = np.arange(len(bought))
         if len(chosen) > self.most_people:
             chosen = np.sort(np.random.default_rng(seed).choice(chosen, self.most_people, replace=False))
-        pairs = bought_before(past.rows(chosen), products, now).foremost(self.most_products)
         later = bought.rows(chosen)
         later = later.keep((later.at >= now) & (later.at < now + self._horizon))
-        width = len(group)
-        came = np.isin(
-            pairs.row.astype(np.int64) * width + pairs.product,
-            later.row_of_event().astype(np.int64) * width + later.product,
-        )
-        return pairs.facts, came
+        zipped = zip(past.rows(chosen).blocks(_BLOCK), later.blocks(_BLOCK), strict=True)
+        parts = [self._seen(before, after, products, now) for before, after in zipped]
+        blank = np.zeros((7 + _PRODUCT_FACTS, 0)), np.zeros(0, np.bool_)
+        facts, again = zip(blank, *parts, strict=True)
+        return np.concatenate(facts, axis=1), np.concatenate(again)
+
+    def _seen(self, before: Histories, after: Histories, products: ProductFacts, now: int) -> tuple[Float64, Bool]:
+        pairs, width = bought_before(before, products.group, products.interval_days, now), len(products.group)
+        place = np.lexsort((pairs.product, -pairs.facts[1], pairs.row))
+        row = pairs.row[place]
+        kept = place[np.arange(len(row)) - np.searchsorted(row, row) < self.most_products]
+        wanted = after.row_of_event().astype(np.int64) * width + after.product
+        again = np.isin(pairs.row[kept] * width + pairs.product[kept], wanted)
+        return np.concatenate([pairs.facts[:, kept], products.columns[pairs.product[kept]].T]), again
+
+    def _curves(self, facts: Float64, again: Bool) -> Float64:
+        """(2, facts, knots): where each curve bends, and its height there."""
+        if again.all() or not again.any():
+            return np.stack([np.tile(np.arange(float(self.knots)), (len(facts), 1)), np.full((len(facts), self.knots), np.nan)])
+        knot = np.quantile(facts, np.linspace(0, 1, self.knots), axis=1).T
+        height = _logistic(_basis(facts, knot), again, self.ridge).reshape(knot.shape)
+        return np.stack([knot, height])
 
 
-def _grow(how: Repurchase, facts: Float32, again: Bool, seed: int) -> dict[str, Any]:
-    """Trees as arrays (trees, nodes); a leaf points to itself."""
-    if again.all() or not again.any():
-        blank = np.zeros((0, 1), np.int32)
-        return {"column": blank, "below": blank, "above": blank, "cut": blank.astype(np.float32),
-                "value": blank.astype(np.float32), "start": float("nan"), "depth": 0}  # fmt: skip
-    grown = HistGradientBoostingClassifier(
-        max_iter=how.trees, max_leaf_nodes=how.leaves, learning_rate=how.rate, max_depth=6, min_samples_leaf=100,
-        early_stopping=False, random_state=seed,
-    ).fit(facts, again)  # fmt: skip
-    tables = [stage[0].nodes for stage in grown._predictors]  # its trees have no public door; a test guards this one
-    nodes = max(map(len, tables))
+def _basis(facts: Float64, knot: Float64) -> Float32:
+    """(pairs, facts * knots): how near each fact is to the knots on both sides of it; 1 in all for each fact."""
+    count, pairs = knot.shape[1], facts.shape[1]
+    table = np.zeros((pairs, knot.size), np.float32)
+    line = np.arange(pairs)
+    for number, (fact, knots) in enumerate(zip(facts, knot, strict=True)):
+        right = np.clip(np.searchsorted(knots, fact, side="left"), 1, count - 1)
+        width = knots[right] - knots[right - 1]
+        part = np.divide(fact - knots[right - 1], width, out=np.zeros(pairs), where=width > 0)
+        table[line, number * count + right] = part
+        table[line, number * count + right - 1] = 1 - part
+    return table
 
-    def stack(name: str, dtype: Any) -> Any:
-        return np.stack([np.pad(table[name].astype(dtype), (0, nodes - len(table))) for table in tables])
 
-    leaf, itself = stack("is_leaf", np.bool_), np.arange(nodes, dtype=np.int32)
-    return {
-        "column": stack("feature_idx", np.int32), "cut": stack("num_threshold", np.float32),
-        "below": np.where(leaf, itself, stack("left", np.int32)).astype(np.int32),
-        "above": np.where(leaf, itself, stack("right", np.int32)).astype(np.int32),
-        "value": stack("value", np.float32), "start": float(grown._baseline_prediction.item()),
-        "depth": int(max(table["depth"].max() for table in tables)),
-    }  # fmt: skip
+def _logistic(table: Float32, again: Bool, ridge: float) -> Float64:
+    """(columns,) ridge logistic regression by Newton's method; the table's columns already hold the constant."""
+    weight = np.zeros(table.shape[1])
+    hold = ridge * np.eye(table.shape[1])
+    for _ in range(_STEPS):
+        chance = 1 / (1 + np.exp(-(table @ weight.astype(np.float32))))
+        slope = table.T @ (again - chance).astype(np.float32) - ridge * weight
+        bend = table.T @ (table * (chance * (1 - chance))[:, None]) + hold
+        step = np.linalg.solve(bend.astype(np.float64), slope.astype(np.float64))
+        weight += step
+        if np.abs(step).max() < 1e-3:
+            break
+    return weight
+
+
+def _product_part(curves: Float64, products: ProductFacts) -> Float32:
+    knot, height = curves[:, -_PRODUCT_FACTS:]
+    return _sum(products.columns.T.astype(np.float64), knot, height).astype(np.float32)
+
+
+def _sum(facts: Float64, knot: Float64, height: Float64) -> Float64:
+    total: Float64 = sum(
+        (np.interp(fact, *curve) for fact, *curve in zip(facts, knot, height, strict=True)), np.zeros(facts.shape[1])
+    )
+    return total
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepurchaseModel:
-    """Trees of shape (trees, nodes), and how products sold when they were grown, (products,)."""
+    """Curves over a person's facts, and one number a product."""
 
-    column: Int32
-    below: Int32
-    """The next node where the fact is at most ``cut``."""
-    above: Int32
-    cut: Float32
-    value: Float32
-    start: float
-    depth: int
-    most_products: int
     group: Int32
-    sold: Float32
-    trend: Float32
-    rise: Float32
-    season: Float32
-    repeat: Float32
-    usual: Float32
+    """(products,) category of each."""
+    interval_days: Float32
+    """(products,)"""
+    product: Float32
+    """(products,) what its own facts add to the log-odds."""
+    knot: Float64
+    """(facts, knots)"""
+    height: Float64
+    """(facts, knots)"""
 
     def score(self, profiles: Histories, now: int) -> Float32:
         scores = np.full((len(profiles), len(self.group)), np.nan, np.float32)
         pairs = self._pairs(profiles, now)
-        scores[pairs.row, pairs.product] = self._odds(pairs.facts)
+        scores[pairs.row, pairs.product] = self.product[pairs.product] + _sum(pairs.facts, self.knot, self.height)
         return scores
 
     def reason(self, profile: Histories, product: int, now: int) -> Reason | None:
+        return self.reasons(profile, [product], now)[0]
+
+    def reasons(self, profile: Histories, products: Sequence[int], now: int) -> list[Reason | None]:
+        """``reason`` of several products at once."""
         pairs = self._pairs(profile, now)
-        found = np.flatnonzero(pairs.product == product)
-        if not len(found):
-            return None
-        facts = {"times": int(pairs.times[found[0]]), "at": int(pairs.newest[found[0]])}
-        return Reason(key="buy_again", facts=facts, scorer="repurchase")
+        told = zip(pairs.product.tolist(), pairs.times.tolist(), pairs.newest.tolist(), strict=True)
+        found = {product: {"times": times, "at": at} for product, times, at in told if product in products}
+        return [
+            Reason(key="buy_again", facts=found[product], scorer="repurchase") if product in found else None
+            for product in products
+        ]
 
     def _pairs(self, profiles: Histories, now: int) -> Bought:
-        products = ProductFacts(**{f.name: getattr(self, f.name) for f in fields(ProductFacts)})
-        return bought_before(orders_of(profiles, len(self.group)), products, now).foremost(self.most_products)
-
-    def _odds(self, facts: Float32) -> Float32:
-        """(pairs,) the trees' sum, in blocks that stay in the processor's cache."""
-        blocks = [self._block(facts[at : at + _PAIRS]) for at in range(0, len(facts), _PAIRS)]
-        return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
-
-    def _block(self, facts: Float32) -> Float32:
-        nodes, wide = self.column.shape[1], facts.shape[1]
-        root = (np.arange(len(self.column), dtype=np.int32) * nodes)[:, None]
-        line = (np.arange(len(facts), dtype=np.int32) * wide)[None, :]
-        spot = np.broadcast_to(root, (len(root), len(facts)))
-        below, above = (self.below + root).ravel(), (self.above + root).ravel()
-        column, cut, flat = self.column.ravel(), self.cut.ravel(), facts.ravel()
-        for _ in range(self.depth):
-            spot = np.where(flat[line + column[spot]] <= cut[spot], below[spot], above[spot])
-        total: Float32 = (self.value.ravel()[spot].sum(axis=0) + self.start).astype(np.float32)
-        return total
+        return bought_before(orders_of(profiles, len(self.group)), self.group, self.interval_days, now)
 
     def arrays(self) -> Arrays:
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _PLAIN}
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def facts(self) -> Mapping[str, Any]:
-        return {"start": None if np.isnan(self.start) else self.start, "depth": self.depth,
-                "most_products": self.most_products}  # fmt: skip
+        return {}
 
     @classmethod
-    def restore(cls, arrays: Arrays, facts: Mapping[str, Any]) -> "RepurchaseModel":
-        start = float("nan") if facts["start"] is None else float(facts["start"])
-        return cls(**dict(arrays), start=start, depth=int(facts["depth"]), most_products=int(facts["most_products"]))
+    def restore(cls, arrays: Arrays, facts: Mapping[str, Any]) -> "RepurchaseModel":  # noqa: ARG003
+        return cls(**dict(arrays))

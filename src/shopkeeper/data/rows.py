@@ -1,11 +1,11 @@
-"""What every source gives: a relation of text columns, and what it could not even read as a row."""
+"""What every source gives and all cleaning begins with: a relation of text columns, and what it could not even read as a row."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from shopkeeper.data.cleaning.columns import MapFile
+from shopkeeper.data.mapping import MapFile
 
 LINE: Final = "__line"
 """Column with the physical line or row number, where the relation has one."""
@@ -44,6 +44,8 @@ class Rows:
     columns: tuple[str, ...]
     numbered: bool
     first_line: int = 1
+    plain: bool = False
+    """Whether it is known that no cell has blanks round it or control characters in it."""
     warnings: tuple[Warn, ...] = ()
     held: tuple[Held, ...] = ()
     rejects: Callable[[], list[Held]] = list

@@ -1,0 +1,78 @@
+"""The map file: what a person says about a file that its columns' names do not."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from shopkeeper.core.errors import DataError
+from shopkeeper.core.money import exponent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapFile:
+    """What the map file says: which of their columns is which, and how their values are written."""
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    constants: Mapping[str, str] = field(default_factory=dict)
+    date_format: str = ""
+    decimal: str = "."
+    timezone: str = ""
+    currency: str = ""
+    encoding: str = ""
+    delimiter: str = ""
+    sheet: str = ""
+    returns: bool = False
+    """Order lines with a negative quantity are returns (otherwise they are held)."""
+
+
+NO_MAPPING: Final = MapFile()
+_TEXTS: Final = ("date_format", "decimal", "timezone", "currency", "encoding", "delimiter", "sheet")
+
+
+def load_mapping(path: Path) -> MapFile:
+    """Read a map file: TOML with ``canonical = "their column"`` at top level or in ``[columns]``, ``[constants]`` and
+    the declarations ``date_format decimal timezone currency encoding delimiter sheet returns``.
+
+    Raises:
+        DataError: unreadable, or an impossible declaration.
+    """
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise DataError("map_unreadable", file=str(path), why=str(error)) from error
+    return mapping_of(table, str(path))
+
+
+def mapping_of(table: Mapping[str, Any], where: str = "map") -> MapFile:
+    """A mapping from parsed TOML or JSON."""
+    columns = dict(table.get("columns", {}))
+    declared = {name: table[name] for name in _TEXTS if name in table}
+    others = {*_TEXTS, "columns", "constants", "returns"}
+    columns |= {name: value for name, value in table.items() if name not in others}
+    constants = dict(table.get("constants", {}))
+    for name, value in {**columns, **constants, **declared}.items():
+        if not isinstance(value, str):
+            raise DataError("map_bad", file=where, name=name, value=str(value), wanted="a text in quotes")
+    mapping = MapFile(columns=columns, constants=constants, returns=table.get("returns") is True, **declared)
+    _check_declared(mapping, where)
+    return mapping
+
+
+def _check_declared(mapping: MapFile, where: str) -> None:
+    def refuse(name: str, value: str, wanted: str) -> None:
+        raise DataError("map_bad", file=where, name=name, value=value, wanted=wanted)
+
+    if mapping.decimal not in (".", ","):
+        refuse("decimal", mapping.decimal, "'.' or ','")
+    try:
+        ZoneInfo(mapping.timezone or "UTC")
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        refuse("timezone", mapping.timezone, "an IANA zone such as Asia/Shanghai")
+    if mapping.currency:
+        try:
+            exponent(mapping.currency)
+        except ValueError:
+            refuse("currency", mapping.currency, "an ISO 4217 code such as USD or CNY")
