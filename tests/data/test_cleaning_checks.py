@@ -11,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shopkeeper import locale
+from shopkeeper.core.action import Action
 from shopkeeper.core.ids import PLACEHOLDERS
 from shopkeeper.data.cleaning import bots
 from shopkeeper.data.cleaning.checks import CHECKS
+from shopkeeper.data.cleaning.quick import quick_sql
 from shopkeeper.data.cleaning.rows import RULES
 from shopkeeper.data.cleaning.values import FORMS, Reading, trimmed, trimmed_sql
 
@@ -60,16 +62,16 @@ def in_sql(form: str, cells: list[str], reading: Reading = READING) -> list[Any]
 @settings(max_examples=60, deadline=None)
 def test_sql_and_python_agree(form: str, cells: list[str]) -> None:
     """Trimming, value and every check of a form give the same answer in both executions."""
-    agree(form, cells)
+    assert_agree(form, cells)
 
 
 @pytest.mark.parametrize("form", sorted(FORMS))
 def test_sql_and_python_agree_on_known_oddities(form: str) -> None:
     """The same on the list of things that shops' files are known to contain."""
-    agree(form, ODD + sorted(PLACEHOLDERS))
+    assert_agree(form, ODD + sorted(PLACEHOLDERS))
 
 
-def agree(form: str, cells: list[str]) -> None:
+def assert_agree(form: str, cells: list[str]) -> None:
     for cell, (text, value, *verdicts) in zip(cells, in_sql(form, cells), strict=True):
         mine = trimmed(cell)
         assert mine == text
@@ -77,6 +79,44 @@ def agree(form: str, cells: list[str]) -> None:
             its = FORMS[form].python(mine, READING)
             assert its == value, (cell, its, value)
             assert [check.bad(mine, its, READING) for check in CHECKS[form]] == verdicts, cell
+
+
+@pytest.mark.parametrize("form", sorted(FORMS))
+@given(cells=st.lists(CELLS, min_size=1, max_size=20))
+@settings(max_examples=60, deadline=None)
+def test_the_quick_condition_lets_nothing_bad_through(form: str, cells: list[str]) -> None:
+    """Where it is true, no check of the form finds the cell bad."""
+    assert_quick_is_safe(form, cells)
+
+
+@pytest.mark.parametrize("form", sorted(FORMS))
+def test_the_quick_condition_lets_no_known_oddity_through(form: str) -> None:
+    """The same on the list of oddities and placeholders."""
+    assert_quick_is_safe(form, ODD + sorted(PLACEHOLDERS) + [word.upper() for word in sorted(PLACEHOLDERS)])
+
+
+def assert_quick_is_safe(form: str, cells: list[str]) -> None:
+    checks = " OR ".join(f"coalesce({check.sql('r', 'v', READING)}, false)" for check in CHECKS[form]) or "false"
+    sql = (
+        f"SELECT r FROM (SELECT *, {FORMS[form].sql('r', READING)} AS v FROM (SELECT {trimmed_sql('x')} AS r FROM ("
+        f"SELECT unnest($cells) AS x))) WHERE {quick_sql(form, 'r', 'v', READING, plain=False)} AND ({checks})"
+    )
+    assert connection().execute(sql, {"cells": cells}).fetchall() == []
+
+
+@pytest.mark.parametrize("rule", RULES["events"], ids=lambda rule: rule.name)
+@given(
+    st.fixed_dictionaries({name: st.none() | st.just("x") for name in ("product", "customer", "visitor", "price", "order")}),
+    st.sampled_from([action.word for action in Action]),
+)
+@settings(max_examples=40, deadline=None)
+def test_whole_row_rules_agree(rule: Any, cells: dict[str, str | None], action: str) -> None:
+    """A rule says the same of a row in SQL and in Python, and its good form is the opposite of its bad one."""
+    row = {**cells, "action": action}
+    values = ", ".join(f"${name}::VARCHAR AS v_{name}" for name in row)
+    sql = f"SELECT {rule.sql('v_{}'.format)}, {rule.good('v_{}'.format)} FROM (SELECT {values})"
+    bad = rule.bad(row)
+    assert connection().execute(sql, row).fetchall() == [(bad, not bad)]
 
 
 @given(

@@ -18,7 +18,7 @@ from shopkeeper.data.lake import Lake
 from shopkeeper.data.mapping import NO_MAPPING, MapFile, load_mapping
 from shopkeeper.data.quarantine import Quarantine
 from shopkeeper.data.schema import TABLES
-from shopkeeper.data.sources.delimited import is_regular
+from shopkeeper.data.sources.delimited import is_regular, shape_of
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 HEADER = "order_id,date,customer_id,sku,quantity,price"
@@ -293,6 +293,50 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(importer: Importer, tmp_pat
     with pytest.raises(DataError) as caught:
         importer.file(tmp_path / "b.xlsx", "order_lines")
     assert caught.value.key == "archive_too_large"
+
+
+def test_a_kill_between_two_tables_is_healed_by_the_same_file(
+    importer: Importer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lines that landed without their order events get them, once, when the file is imported again."""
+    path, adopt = write(tmp_path, lines(GOOD, "o2,2026-11-02,c2,s,1,1")), Lake.adopt
+
+    def die(lake: Lake, name: str, files: Any, **told: Any) -> bool:
+        if name == "events":
+            raise KeyboardInterrupt
+        return adopt(lake, name, files, **told)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Lake, "adopt", die)
+        with pytest.raises(KeyboardInterrupt):
+            importer.file(path, "order_lines")
+    assert rows(importer, "SELECT count(*) FROM events") == [(0,)]
+    accounts = [importer.file(path, "order_lines") for _ in range(2)]
+    assert [(one.kept, one.duplicate, one.orders) for one in accounts] == [(0, 2, 2), (0, 2, 0)]
+    assert rows(importer, "SELECT id FROM events ORDER BY id") == [("order:o1",), ("order:o2",)]
+    assert rows(importer, "SELECT count(*) FROM order_lines") == [(2,)]
+
+
+def test_a_row_without_currency_has_the_shop_s_places(importer: Importer, tmp_path: Path) -> None:
+    """In a shop in yen an amount without a currency has no cents."""
+    text = "order_id,date,sku,price,currency\no1,2026-11-01,s,120,\no2,2026-11-01,s,1.20,USD\n"
+    importer.file(write(tmp_path, text), "order_lines", mapping=MapFile(currency="JPY"))
+    assert rows(importer, "SELECT price_minor, currency FROM order_lines ORDER BY order_id") == [
+        (120, "JPY"), (120, "USD"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("a,b\n1,x y\n", True), ("a,b\n1, x\n", False), ("a,b\n1,x \n", False), ('a,b\n1," x"\n', False),
+        ("a,b\r\n1,x\r\n", True), ("a,b\n1,x\u3000\n", False), ("a,b\n1,红\n", True), ("a,b\n1,a\tb\n", False),
+        (" a,b\n1,x\n", False), ("a,b\n1,x\x7f\n", False), ("a,b\n1,x ", False), ("a,b\n1,", True),
+    ],
+)  # fmt: skip
+def test_only_plain_files_skip_trimming(tmp_path: Path, text: str, plain: bool) -> None:
+    """A file with a blank at a cell's edge or a control character anywhere is not plain."""
+    assert shape_of(write(tmp_path, text)).plain is plain
 
 
 def test_an_account_that_does_not_add_up_is_impossible() -> None:

@@ -115,7 +115,8 @@ def test_the_catalogue_is_the_newest_version_and_live_stock(tmp_path: Path) -> N
 def _bundle(version: str, snapshot: LakeSnapshot) -> Bundle:
     model = StoredModel(use="recommend.x.X", facts={"shrink": 3}, arrays={"weights": np.arange(5, dtype=np.float32)})
     return Bundle(
-        version=version, moment=snapshot.moment, received_until=snapshot.received_until(), models={"x": model}, catalogue=snapshot.catalogue(),
+        version=version, moment=snapshot.moment,
+        received_until=snapshot.received_until(), models={"x": model}, catalogue=snapshot.catalogue(),
         histories=snapshot.histories(), report={"ndcg": 0.1},
     )  # fmt: skip
 

@@ -36,7 +36,7 @@ def rows(tables: Tables, name: str) -> list[Row]:
     return tables(sql, {"currency": CURRENCY} if "$currency" in sql else {}).to_pylist()
 
 
-def close(one: Row, other: Row) -> None:
+def assert_close(one: Row, other: Row) -> None:
     """The same names and values; numbers to rounding (a spread of nearly nothing is a root of rounding errors)."""
     assert one.keys() == other.keys()
     for name, value in one.items():
@@ -69,7 +69,7 @@ def everything(fold: FeatureFold, moment: datetime) -> dict[str, list[Row]]:
     }  # fmt: skip
 
 
-def same(one: dict[str, list[Row]], other: dict[str, list[Row]]) -> None:
+def assert_same(one: dict[str, list[Row]], other: dict[str, list[Row]]) -> None:
     """Equal table by table. Order within a person's categories may differ where weights are equal to rounding."""
     for name in one:
         key = ("person", "category") if name == "customer_category" else None
@@ -79,7 +79,7 @@ def same(one: dict[str, list[Row]], other: dict[str, list[Row]]) -> None:
         )
         assert len(mine) == len(theirs), name
         for left, right in zip(mine, theirs, strict=True):
-            close(left, right)
+            assert_close(left, right)
 
 
 @fewer
@@ -88,7 +88,7 @@ def test_folding_is_the_table(events: list[Event], moment: datetime) -> None:
     """Every table as of a moment is what the events before it fold to: ties, returns, odd currencies and all."""
     tables = Tables(events, moment)
     fold = folded([event for event in events if event.at < moment])
-    same({name: rows(tables, name) for name in everything(fold, moment)}, everything(fold, moment))
+    assert_same({name: rows(tables, name) for name in everything(fold, moment)}, everything(fold, moment))
 
 
 @few
@@ -96,7 +96,7 @@ def test_folding_is_the_table(events: list[Event], moment: datetime) -> None:
 def test_the_order_of_events_changes_nothing(events: list[Event], dice: random.Random) -> None:
     """Any permutation of the events folds to the same features."""
     shuffled = dice.sample(events, len(events))
-    same(everything(folded(events), END), everything(folded(shuffled), END))
+    assert_same(everything(folded(events), END), everything(folded(shuffled), END))
 
 
 @few
@@ -109,7 +109,7 @@ def test_batches_that_are_merged_are_one(events: list[Event], left: list[bool]) 
     for first, second in ((ours, theirs), (theirs, ours)):
         fold = folded(first)
         fold.merge(folded(second))
-        same(whole, everything(fold, END))
+        assert_same(whole, everything(fold, END))
 
 
 @fewer
@@ -121,7 +121,7 @@ def test_folding_goes_on_where_the_tables_end(events: list[Event], split: dateti
         if event.at >= split:
             fold.fold(event)
     later = Tables(events, END)
-    same({name: rows(later, name) for name in everything(fold, END)}, everything(fold, END))
+    assert_same({name: rows(later, name) for name in everything(fold, END)}, everything(fold, END))
 
 
 @few

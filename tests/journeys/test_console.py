@@ -91,8 +91,13 @@ class Watched:
         self.asked: list[str] = []
         self.page.on("console", lambda message: self.wrong.append(message.text))
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        self.page.on("requestfailed", lambda request: self.wrong.append(f"failed: {request.url}"))
+        self.page.on("requestfailed", self._failed)
         self.page.on("request", lambda request: self.asked.append(request.url))
+
+    def _failed(self, request: "playwright.Request") -> None:
+        """What is called off because the page is left is no failure."""
+        if "ERR_ABORTED" not in (request.failure or ""):
+            self.wrong.append(f"{request.failure}: {request.url}")
 
     def close(self) -> None:
         self.context.close()

@@ -16,10 +16,11 @@ from shopkeeper.data.snapshot import LakeSnapshot
 Row = dict[str, Any]
 
 _PAID: Final = (
-    "(abs(quantity) * coalesce(price_minor, 0) - coalesce(discount_minor, 0)) * sign(quantity)"
-    " - CASE WHEN quantity > 0 THEN coalesce(refund_minor, 0) ELSE 0 END"
+    "CASE WHEN quantity < 0"
+    " THEN -coalesce(refund_minor, -quantity * coalesce(price_minor, 0) - coalesce(discount_minor, 0))"
+    " ELSE quantity * coalesce(price_minor, 0) - coalesce(discount_minor, 0) - coalesce(refund_minor, 0) END"
 )
-"""What one order line brought in, minor units, before tax; a return's line (negative quantity) takes it back."""
+"""What one order line brought in, minor units, before tax; a return takes back its refund, or what had been paid."""
 
 _TOTALS = f"""
 SELECT count(DISTINCT order_id) FILTER (quantity > 0) AS orders, count(*) AS lines,
@@ -112,16 +113,25 @@ def customers(snapshot: LakeSnapshot, *, text: str = "", page: int = 1, size: in
 
 def customer_list(snapshot: LakeSnapshot) -> pa.Table:
     """All customers with what they bought, to be kept and turned over page by page with ``page_of``."""
-    table = snapshot.query(_CUSTOMERS.format(order="id"), {"text": "", "size": _ALL, "skip": 0}).drop_columns("total")
-    named = pc.fill_null(table.column("name"), "")
-    return table.append_column("sought", pc.utf8_lower(pc.binary_join_element_wise(table.column("id"), named, " ")))
+    return _list(snapshot, _CUSTOMERS, "name")
+
+
+def product_list(snapshot: LakeSnapshot) -> pa.Table:
+    """All products with what was sold, to be kept and turned over page by page with ``page_of``."""
+    return _list(snapshot, _PRODUCTS, "name", "category_2")
+
+
+def _list(snapshot: LakeSnapshot, sql: str, *sought: str) -> pa.Table:
+    table = snapshot.query(sql.format(order="id"), {"text": "", "size": _ALL, "skip": 0}).drop_columns("total")
+    texts = [table.column("id"), *(pc.fill_null(table.column(name), "") for name in sought)]
+    return table.append_column("sought", pc.utf8_lower(pc.binary_join_element_wise(*texts, "\n")))
 
 
 def page_of(table: pa.Table, *, text: str = "", page: int = 1, size: int = 50, order: str = "revenue") -> Page:
-    """A page of a ``customer_list``: those whose id or name holds ``text``, in the order of ``customers``."""
+    """A page of a ``customer_list`` or ``product_list``: what ``customers`` and ``products`` give, without a query."""
     if wanted := text.strip().lower():
         table = table.filter(pc.match_substring(table.column("sought"), wanted))
-    column = {"orders": "orders", "last": "last_at", "id": "id"}.get(order, "revenue_minor")
+    column = {"revenue": "revenue_minor", "last": "last_at"}.get(order, order)
     keys = [("id", "ascending")] if column == "id" else [(column, "descending"), ("id", "ascending")]
     place = pc.sort_indices(table, sort_keys=keys)  # absent dates come last
     rows = table.take(place[(page - 1) * size : page * size])
@@ -176,7 +186,7 @@ def events_since(snapshot: LakeSnapshot, received: datetime) -> Iterator[Event]:
     """What the lake received after a moment, as events with their order lines, at most the newest 200,000 rows a table.
 
     Requests that came at the same time may be stored in either order, so one second before the moment is read again;
-    whoever folds them recognises those it has. What bears exactly the moment is known: an import gives all its rows one.
+    whoever folds them recognises those it has. What bears exactly the moment is known: an import has one for all rows.
     """
     values = {"since": received}
     lines: dict[str, list[Row]] = {}

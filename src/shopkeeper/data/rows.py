@@ -1,4 +1,4 @@
-"""What every source gives and all cleaning begins with: a relation of text columns, and what it could not even read as a row."""
+"""What every source gives: a relation of text columns, and what it could not even read as a row."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -53,6 +53,10 @@ TABLES: Final[Mapping[str, pa.Schema]] = {
     "prices": PRICES,
     "decisions": DECISIONS,
 }
+_SQL_TYPES: Final = {
+    pa.string(): "VARCHAR", pa.int64(): "BIGINT", pa.int32(): "INTEGER", pa.float64(): "DOUBLE", pa.bool_(): "BOOLEAN",
+    pa.timestamp("us", tz="UTC"): "TIMESTAMPTZ",
+}  # fmt: skip
 PERSON_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "events": ("customer", "visitor"),
     "order_lines": ("customer", "visitor"),
@@ -60,6 +64,11 @@ PERSON_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "decisions": ("customer", "visitor"),
 }
 """Where a person stands in each table that keeps personal data; erasure and export go by it."""
+
+
+def lake_types(name: str) -> dict[str, str]:
+    """The columns of a table and their SQL types."""
+    return {column.name: _SQL_TYPES[column.type] for column in TABLES[name]}
 
 
 _EVENT_TEXTS: Final = (

@@ -45,11 +45,12 @@ ORDER BY id
 _HISTORIES = """
 WITH actions AS (
   SELECT coalesce(customer, 'visitor:' || visitor) AS person, product, "at", action, coalesce(quantity, 1) AS quantity,
-         price_minor, NULL AS order_id
+         CASE WHEN currency = $currency THEN price_minor END AS price_minor, NULL AS order_id
   FROM events WHERE product IS NOT NULL AND action NOT IN ('order', 'order_return', 'stock_change', 'price_change')
   UNION ALL
   SELECT coalesce(customer, 'visitor:' || visitor), product, "at",
-         CASE WHEN quantity < 0 THEN 'order_return' ELSE 'order' END, abs(quantity), price_minor, order_id
+         CASE WHEN quantity < 0 THEN 'order_return' ELSE 'order' END, abs(quantity),
+         CASE WHEN currency = $currency THEN price_minor END, order_id
   FROM order_lines
 ), known AS (
   SELECT p.row AS who, c.row AS product, epoch_us("at") AS micros, a.code AS code, quantity, price_minor, order_id
@@ -107,8 +108,8 @@ class LakeSnapshot:
 
     def received_until(self) -> datetime:
         """When the newest fact in the lake was received; this moment where there is none."""
-        sql = "SELECT max(received_at) AS newest FROM (SELECT received_at FROM events UNION ALL SELECT received_at FROM order_lines)"
-        newest: datetime | None = self.query(sql).to_pylist()[0]["newest"]
+        both = "SELECT received_at FROM events UNION ALL SELECT received_at FROM order_lines"
+        newest: datetime | None = self.query(f"SELECT max(received_at) AS newest FROM ({both})").to_pylist()[0]["newest"]
         return newest or self.moment
 
     def _connect(self, moment: datetime | None = None) -> Any:
@@ -149,7 +150,7 @@ class LakeSnapshot:
             con.register("numbered", pa.table({"id": ids, "row": pa.array(np.arange(len(ids), dtype=np.int32))}))
             words = [action.word for action in Action]
             con.register("codes", pa.table({"word": words, "code": pa.array([int(a) for a in Action], pa.int8())}))
-            table = con.sql(_HISTORIES).to_arrow_table()
+            table = con.sql(_HISTORIES, params={"currency": self.currency}).to_arrow_table()
         return _histories_of(table, np.array(people, object), 10.0 ** exponent(self.currency))
 
 

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -153,7 +154,12 @@ class Recommend:
 
 
 def _layer(scorer: Scorer, row: Histories, context: Context, name: str) -> Layer:
-    """A scorer's opinion on one history, as wide as the catalogue."""
+    """A scorer's opinion on one history, as wide as the catalogue; with ``opinion(profile, now)``, whose ``scores`` it
+    can ``explain(products)``, it need not score again to explain."""
+    opinion: Callable[[Histories, int], Any] | None = getattr(scorer, "opinion", None)
+    if opinion is not None:
+        said = opinion(row, context.now)
+        return Layer(scores=_wide(said.scores[0], len(context.shelf)), explain=said.explain)
     scores = _wide(scorer.score(row, context.now)[0], len(context.shelf))
 
     return Layer(scores=scores, explain=lambda products: _explain(scorer, row, products, context.now, scores, name))

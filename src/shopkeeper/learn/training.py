@@ -1,12 +1,12 @@
 """Fits every model a shop has named, and says how long each took."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from shopkeeper.core.errors import DataError
-from shopkeeper.core.ports import Progress, Snapshot, quiet
+from shopkeeper.core.ports import Estimator, Progress, Snapshot, quiet
 from shopkeeper.learn.loading import estimator
 from shopkeeper.settings import ModelSection
 
@@ -17,6 +17,17 @@ class Fitted:
 
     model: Any
     seconds: float
+
+
+def fit_with(
+    settings: Estimator[Any], known: Snapshot, ready: Sequence[tuple[Estimator[Any], Any]], *, seed: int = 0
+) -> Any:
+    """A fitted model. One that is made of others (it has ``fit_with``) takes those that are ready instead of fitting
+    them again: (settings, model) of the same snapshot and seed."""
+    made_of_others: Callable[..., Any] | None = getattr(settings, "fit_with", None)
+    if made_of_others is None:
+        return settings.fit(known, seed=seed)
+    return made_of_others(known, seed=seed, fitted=ready)
 
 
 def fit_all(
@@ -30,10 +41,13 @@ def fit_all(
     if len(known.histories()) == 0:
         raise DataError("no_training_consent", people=0)
     fitted: dict[str, Fitted] = {}
+    ready: list[tuple[Estimator[Any], Any]] = []
     for number, (name, section) in enumerate(models.items()):
         progress(name, number, len(models))
         started = time.perf_counter()
-        model = estimator(name, section).fit(known, seed=seed)
+        settings = estimator(name, section)
+        model = fit_with(settings, known, ready, seed=seed)
+        ready.append((settings, model))
         fitted[name] = Fitted(model=model, seconds=time.perf_counter() - started)
     progress("", len(models), len(models))
     return fitted

@@ -1,17 +1,27 @@
 """Files into a shop: their rows into the lake, the consent their people gave into the consent book."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any, Final
 
+from shopkeeper.core.action import BROWSER_ACTIONS
 from shopkeeper.core.consent import Purpose
 from shopkeeper.core.errors import DataError, SettingsError
-from shopkeeper.core.ids import PersonKey
+from shopkeeper.core.ids import PersonKey, new_id
 from shopkeeper.core.ports import Progress, quiet
 from shopkeeper.data.cleaning.columns import KINDS, Kind
+from shopkeeper.data.cleaning.event import clean_event
 from shopkeeper.data.importing import Account, Importer
 from shopkeeper.data.mapping import NO_MAPPING, load_mapping
+from shopkeeper.data.quarantine import HeldRow
+from shopkeeper.data.rows import Held
 from shopkeeper.data.store.consent import Answer
 from shopkeeper.shop.shop import Shop
+
+_MANY: Final = 1_000_000
+_BROWSER: Final = "browser"
+"""The source of what a browser key reported."""
 
 
 def importer(shop: Shop) -> Importer:
@@ -41,6 +51,7 @@ def import_files(
     if purposes and not consent_source.strip():
         raise SettingsError("consent_without_source", purposes=", ".join(purposes))
     told = load_mapping(mapping) if mapping else NO_MAPPING
+    shop.drain()  # what was collected is in the lake before anything is compared with the lake
     accounts = []
     for path in files:
         account = importer(shop).file(path, known_kind(kind), mapping=told, progress=progress)
@@ -62,8 +73,8 @@ def known_kind(word: str) -> Kind:
 
 
 def record_consent(shop: Shop, kind: str, imported: str, purposes: Sequence[Purpose], source: str) -> int:
-    """Note what the people of an import (rows whose ``source`` is ``imported``) agreed to, as of now. An answer of their
-    own that is newer stays. Returns how many people that are."""
+    """Note what the people of an import (rows whose ``source`` is ``imported``) agreed to, as of now. An answer of
+    their own that is newer stays. Returns how many people that are."""
     if not purposes or kind not in ("order_lines", "events", "customers"):
         return 0
     key = "id" if kind == "customers" else "coalesce(customer, 'visitor:' || visitor)"
@@ -79,4 +90,37 @@ def record_consent(shop: Shop, kind: str, imported: str, purposes: Sequence[Purp
 
 def replay(shop: Shop, progress: Progress = quiet) -> list[Account]:
     """Send what is held in quarantine through the same cleaning again: rows of files, then events of requests."""
-    return importer(shop).replay(progress=progress)
+    shop.drain()
+    return [*importer(shop).replay(progress=progress), *_replay_events(shop)]
+
+
+def _replay_events(shop: Shop) -> list[Account]:
+    """Events of requests, one account a source. One that is believed now is collected like any other and leaves the
+    quarantine; the others stay, with what is wrong with them now. An event without its own moment happened when it was
+    held. What came from a browser may report no more than it could then."""
+    sources: dict[str, list[tuple[HeldRow, dict[str, Any]]]] = {}
+    for row in shop.quarantine.list(limit=_MANY):
+        cells = row.cells()
+        if row.kind == "event" and cells is not None:
+            sources.setdefault(row.file, []).append((row, {"at": row.at, **cells}))
+    return [_replay_source(shop, source, rows) for source, rows in sources.items()]
+
+
+def _replay_source(shop: Shop, source: str, rows: Sequence[tuple[HeldRow, dict[str, Any]]]) -> Account:
+    now, currency = shop.clock(), shop.settings.shop.currency
+    browser = source == _BROWSER
+    allowed = BROWSER_ACTIONS if browser else None
+    cleaned = [clean_event(cells, received_at=now, currency=currency, allowed=allowed) for _, cells in rows]
+    still = {row.id: item for (row, _), item in zip(rows, cleaned, strict=True) if isinstance(item, Held)}
+    good = [pair for pair in rows if pair[0].id not in still]
+    verdicts = shop.collect([cells for _, cells in good], source=source, browser=browser)
+    done = [row.id for (row, _), verdict in zip(good, verdicts, strict=True) if verdict.status != "quarantined"]
+    shop.quarantine.mark(done, "replayed")
+    shop.quarantine.explain(still)
+    reasons = [item.reason for item in still.values()]
+    reasons += [verdict.reason for verdict in verdicts if verdict.reason is not None]
+    kept = sum(verdict.status == "stored" for verdict in verdicts)
+    return Account(
+        import_id=new_id("r"), file=source, kind="events", read=len(rows), kept=kept, duplicate=len(done) - kept,
+        quarantined=len(rows) - len(done), by_reason=Counter(reasons),
+    )  # fmt: skip

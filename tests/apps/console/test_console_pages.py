@@ -170,3 +170,14 @@ def test_the_kept_list_of_customers_says_what_sql_says(shop: Shop, text: str, or
     for page in (1, 2):
         asked = {"text": text, "page": page, "size": 20, "order": order}
         assert reports.page_of(kept, **asked).rows == reports.customers(known, **asked).rows
+
+
+@pytest.mark.parametrize("order", ["buyers", "revenue", "units", "id"])
+@pytest.mark.parametrize("text", ["", "P1", "tea", "nothing"])
+def test_the_kept_list_of_products_says_what_sql_says(shop: Shop, text: str, order: str) -> None:
+    """Each page of the list in memory has the rows that the query over the lake gives, in the same order."""
+    known = shop.snapshot()
+    kept = reports.product_list(known)
+    for page in (1, 2):
+        asked = {"text": text, "page": page, "size": 20, "order": order}
+        assert reports.page_of(kept, **asked).rows == reports.products(known, **asked).rows

@@ -58,7 +58,8 @@ def fitted(*members: Any, **how: Any) -> HybridModel:
 def test_recovers_the_planted_best() -> None:
     """Where people only repeat themselves, buying again outweighs popularity by far."""
     model = fitted(Popularity(), BuyAgain(), novel_share=0.0)
-    added = model.parts(habits().histories().rows(np.array([3])), int(habits().histories().product[3 * DAYS]), NOW)
+    me = habits().histories().rows(np.array([3]))
+    _, added = model.explain(me, [int(me.product[0])], NOW)[0]
     assert added["buy_again"] > 10 * added["popularity"]
 
 
@@ -89,7 +90,7 @@ def test_the_reason_is_of_the_member_that_adds_most() -> None:
     """Its parts add up to the score, and its reason is the largest part's."""
     model, me = fitted(Popularity(), BuyAgain()), habits().histories().rows(np.array([5]))
     product = int(np.nanargmax(model.score(me, NOW)[0]))
-    parts = model.parts(me, product, NOW)
+    _, parts = model.explain(me, [product], NOW)[0]
     assert sum(parts.values()) == pytest.approx(float(model.score(me, NOW)[0, product]), rel=1e-5)
     reason = model.reason(me, product, NOW)
     assert reason is not None

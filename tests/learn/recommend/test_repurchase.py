@@ -4,12 +4,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingClassifier
+import pytest
+from sklearn.linear_model import LogisticRegression
 
 from shopkeeper.core.action import Action
 from shopkeeper.core.histories import MICROSECONDS_PER_DAY, Histories
-from shopkeeper.learn.recommend.purchase_facts import bought_before, groups_of, orders_of, product_facts
-from shopkeeper.learn.recommend.repurchase import Repurchase, RepurchaseModel
+from shopkeeper.learn.recommend.purchase_facts import bought_before, groups_of, orders_of
+from shopkeeper.learn.recommend.repurchase import Repurchase, RepurchaseModel, _basis, _sum
 from shopkeeper.learn.snapshot import ArraySnapshot, microseconds, nameless
 
 PRODUCTS, PEOPLE, DAYS = 30, 80, 200
@@ -25,18 +26,17 @@ def shop() -> ArraySnapshot:
     return ArraySnapshot.of_sequences([row.tolist() for row in rows], PRODUCTS)
 
 
-def test_equals_the_library_that_grew_the_trees() -> None:
-    """The model's sum over its arrays is scikit-learn's own decision function."""
+def test_equals_the_library_that_fits_log_odds() -> None:
+    """The curves' sum is scikit-learn's ridge logistic regression on the same straight pieces."""
     snapshot = shop()
     how, now = Repurchase(periods=1), microseconds(snapshot.moment)
-    model = how.fit(snapshot)
     bought = orders_of(snapshot.histories(), PRODUCTS)
     facts, again = how._look(bought, groups_of(snapshot.catalogue()), now - 28 * MICROSECONDS_PER_DAY, 0)
-    grown = HistGradientBoostingClassifier(
-        max_iter=how.trees, max_leaf_nodes=how.leaves, learning_rate=how.rate, max_depth=6, min_samples_leaf=100,
-        early_stopping=False, random_state=0,
-    ).fit(facts, again)  # fmt: skip
-    np.testing.assert_allclose(model._odds(facts), grown.decision_function(facts), rtol=1e-4, atol=1e-5)
+    knot, height = how._curves(facts, again)
+    table = _basis(facts, knot).astype(np.float64)
+    library = LogisticRegression(C=1.0, fit_intercept=False, solver="newton-cholesky", tol=1e-8).fit(table, again)
+    np.testing.assert_allclose(_sum(facts, knot, height), library.decision_function(table), atol=5e-3)
+    np.testing.assert_allclose(table @ height.ravel(), _sum(facts, knot, height), atol=1e-4)
 
 
 def test_habits_stand_above_chance_purchases() -> None:
@@ -48,13 +48,18 @@ def test_habits_stand_above_chance_purchases() -> None:
 
 
 def test_facts_by_hand() -> None:
-    """Bought 30 and 10 days ago in two orders: 2 times, 20 days between, 10 since, half an interval late."""
+    """Bought 30 and 10 days ago in two orders: 2 times, halved by age and by order, 10 days since the last."""
     day = MICROSECONDS_PER_DAY
     people = replace(Histories.of_sequences([[4, 4, 4]]), at=np.array([10, 30, 30]) * day, order=np.array([0, 1, 1]))
     group = groups_of(nameless(6))
-    pairs = bought_before(people, product_facts(people, group, 40 * day), 40 * day)
+    pairs = bought_before(people, group, np.full(6, 20, np.float32), 40 * day)
     assert (pairs.product.tolist(), pairs.times.tolist(), pairs.newest.tolist()) == ([4], [2], [30 * day])
-    assert pairs.facts[0, [0, 6, 7, 8]].tolist() == [2, 10, 20, 0.5]
+    season = 2 ** (-30 / 120) + 2 ** (-10 / 120)
+    expected = [
+        np.log(2 ** (-30 / 30) + 2 ** (-10 / 30)), np.log(season), np.log(2 ** (-1 / 13.5) + 1),
+        np.log1p(10), np.log1p(0.5), season / (season + 0.3), np.log(season),
+    ]  # fmt: skip
+    assert pairs.facts[:, 0] == pytest.approx(expected)
 
 
 def test_says_nothing_of_what_was_never_bought() -> None:

@@ -16,6 +16,7 @@ _RIGHT: Final = 16.0
 _TOP: Final = 14.0
 _BOTTOM: Final = 30.0
 _FLOOR: Final = _HEIGHT - _BOTTOM
+_LEAST: Final = 1e-9
 _MOST: Final = 1e15
 _COLOURS: Final = 8
 
@@ -46,7 +47,7 @@ def ticks(high: float, wanted: int = 4) -> list[float]:
 
     0 and 1 where there is nothing to cover: NaN, infinite, negative or too small to be seen.
     """
-    if not 1e-9 < high <= _MOST:
+    if not _LEAST < high <= _MOST:
         return [0.0, 1.0]
     rough = high / wanted
     power = 10.0 ** math.floor(math.log10(rough))
@@ -68,8 +69,8 @@ Say = Callable[[float], str]
 
 
 def shown(value: float) -> float:
-    """What of a value can be drawn: at least 0, finite."""
-    return value if 0 < value <= _MOST else 0.0
+    """What of a value can be drawn: at least 0, finite, and large enough to be seen."""
+    return value if _LEAST < value <= _MOST else 0.0
 
 
 def _frame(body: str, caption: str, *, width: float = _WIDTH, height: float = _HEIGHT, kind: str = "") -> Markup:

@@ -204,7 +204,8 @@ class Pages:
     def products(self, text: str, page: int, order: str) -> Values:
         """A page of products."""
         order = order if order in ("buyers", "revenue", "units", "id") else "buyers"
-        found = reports.products(self.shop.snapshot(), text=text, page=page, size=_PAGE, order=order)
+        everything = self.shop.remembered("products", lambda: reports.product_list(self.shop.snapshot()))
+        found = reports.page_of(everything, text=text, page=page, size=_PAGE, order=order)
         return {"list": found, "text": text, "order": order}
 
     def product(self, product_id: str) -> Values:

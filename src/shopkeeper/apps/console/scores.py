@@ -26,7 +26,7 @@ def judged_values(judged: Mapping[str, Any] | None, ours: str, words: Words) -> 
         "judged": judged, "metrics": METRICS, "chart": ranges(marks, words("chart_ndcg"), base),
         "rows": [
             {"name": row["name"], "ndcg": _ndcg(row), "metrics": row["metrics"], "gain": row["against"].get("ndcg"),
-             "coverage": row["lists"].get("coverage"), "seconds": row["fit_seconds"],
+             "coverage": row["lists"].get("coverage"),
              "verdict": verdict(row, judged, words)}
             for row in rows
         ],
@@ -47,7 +47,7 @@ def verdict(row: Mapping[str, Any], judged: Mapping[str, Any], words: Words) -> 
     if not gain or gain["value"] is None or gain["low"] is None or gain["high"] is None:
         return words("verdict_unknown", model=name)
     key = "better" if gain["low"] > 0 else "worse" if gain["high"] < 0 else "even"
-    percent = words.share(abs(gain["value"]) / base) if base else "–"
+    percent = f"{abs(gain['value']) / base:.0%}" if base else "–"
     return words(
         f"verdict_{key}", model=name, percent=percent, low=words.gain(gain["low"]), high=words.gain(gain["high"])
     )

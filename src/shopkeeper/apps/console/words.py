@@ -37,10 +37,11 @@ class Words:
         return self.of("console", f"{kind}_{word}") or word.replace("_", " ")
 
     def number(self, value: float | None, places: int = 2) -> str:
-        """1,234.5: at most ``places`` decimals, none that say nothing."""
+        """1,234 or 56.7: at most ``places`` decimals, none from 1,000 on, none that say nothing."""
         if value is None or value != value:
             return NOTHING
-        text = f"{value:,.{0 if float(value).is_integer() else places}f}"
+        whole = float(value).is_integer() or abs(value) >= 1000
+        text = f"{value:,.{0 if whole else places}f}"
         return _minus(text.rstrip("0").rstrip(".") if "." in text else text)
 
     def fixed(self, value: float | None, places: int) -> str:
@@ -76,7 +77,10 @@ class Words:
         return f"{value:.4g}"
 
     def share(self, value: float | None) -> str:
-        return NOTHING if value is None or value != value else f"{value:.1%}"
+        """A share in percent: 5.8%, and 0.01% where one decimal would show nothing."""
+        if value is None or value != value:
+            return NOTHING
+        return f"{value:.2%}" if 0 < value < 0.001 else f"{value:.1%}"
 
     def change(self, value: float | None) -> str:
         """A change with its sign: +3.2%, −1.0%."""

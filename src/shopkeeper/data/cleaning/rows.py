@@ -99,7 +99,9 @@ def staging(
     constant = {name: value for name, value in values.items() if "v_" not in value}
     landed = "".join(f", {value} AS {identifier(name)}" for name, value in values.items() if name not in constant)
     inner = f"SELECT *, {typed} FROM (SELECT *, {trimmed} FROM {rows.relation})"
-    judged = f"SELECT *, CASE WHEN {_quick(kind, present, reading, plain=rows.plain)} THEN 0 {' '.join(branches)} ELSE 0 END::UTINYINT AS code FROM ({inner})"
+    quick = _quick(kind, present, reading, plain=rows.plain)
+    code = f"CASE WHEN {quick} THEN 0 {' '.join(branches)} ELSE 0 END::UTINYINT"
+    judged = f"SELECT *, {code} AS code FROM ({inner})"
     staged = (
         f"SELECT {line}code, CASE WHEN code > 0 THEN to_json({{{raw}}})::VARCHAR END AS raw {landed} FROM ({judged})"
     )

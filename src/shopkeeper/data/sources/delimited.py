@@ -132,7 +132,9 @@ class Shape:
 
 
 _IRREGULAR: Final = Shape(regular=False, plain=False)
-_WIDE_BLANKS: Final = (b"\xc2\x85", b"\xc2\xa0", b"\xe1\x9a\x80", b"\xe2\x80", b"\xe2\x81\x9f", b"\xe3\x80\x80", b"\xef\xbb\xbf")
+_WIDE_BLANKS: Final = (
+    b"\xc2\x85", b"\xc2\xa0", b"\xe1\x9a\x80", b"\xe2\x80", b"\xe2\x81\x9f", b"\xe3\x80\x80", b"\xef\xbb\xbf",
+)  # fmt: skip
 """UTF-8 of the blanks that are not ASCII (of those in U+20xx, what they begin with)."""
 
 

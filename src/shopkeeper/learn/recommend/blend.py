@@ -33,36 +33,73 @@ class Part:
 
     def of(self, scores: Float32) -> Float32:
         """(people, products) contributions, weight included."""
-        best = scores if self.shape == "chance" else best_of(scores, self.depth)
-        return np.float32(self.weight) * shaped(scores, self.shape, best, self.slope, self.offset)
+        known = _Known.of(scores)
+        best = np.zeros((len(scores), 0), np.float32) if self.shape == "chance" else known.best(self.depth)
+        said = known.shaped(self.shape, best, self.slope, self.offset)
+        return known.dense(np.float32(self.weight) * said)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """The scores that are known, flat, row by row: most members know few products, and most of the time goes here."""
+
+    shape: tuple[int, int]
+    cell: NDArray[np.intp]
+    row: NDArray[np.intp]
+    value: Float32
+
+    @classmethod
+    def of(cls, scores: Float32) -> "_Known":
+        people, products = scores.shape
+        cell = np.flatnonzero(np.isfinite(scores))
+        row = np.zeros(len(cell), np.intp) if people == 1 else cell // max(products, 1)
+        return cls(shape=(people, products), cell=cell, row=row, value=scores.ravel()[cell])
+
+    def dense(self, said: Float32) -> Float32:
+        out = np.zeros(self.shape, np.float32)
+        out.ravel()[self.cell] = said
+        return out
+
+    def best(self, depth: int) -> Float32:
+        """(people, at most ``depth``) each row's best scores, best first; -inf where there are fewer."""
+        if self.shape[0] == 1:
+            turned = -self.value[None]
+        else:
+            counts = np.bincount(self.row, minlength=self.shape[0])
+            turned = np.full((len(counts), int(counts.max(initial=0))), np.inf, np.float32)
+            turned[self.row, np.arange(len(self.row)) - (np.cumsum(counts) - counts)[self.row]] = -self.value
+        if turned.shape[1] > depth:
+            turned = np.partition(turned, depth - 1, axis=1)[:, :depth]
+        best: Float32 = -np.sort(turned, axis=1)
+        return best
+
+    def shaped(self, shape: str, best: Float32, slope: float, offset: float) -> Float32:
+        """One number in 0..1 a known score; see ``Part``."""
+        if shape == "chance":
+            with np.errstate(over="ignore"):
+                odds: Float32 = np.float32(1) / (1 + np.exp(-(np.float32(slope) * self.value + np.float32(offset))))
+            return odds
+        floor: Float32 = np.where(np.isfinite(best), best, np.float32(np.inf)).min(axis=1, initial=np.inf)
+        said = np.zeros(len(self.value), np.float32)
+        high = np.flatnonzero(self.value >= floor[self.row])
+        row, score = self.row[high], self.value[high]
+        if shape == "rank":
+            said[high] = 1 / np.log2(_ahead(best, row, score) + 2)
+        elif len(high):
+            width = np.where(np.isfinite(floor), best[:, 0] - floor, np.float32(0))[row]
+            said[high] = np.where(width > 0, (score - floor[row]) / np.maximum(width, 1e-30), 1)
+        return said
 
 
 def shaped(scores: Float32, shape: str, best: Float32, slope: float = 0.0, offset: float = 0.0) -> Float32:
     """(people, any) in 0..1; see ``Part``. ``best`` is ``best_of`` all products' scores; ``chance`` needs none."""
-    known = np.isfinite(scores)
-    if shape == "chance":
-        with np.errstate(over="ignore"):
-            odds = np.float32(1) / (1 + np.exp(-(np.float32(slope) * scores + np.float32(offset))))
-        return np.where(known, odds, np.float32(0))
-    floor: Float32 = np.where(np.isfinite(best), best, np.float32(np.inf)).min(axis=1, initial=np.inf, keepdims=True)
-    out = np.zeros_like(scores)
-    row, product = np.nonzero(known & (scores >= floor))
-    score = scores[row, product]
-    if shape == "rank":
-        out[row, product] = 1 / np.log2(_ahead(best, row, score) + 2)
-    else:
-        width = np.where(np.isfinite(floor), best[:, :1] - floor, np.float32(0))[row, 0]
-        out[row, product] = np.where(width > 0, (score - floor[row, 0]) / np.maximum(width, 1e-30), 1)
-    return out
+    known = _Known.of(scores)
+    return known.dense(known.shaped(shape, best, slope, offset))
 
 
 def best_of(scores: Float32, depth: int) -> Float32:
     """(people, at most ``depth``) each row's best known scores, best first; -inf where there are fewer."""
-    turned = np.where(np.isfinite(scores), -scores, np.float32(np.inf))
-    if turned.shape[1] > depth:
-        turned = np.partition(turned, depth - 1, axis=1)[:, :depth]
-    best: Float32 = -np.sort(turned, axis=1)
-    return best
+    return _Known.of(scores).best(depth)
 
 
 def _ahead(best: Float32, row: NDArray[np.intp], score: Float32) -> NDArray[np.intp]:

@@ -59,12 +59,13 @@ def _block(
     for table, events in ((target, later), (had, bought)):
         real = events.product < products
         table[events.row_of_event()[real], events.product[real]] = True
-    place, real = _candidates(scores)
+    best = [best_of(s, _DEPTH) for s in scores]
+    place, real = _candidates(scores, best)
 
     def picked(values: Any, blank: float) -> Float32:
         return np.where(real, np.take_along_axis(values, place, 1), blank).astype(np.float32)
 
-    said, best = [picked(s, np.nan) for s in scores], [best_of(s, _DEPTH) for s in scores]
+    said = [picked(s, np.nan) for s in scores]
     both = {shape: [shaped(s, shape, b) for s, b in zip(said, best, strict=True)] for shape in SHAPES[:2]}
     return {
         "scores": said, **both,
@@ -73,16 +74,25 @@ def _block(
     }  # fmt: skip
 
 
-def _candidates(scores: Sequence[Float32]) -> tuple[Any, Bool]:
-    """(people, members * 60) products, each once a row, and which of the cells are real."""
-    size = min(_CANDIDATES, scores[0].shape[1])
-    tables = [np.where(np.isfinite(s), -s, np.inf) for s in scores]
-    tops = [np.argpartition(table, size - 1, axis=1)[:, :size] for table in tables]
-    real = [np.isfinite(np.take_along_axis(table, top, 1)) for table, top in zip(tables, tops, strict=True)]
-    place = np.where(np.concatenate(real, axis=1), np.concatenate(tops, axis=1), -1)
-    place = -np.sort(-place, axis=1)
+def _candidates(scores: Sequence[Float32], best: Sequence[Float32]) -> tuple[Any, Bool]:
+    """(people, members * 40) products, each once a row, and which of the cells are real."""
+    tables = [_foremost(*pair) for pair in zip(scores, best, strict=True)]
+    place = -np.sort(-np.concatenate(tables, axis=1), axis=1)
     again = np.concatenate([np.zeros((len(place), 1), np.bool_), place[:, 1:] == place[:, :-1]], axis=1)
     return np.maximum(place, 0), (place >= 0) & ~again
+
+
+def _foremost(scores: Float32, best: Float32) -> Any:
+    """(people, 40) products that score at least the 40th best score; -1 where there are fewer."""
+    table = np.full((len(scores), _CANDIDATES), -1, np.int64)
+    if not best.shape[1]:
+        return table
+    floor = best[:, min(_CANDIDATES, best.shape[1]) - 1][:, None]
+    row, product = np.nonzero(np.isfinite(scores) & (scores >= floor))
+    spot = np.arange(len(row)) - np.searchsorted(row, row)
+    kept = spot < _CANDIDATES
+    table[row[kept], spot[kept]] = product[kept]
+    return table
 
 
 def slope(scores: Float32, hit: Bool) -> tuple[float, float]:

@@ -1,16 +1,17 @@
 """Several recommenders as one: their scores are added with weights learned from what people chose next."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from importlib import import_module
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shopkeeper.core.decision import Reason
 from shopkeeper.core.errors import SettingsError
-from shopkeeper.core.histories import Float32, Histories
+from shopkeeper.core.histories import Bool, Float32, Histories
 from shopkeeper.core.ports import Arrays, Estimator, Snapshot
 from shopkeeper.learn.discovery import estimator
 from shopkeeper.learn.recommend.blend import Part, find_parts
@@ -38,7 +39,6 @@ class Hybrid:
     members: tuple[str | Estimator[Any], ...] = (
         "popularity.Popularity",
         "repurchase.Repurchase",
-        "buy_again.BuyAgain",
         "item_knn.ItemKNN",
         "user_knn.UserKNN",
         "association_rules.AssociationRules",
@@ -52,14 +52,25 @@ class Hybrid:
     """A member that adds less than this to the quality is left out."""
 
     def fit(self, known: Snapshot, *, seed: int = 0) -> "HybridModel":
+        return self.fit_with(known, seed=seed)
+
+    def fit_with(
+        self, known: Snapshot, *, seed: int = 0, fitted: Sequence[tuple[Estimator[Any], Any]] = ()
+    ) -> "HybridModel":
+        """The same, taking members from ``fitted``: models of equal settings, fitted on the same snapshot and seed."""
         members = tuple(_estimator(member) for member in self.members)
         if not members:
             raise SettingsError("hybrid_without_members")
         parts = self._parts(members, known, seed)
         kept = [(member, part) for member, part in zip(members, parts, strict=True) if part is not None]
+
+        def learned(member: Estimator[Any]) -> Any:
+            ready = [model for settings, model in fitted if settings == member]
+            return ready[0] if ready else member.fit(known, seed=seed)
+
         return HybridModel(
             names=_names([member for member, _ in kept]), blend=tuple(part for _, part in kept),
-            members=tuple(member.fit(known, seed=seed) for member, _ in kept),
+            members=tuple(learned(member) for member, _ in kept),
         )  # fmt: skip
 
     def _parts(self, members: Sequence[Estimator[Any]], known: Snapshot, seed: int) -> list[Part | None]:
@@ -114,31 +125,27 @@ class HybridModel:
         return {name: part.weight for name, part in zip(self.names, self.blend, strict=True)}
 
     def score(self, profiles: Histories, now: int) -> Float32:
-        first, *rest = self.members
-        scores = first.score(profiles, now)
-        total, known = self.blend[0].of(scores), np.isfinite(scores)
-        for member, part in zip(rest, self.blend[1:], strict=True):
-            scores = member.score(profiles, now)
-            total += part.of(scores)
-            known |= np.isfinite(scores)
-        total[~known] = np.nan
-        return total
+        return _total(self._said(profiles, now))
 
-    def parts(self, profile: Histories, product: int, now: int) -> Mapping[str, float]:
-        """What each member adds to one product's score."""
-        shown = zip(self.names, self.members, self.blend, strict=True)
-        return {name: float(part.of(member.score(profile, now))[0, product]) for name, member, part in shown}
+    def opinion(self, profile: Histories, now: int) -> "Opinion":
+        """Scores of a one-row profile that can also be explained, without scoring again."""
+        said = list(self._said(profile, now))
+        return Opinion(model=self, profile=profile, now=now, parts=tuple(part for part, _ in said), scores=_total(said))
+
+    def explain(
+        self, profile: Histories, products: Sequence[int], now: int
+    ) -> list[tuple[Reason | None, Mapping[str, float]]]:
+        """Why each product: the evidence of the member that adds most and has any, and what each member adds."""
+        return self.opinion(profile, now).explain(products)
 
     def reason(self, profile: Histories, product: int, now: int) -> Reason | None:
-        """The evidence of the member that adds most and has any."""
-        if not 0 <= product < self.score(profile, now).shape[1]:
-            return None
-        added = self.parts(profile, product, now)
-        for name in sorted(added, key=lambda name: -added[name]):
-            found: Reason | None = self.members[self.names.index(name)].reason(profile, product, now)
-            if found is not None:
-                return found
-        return None
+        return self.explain(profile, [product], now)[0][0]
+
+    def _said(self, profiles: Histories, now: int) -> Iterator[tuple[Float32, Bool]]:
+        """Each member's contributions, and where it has a score."""
+        for member, part in zip(self.members, self.blend, strict=True):
+            scores = member.score(profiles, now)
+            yield part.of(scores), np.isfinite(scores)
 
     def arrays(self) -> Arrays:
         nested = zip(self.names, self.members, strict=True)
@@ -158,6 +165,64 @@ class HybridModel:
             names=tuple(one["name"] for one in kept), blend=tuple(Part(**one["part"]) for one in kept),
             members=tuple(_restored(one, arrays) for one in kept),
         )  # fmt: skip
+
+
+def _total(said: Iterable[tuple[Float32, Bool]]) -> Float32:
+    """The sum of contributions, in the members' order; NaN where none has a score."""
+    rest = iter(said)
+    part, known = next(rest)
+    total = part.copy()
+    for part, finite in rest:
+        total += part
+        known |= finite
+    total[~known] = np.nan
+    return total
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opinion:
+    """What a hybrid says to one person now."""
+
+    model: HybridModel
+    profile: Histories
+    now: int
+    parts: tuple[Float32, ...]
+    """What each member adds, each of shape (1, products)."""
+    scores: Float32
+    """(1, products)"""
+
+    def explain(self, products: Sequence[int]) -> list[tuple[Reason | None, Mapping[str, float]]]:
+        """Why each product, see ``HybridModel.explain``; nothing of products that were not there at fitting."""
+        shown = [product for product in products if 0 <= product < self.scores.shape[1]]
+        added = np.stack([part[0, shown] for part in self.parts], axis=1) if shown else np.zeros((0, 0))
+        reasons = self._reasons(shown, np.argsort(-added, axis=1, kind="stable"))
+        parts = [dict(zip(self.model.names, line, strict=True)) for line in added.tolist()]
+        found = {product: (reasons.get(product), told) for product, told in zip(shown, parts, strict=True)}
+        return [found.get(product, (None, {})) for product in products]
+
+    def _reasons(self, products: Sequence[int], turn: NDArray[np.intp]) -> dict[int, Reason]:
+        """Each member is asked once for all products on which it is next to speak."""
+        found: dict[int, Reason] = {}
+        for place in range(turn.shape[1]):
+            for speaker in np.unique(turn[:, place]):
+                open_ones = [
+                    item for item, who in zip(products, turn[:, place], strict=True)
+                    if who == speaker and item not in found
+                ]  # fmt: skip
+                told = _reasons_of(self.model.members[speaker], self.profile, open_ones, self.now)
+                found |= {item: reason for item, reason in zip(open_ones, told, strict=True) if reason is not None}
+            if len(found) == len(products):
+                break
+        return found
+
+
+def _reasons_of(member: Any, profile: Histories, products: Sequence[int], now: int) -> Sequence[Reason | None]:
+    """All at once where the member has ``reasons(profile, products, now)``."""
+    if not products:
+        return []
+    at_once: Callable[[Histories, Sequence[int], int], Sequence[Reason | None]] | None
+    at_once = getattr(member, "reasons", None)
+    return at_once(profile, products, now) if at_once else [member.reason(profile, item, now) for item in products]
 
 
 def _restored(one: Mapping[str, Any], arrays: Arrays) -> Any:

@@ -76,10 +76,14 @@ def product_facts(bought: Histories, group: Int32, now: int) -> ProductFacts:
 
 def _pairs(bought: Histories, products: int) -> tuple[Int64, Int64, Int64, Int64, Int64]:
     """(row, product, first event, last event, different orders) of each (person, product)."""
-    place, starts = _grouped(bought, products, bought.row_of_event())
-    ends = np.append(starts[1:], len(place)) - 1
-    at = place[starts]
-    return bought.row_of_event()[at].astype(np.int64), bought.product[at].astype(np.int64), at, place[ends], ends - starts + 1
+    row = bought.row_of_event()
+    place, starts = _grouped(bought, products, row)
+    ends = np.append(starts[1:], len(place))[: len(starts)] - 1
+    first = place[starts]
+    return (
+        row[first].astype(np.int64), bought.product[first].astype(np.int64), first, place[ends],
+        ends - starts + 1,
+    )  # fmt: skip
 
 
 def _grouped(bought: Histories, products: int, row: Int32) -> tuple[Int64, Int64]:
@@ -90,9 +94,9 @@ def _grouped(bought: Histories, products: int, row: Int32) -> tuple[Int64, Int64
     fresh = np.ones(len(key), np.bool_)
     fresh[1:] = (key[1:] != key[:-1]) | (order[1:] != order[:-1]) | (order[1:] < 0)
     place, key = place[fresh], key[fresh]
-    group = np.ones(len(key), np.bool_)
-    group[1:] = key[1:] != key[:-1]
-    return place, np.flatnonzero(group)
+    begins = np.ones(len(key), np.bool_)
+    begins[1:] = key[1:] != key[:-1]
+    return place, np.flatnonzero(begins)
 
 
 def orders_of(histories: Histories, products: int) -> Histories:
@@ -117,7 +121,7 @@ def bought_before(bought: Histories, group: Int32, interval_days: Float32, now: 
     who, product, times = row[first].astype(np.int64), bought.product[first].astype(np.int64), ends - starts + 1
     newest = age[ends]
     gap = (age[starts] - newest + _OWN_GAPS * interval_days[product]) / (times - 1 + _OWN_GAPS)
-    family = who * (int(group.max()) + 1) + group[product]
+    family = who * (int(group.max(initial=0)) + 1) + group[product]
     category = np.bincount(family, sums[1])[family]
     facts = np.concatenate([np.log(sums), [
         np.log1p(newest), np.log1p(newest / np.maximum(gap, 1.0)), sums[1] / (category + 0.3), np.log(category),

@@ -93,7 +93,9 @@ class Repurchase:
     def _curves(self, facts: Float64, again: Bool) -> Float64:
         """(2, facts, knots): where each curve bends, and its height there."""
         if again.all() or not again.any():
-            return np.stack([np.tile(np.arange(float(self.knots)), (len(facts), 1)), np.full((len(facts), self.knots), np.nan)])
+            return np.stack(
+                [np.tile(np.arange(float(self.knots)), (len(facts), 1)), np.full((len(facts), self.knots), np.nan)]
+            )
         knot = np.quantile(facts, np.linspace(0, 1, self.knots), axis=1).T
         height = _logistic(_basis(facts, knot), again, self.ridge).reshape(knot.shape)
         return np.stack([knot, height])

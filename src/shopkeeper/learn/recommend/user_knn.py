@@ -1,6 +1,6 @@
 """What people with the same taste bought: user-based collaborative filtering."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -26,13 +26,13 @@ class UserKNN:
     significance weighting as in Herlocker et al. (1999).
     """
 
-    neighbours: int = 80
+    neighbours: int = 50
     shrink: float = 5.0
-    buyers: int = 500
-    history: int = 40
+    buyers: int = 200
+    history: int = 25
     """Only so many of the asking person's products, newest first, are compared."""
     half_life_days: float = 180.0
-    newest: int = 100
+    newest: int = 50
     """Only so many of a neighbour's products, newest first, are kept."""
 
     def fit(self, known: Snapshot, *, seed: int = 0) -> "UserKNNModel":
@@ -83,11 +83,15 @@ class UserKNNModel:
         row, person, similar = self._similar(profiles)
         return weigh(row, person, similar, self.likes, len(profiles), len(self.buyers))
 
-    def reason(self, profile: Histories, product: int, now: int) -> Reason | None:  # noqa: ARG002
+    def reason(self, profile: Histories, product: int, now: int) -> Reason | None:
         """How many of the most similar people have it."""
-        _, person, _ = self._similar(profile)
-        having = int(np.count_nonzero(self.likes.weight_of(person, product)))
-        return Reason(key="like_you", facts={"people": having}, scorer="user_knn") if having else None
+        return self.reasons(profile, [product], now)[0]
+
+    def reasons(self, profile: Histories, products: Sequence[int], now: int) -> list[Reason | None]:  # noqa: ARG002
+        """``reason`` of several products at once."""
+        position, _ = self.likes.gather(self._similar(profile)[1])
+        having = (self.likes.item[position][:, None] == np.array(products, np.int64)).sum(axis=0).tolist()
+        return [Reason(key="like_you", facts={"people": many}, scorer="user_knn") if many else None for many in having]
 
     def _similar(self, profiles: Histories) -> tuple[Int64, Int64, Float64]:
         """(row, person, similarity) of each row's most similar people."""
@@ -106,11 +110,13 @@ class UserKNNModel:
         begin, stop = np.searchsorted(liked.row, [first, end])
         position, source = self.buyers.gather(liked.item[begin:stop])
         cell = (liked.row[begin:stop][source] - first) * width + self.buyers.item[position]
-        cosine = np.bincount(cell, value[begin:stop][source] * self.buyers.weight[position], (end - first) * width)
-        met = np.flatnonzero(cosine > 0)
-        common = np.bincount(cell, minlength=len(cosine))[met]
-        found = cosine[met]
-        similar = np.where(found < IDENTICAL, found * common / (common + self.shrink), 0.0)
+        share = value[begin:stop][source] * self.buyers.weight[position]
+        turn = np.argsort(cell, kind="stable")
+        cell, share = cell[turn], share[turn]
+        starts = np.flatnonzero(np.diff(cell, prepend=-1))
+        met, common = cell[starts], np.diff(starts, append=len(cell))
+        found = np.bincount(np.repeat(np.arange(len(met)), common), share, len(met))
+        similar = np.where((found > 0) & (found < IDENTICAL), found * common / (common + self.shrink), 0.0)
         dice = (met % width).astype(np.uint64) & np.uint64(0xFFFFF)  # people were shuffled when fitting
         best = best_of(met // width, similar.astype(np.float32), end - first, self.neighbours, dice)
         return met[best] // width + first, met[best] % width, similar[best]

@@ -1,0 +1,222 @@
+"""One import while it lasts: stage, mark, write, adopt, and say what became of every row."""
+
+import json
+import shutil
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import pyarrow as pa
+
+from shopkeeper.core.ids import new_id
+from shopkeeper.core.ports import Progress
+from shopkeeper.data.account import Account
+from shopkeeper.data.cleaning.columns import Kind, Matched, match
+from shopkeeper.data.cleaning.rows import Staging, staging
+from shopkeeper.data.cleaning.values import Reading
+from shopkeeper.data.lake import Lake
+from shopkeeper.data.mapping import MapFile
+from shopkeeper.data.marking import DUPLICATE, MARKS, Marking
+from shopkeeper.data.rows import LINE, Held, Rows, Source, Warn, identifier
+from shopkeeper.data.schema import lake_types
+
+_STEPS: Final = 5
+
+
+@dataclass(slots=True, kw_only=True)
+class ImportRun:
+    """One import while it lasts: a DuckDB of its own and a scratch folder."""
+
+    id: str
+    lake: Lake
+    path: Path
+    kind: Kind
+    mapping: MapFile
+    source: str
+    reading: Reading
+    scratch: Path
+    con: Any
+    progress: Progress
+    files: list[tuple[str, Path]] = field(default_factory=list)
+
+    @classmethod
+    def start(
+        cls,
+        lake: Lake,
+        path: Path,
+        kind: Kind,
+        mapping: MapFile,
+        source: str,
+        reading: Reading,
+        progress: Progress,
+        *,
+        memory: str,
+        threads: int,
+    ) -> "ImportRun":
+        import_id = new_id("i")
+        scratch = lake.folder.parent / "tmp" / import_id
+        scratch.mkdir(parents=True)
+        con = duckdb.connect()
+        con.execute(f"SET memory_limit='{memory}'")
+        con.execute(f"SET threads={threads}")
+        con.execute(f"SET temp_directory='{scratch}'")
+        con.execute("SET enable_progress_bar=false")
+        con.execute("SET disabled_optimizers='in_clause'")  # it would ask every row what only few need to be asked
+        con.execute(f"SET TimeZone='{reading.timezone}'")
+        return cls(
+            id=import_id, lake=lake, path=path, kind=kind, mapping=mapping, source=source, reading=reading,
+            scratch=scratch, con=con, progress=progress,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        self.con.close()
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+    @property
+    def types(self) -> dict[str, str]:
+        return lake_types(self.kind)
+
+    def execute(self, reader: Source) -> tuple[Account, list[Held]]:
+        self._tell(0)
+        rows = reader.open(self.con, self.path, self.mapping, self.scratch)
+        matched = match(self.kind, rows.columns, self.mapping, str(self.path))
+        plan = staging(self.kind, rows, matched, self.mapping, self.reading, self.types, self.source)
+        self._tell(1)
+        self.con.execute(f"CREATE TABLE staged AS {plan.sql}")
+        self.con.execute(f"CREATE VIEW whole AS {plan.whole}")
+        rejects = rows.rejects()
+        self._tell(2)
+        timed = "at" in matched.theirs or "at" in self.mapping.constants
+        Marking(self.con, self.lake, self.kind, plan, timed=timed).fill()
+        self._tell(3)
+        held = [*rows.held, *rejects, *self._held(plan, rows, matched, rejects)]
+        kept = self._store(rows)
+        orders = self._store_orders(matched) if self.kind == "order_lines" else 0
+        self._tell(4)
+        for name, file in self.files:
+            self.lake.adopt(name, [file], key=f"import:{self.id}")
+        account = self._account(rows, matched, rejects, held, kept, orders)
+        self._tell(_STEPS)
+        return account, held
+
+    def _tell(self, step: int) -> None:
+        self.progress(f"import {self.path.name}", step, _STEPS)
+
+    def _count(self, sql: str) -> int:
+        return int(self.con.execute(sql).fetchone()[0])
+
+    def _account(
+        self, rows: Rows, matched: Matched, rejects: list[Held], held: list[Held], kept: int, orders: int
+    ) -> Account:
+        by_reason: dict[str, int] = {}
+        for one in held:
+            by_reason[one.reason] = by_reason.get(one.reason, 0) + 1
+        warnings = list(rows.warnings)
+        if matched.unused:
+            warnings.append(Warn(key="columns_unused", facts={"names": ", ".join(matched.unused)}))
+        read = self._count("SELECT count(*) FROM staged") + len(rejects) + len(rows.held)
+        duplicate = self._count(f"SELECT count(*) FROM marks WHERE what = {DUPLICATE}")
+        if read and duplicate == read:
+            warnings.append(Warn(key="nothing_new", facts={"file": self.path.name}))
+        return Account(
+            import_id=self.id, file=str(self.path), kind=self.kind, read=read, kept=kept, duplicate=duplicate,
+            quarantined=len(held), orders=orders, by_reason=by_reason, warnings=tuple(warnings),
+        )  # fmt: skip
+
+    def _held(self, plan: Staging, rows: Rows, matched: Matched, rejects: list[Held]) -> list[Held]:
+        """Rows with a reason or a mark, with their physical lines."""
+        place = LINE if rows.numbered else "rowid"
+        line = _lines(rows, rejects)
+        found = [
+            self._one(plan.reasons[code - 1], line(int(at)), raw)
+            for at, code, raw in self.con.execute(
+                f"SELECT {place}, code, raw FROM staged WHERE code > 0 ORDER BY rowid"
+            ).fetchall()
+        ]
+        marked = self.con.execute(
+            f"SELECT s.{place}, what, s.rowid FROM marks JOIN staged s ON s.rowid = row WHERE what > {DUPLICATE} "
+            "ORDER BY row"
+        ).fetchall()
+        raws = self._raws(rows, [row for _, _, row in marked])
+        for at, what, row in marked:
+            reason = MARKS[what]
+            ours = "customer" if what == 5 else "order" if self.kind == "order_lines" else "id"
+            found.append(self._one((reason, ours, matched.theirs.get(ours, "")), line(int(at)), raws.get(row, "")))
+        return found
+
+    def _one(self, reason: tuple[str, str, str], line: int, raw: str) -> Held:
+        name, ours, theirs = reason
+        value = (json.loads(raw).get(theirs) if raw else None) or ""
+        return Held(
+            reason=name, line=line, column=theirs or ours, facts={"column": theirs or ours, "value": str(value)[:200]},
+            raw=raw,
+        )  # fmt: skip
+
+    def _raws(self, rows: Rows, wanted: list[int]) -> dict[int, str]:
+        """The texts of rows that looked right by themselves: read once more, only where there are any."""
+        if not wanted:
+            return {}
+        self.con.register("wanted_rows", pa.table({"row": pa.array(wanted, pa.int64())}))
+        raw = ", ".join(f"'{name.replace(chr(39), chr(39) * 2)}': {identifier(name)}" for name in rows.columns)
+        again = self.con.execute(
+            f"SELECT place, raw FROM (SELECT row_number() OVER () - 1 AS place, to_json({{{raw}}})::VARCHAR AS raw "
+            f"FROM {rows.relation}) WHERE place IN (SELECT row FROM wanted_rows)"
+        ).fetchall()
+        return dict(again)
+
+    def _store(self, rows: Rows) -> int:
+        """Write the kept rows as Parquet into the lake's folder. How many."""
+        place = f"{LINE}" if rows.numbered else f"row + {rows.first_line}"
+        columns = ", ".join(
+            f"coalesce(line, ({place})::INTEGER) AS line" if name == "line" else identifier(name) for name in self.types
+        )
+        unmarked = "AND row NOT IN (SELECT row FROM marks)" if self._count("SELECT count(*) FROM marks") else ""
+        return self._copy(self.kind, f"SELECT {columns} FROM whole WHERE code = 0 {unmarked}")
+
+    def _copy(self, name: str, select: str) -> int:
+        path = self.lake.stage_path(name)
+        self.con.execute("SET TimeZone='UTC'")
+        self.con.execute("SET preserve_insertion_order=false")
+        written = self._count(f"COPY ({select}) TO '{path}' (FORMAT parquet)")
+        if written:
+            self.files.append((name, path))
+        else:
+            path.unlink(missing_ok=True)
+        return written
+
+    def _store_orders(self, matched: Matched) -> int:
+        """One event for each order (and each return) of the lines, unless the lake has it."""
+        values = {
+            "id": "word || ':' || order_id", "at": 'min("at")', "action": "word", "order_id": "order_id",
+            "customer": "any_value(customer)", "received_at": "any_value(received_at)", "source": "any_value(source)",
+        } | {name: f"min({name})" for name in ("visitor", "decision") if name in matched.theirs}  # fmt: skip
+        select = ", ".join(
+            f"CAST({values.get(name, 'NULL')} AS {its}) AS {identifier(name)}"
+            for name, its in lake_types("events").items()
+        )
+        lake = self.lake
+        new = f"ANTI JOIN {lake.relation_sql('events')} e USING (id)" if lake.files("events") else ""
+        held = f"SELECT row FROM marks WHERE what > {DUPLICATE}"
+        return self._copy(
+            "events",
+            f"SELECT * FROM (SELECT {select} FROM (SELECT *, "
+            "CASE WHEN quantity < 0 THEN 'order_return' ELSE 'order' END AS word "
+            f" FROM whole WHERE code = 0 AND row NOT IN ({held})) GROUP BY word, order_id) o {new}",
+        )
+
+
+def _lines(rows: Rows, rejects: list[Held]) -> Callable[[int], int]:
+    """From a row's place (or its own line) to its physical line: refused lines before it count."""
+    if rows.numbered:
+        return lambda line: line
+    refused = sorted(one.line for one in rejects if one.line is not None)
+    shifted = [line - before for before, line in enumerate(refused)]
+
+    def line_of(place: int) -> int:
+        plain = place + rows.first_line
+        return plain + bisect_right(shifted, plain)
+
+    return line_of

@@ -1,0 +1,89 @@
+"""Rows that look right by themselves but not beside others: duplicates, conflicts and bots."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from shopkeeper.data.cleaning import bots
+from shopkeeper.data.cleaning.columns import Kind
+from shopkeeper.data.cleaning.rows import IDENTITY, Staging, content_sql
+from shopkeeper.data.lake import Lake
+from shopkeeper.data.rows import identifier
+from shopkeeper.data.schema import lake_types
+
+DUPLICATE: Final = 1
+_BOT: Final = 5
+MARKS: Final = {2: "id_conflict", 3: "order_conflict", 4: "order_known", _BOT: "bot_rate"}
+"""What the numbers in ``marks`` mean; ``DUPLICATE`` is the one that is no reason to hold a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marking:
+    """Marks the rows of ``staged`` / ``whole`` on a connection. ``timed``: the file says when its rows hold."""
+
+    con: Any
+    lake: Lake
+    kind: Kind
+    plan: Staging
+    timed: bool
+
+    def fill(self) -> None:
+        """Fill ``marks`` (row, what): duplicates, conflicts and bots, each row once."""
+        self.con.execute("CREATE TABLE marked (row BIGINT, what INTEGER)")
+        self._mark_within_file()
+        self._mark_known()
+        if self.kind == "order_lines":
+            self._mark_orders()
+        if self.kind == "events":
+            self.con.execute(f"INSERT INTO marked {bots.rows_sql('whole', _BOT)}")
+        self.con.execute("CREATE TABLE marks AS SELECT row, min(what) AS what FROM marked GROUP BY row")
+
+    def _mark_within_file(self) -> None:
+        self.con.execute(
+            "CREATE TABLE twice AS SELECT identity FROM staged WHERE code = 0 GROUP BY identity HAVING count(*) > 1"
+        )
+        if self.con.execute("SELECT 1 FROM twice LIMIT 1").fetchall():
+            self.con.execute(
+                "INSERT INTO marked SELECT row, CASE WHEN content = first THEN 1 ELSE 2 END FROM ("
+                "SELECT row, content, first_value(content) OVER same AS first, row_number() OVER same AS place "
+                "FROM whole WHERE code = 0 AND identity IN (FROM twice) "
+                "WINDOW same AS (PARTITION BY identity ORDER BY row)) WHERE place > 1"
+            )
+
+    def _mark_known(self) -> None:
+        """Compare with the lake: the same content is a duplicate; another under the same identity is a conflict, except
+        that a product or customer without its own moment simply gets a new version."""
+        lake = self.lake
+        if not lake.files(self.kind):
+            return
+        content = content_sql(self.kind, lake_types(self.kind), by_content=self.plan.by_content)
+        columns = [name for name in IDENTITY[self.kind] if name != "at" or self.timed]
+        identity = content if self.plan.by_content else f"hash({', '.join(map(identifier, columns))})"
+        versioned = self.kind in ("products", "customers") and not self.timed
+        newest = 'QUALIFY row_number() OVER (PARTITION BY id ORDER BY "at" DESC) = 1' if versioned else ""
+        self.con.execute(
+            f"CREATE TABLE known AS SELECT identity, content FROM (SELECT {identity} AS identity, "
+            f"{content} AS content, * FROM {lake.relation_sql(self.kind)}) "
+            f"WHERE identity IN (SELECT identity FROM staged WHERE code = 0) {newest}"
+        )
+        self.con.execute(
+            "INSERT INTO marked SELECT row, 1 FROM whole SEMI JOIN known USING (identity, content) WHERE code = 0"
+        )
+        if not versioned:
+            self.con.execute(
+                "INSERT INTO marked SELECT row, 2 FROM (SELECT * FROM whole WHERE code = 0) "
+                "SEMI JOIN known USING (identity) ANTI JOIN known USING (identity, content)"
+            )
+
+    def _mark_orders(self) -> None:
+        """An order has one customer; an order that the shop knows already cannot get other lines from a file."""
+        self.con.execute(
+            "INSERT INTO marked SELECT row, 3 FROM whole WHERE code = 0 AND order_id IN ("
+            "SELECT order_id FROM whole WHERE code = 0 GROUP BY order_id "
+            "HAVING min(coalesce(customer, '')) <> max(coalesce(customer, '')))"
+        )
+        if self.lake.files("order_lines"):
+            self.con.execute(
+                "INSERT INTO marked SELECT row, 4 FROM whole WHERE code = 0 AND order_id IN ("
+                f"SELECT order_id FROM {self.lake.relation_sql('order_lines')}) "
+                "AND row NOT IN (SELECT row FROM marked WHERE what = 1)"
+            )

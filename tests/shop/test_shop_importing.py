@@ -1,0 +1,50 @@
+"""Files and held events into a shop."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shopkeeper.shop import Shop
+from shopkeeper.shop.importing import import_files, replay
+
+VIEW = {"id": "e1", "action": "product_view", "visitor": "v", "product": "p"}
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    with Shop.create(tmp_path / "shop", name="t", currency="USD", timezone="UTC", language="en") as made:
+        yield made
+
+
+def test_a_held_event_is_replayed_once(shop: Shop) -> None:
+    """What was fixed is collected and leaves the quarantine; a second replay has no effect."""
+    shop.collect([VIEW | {"action": "fly"}, VIEW | {"id": "e2", "quantity": 0}])
+    bad = next(row for row in shop.quarantine.list() if row.reason == "unknown_action")
+    shop.quarantine.fix(bad.id, {"action": "product_view"})
+    first, second = replay(shop), replay(shop)
+    assert [(one.read, one.kept, one.quarantined) for one in first] == [(2, 1, 1)]
+    assert [(one.read, one.kept, one.quarantined) for one in second] == [(1, 0, 1)]
+    assert shop.quarantine.counts() == {"zero_quantity": 1}
+    shop.drain()
+    events = shop.lake.connect(tables=["events"]).execute("SELECT id FROM events").fetchall()
+    assert events == [("e1",)]
+
+
+def test_a_replay_gives_a_browser_no_more_rights(shop: Shop) -> None:
+    """An order that a browser reported stays held, also where another fault hid that."""
+    order = {"id": "o", "action": "order", "order": "o", "visitor": "v"}
+    shop.collect([order | {"extra": 1}], source="browser", browser=True)
+    shop.quarantine.fix(shop.quarantine.list()[0].id, {"extra": None})
+    assert [one.kept for one in replay(shop)] == [0]
+    assert shop.quarantine.counts() == {"action_not_allowed": 1}
+
+
+def test_an_import_knows_what_was_collected_before(shop: Shop, tmp_path: Path) -> None:
+    """An order that is still in the journal is known to a file that names it again."""
+    line = {"product": "p", "quantity": 1, "price": "2.00"}
+    shop.collect([{"id": "o1", "action": "order", "order": "o1", "customer": "c", "lines": [line]}])
+    path = tmp_path / "f.csv"
+    path.write_text("order_id,date,customer_id,sku,quantity,price\no1,2026-11-01,c,p,1,3.00\n")
+    ((_, account),) = import_files(shop, [path], kind="order_lines")
+    assert (account.kept, dict(account.by_reason)) == (0, {"order_known": 1})
