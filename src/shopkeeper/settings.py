@@ -118,11 +118,11 @@ def load(folder: Path) -> Settings:
         table = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise SettingsError("settings_unreadable", file=str(path), why=str(error)) from error
-    return parse(table)
+    return parse(table, folder)
 
 
-def parse(table: Mapping[str, Any]) -> Settings:
-    """Settings from a parsed TOML table. Missing sections take their defaults."""
+def parse(table: Mapping[str, Any], folder: Path = Path()) -> Settings:
+    """Settings from a parsed TOML table; missing sections take their defaults. ``folder`` is only named in errors."""
     allowed = [part.name for part in fields(Settings)]
     for name in table:
         if name not in allowed:
@@ -134,7 +134,7 @@ def parse(table: Mapping[str, Any]) -> Settings:
     if "placements" in table:
         sections["placements"] = table["placements"]
     settings = Settings(**sections)
-    _check(settings)
+    _check(settings, folder)
     return settings
 
 
@@ -145,11 +145,11 @@ def _model(name: str, table: Mapping[str, Any]) -> ModelSection:
     return ModelSection(use=use, settings={key: value for key, value in table.items() if key != "use"})
 
 
-def _check(settings: Settings) -> None:
+def _check(settings: Settings, folder: Path) -> None:
     shop = settings.shop
     if shop.format != FORMAT:
         key = "shop_too_old" if shop.format < FORMAT else "shop_too_new"
-        raise SettingsError(key, folder=FILE, version=shop.format, needed=FORMAT)
+        raise SettingsError(key, folder=str(folder), version=shop.format, needed=FORMAT)
     try:
         exponent(shop.currency)
         ZoneInfo(shop.timezone)

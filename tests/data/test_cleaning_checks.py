@@ -106,7 +106,9 @@ def assert_quick_is_safe(form: str, cells: list[str]) -> None:
 
 @pytest.mark.parametrize("rule", RULES["events"], ids=lambda rule: rule.name)
 @given(
-    st.fixed_dictionaries({name: st.none() | st.just("x") for name in ("product", "customer", "visitor", "price", "order")}),
+    st.fixed_dictionaries(
+        {name: st.none() | st.just("x") for name in ("product", "customer", "visitor", "price", "order")}
+    ),
     st.sampled_from([action.word for action in Action]),
 )
 @settings(max_examples=40, deadline=None)

@@ -286,6 +286,32 @@ def test_excel_cells(importer: Importer, tmp_path: Path) -> None:
     assert rows(importer, "SELECT product, price_minor, quantity FROM order_lines") == [("00123", 990, 2.0)]
 
 
+def test_excel_oddities_are_found_in_the_named_sheet(importer: Importer, tmp_path: Path) -> None:
+    """Error cells, formulas without a value and merged cells count in the sheet that is read, wherever it lies."""
+    book = openpyxl.Workbook()
+    first, other = book.active, book.create_sheet("Orders & more", 0)
+    first.append(["notes"])
+    for row in [
+        ["order_id", "date", "sku", "quantity", "price"], ["o1", "2026-11-01", "s", 1, "#N/A"],
+        ["o2", "2026-11-01", "s", 1, "=1+1"], ["o3", "2026-11-01", "s", 1, 2], ["o4", "2026-11-01", "s", 1, 2],
+    ]:  # fmt: skip
+        other.append(row)
+    other.merge_cells("B4:B5")
+    book.save(tmp_path / "f.xlsx")
+    swapped = tmp_path / "g.xlsx"
+    names = {"xl/worksheets/sheet1.xml": "xl/worksheets/other.xml"}
+    with zipfile.ZipFile(tmp_path / "f.xlsx") as old, zipfile.ZipFile(swapped, "w") as new:
+        for part in old.namelist():
+            data = old.read(part)
+            if part in ("xl/_rels/workbook.xml.rels", "[Content_Types].xml"):
+                data = data.replace(b"sheet1.xml", b"other.xml")
+            new.writestr(names.get(part, part), data)
+    account = importer.file(swapped, "order_lines", mapping=MapFile(sheet="Orders & more"))
+    assert account.by_reason == {"error_cell": 1, "formula_without_value": 1, "missing_value": 1}
+    assert [warning.facts for warning in account.warnings if warning.key == "merged_cells"] == [{"area": "B4:B5"}]
+    assert rows(importer, "SELECT order_id FROM order_lines") == [("o3",)]
+
+
 def test_a_zip_bomb_is_refused_before_it_is_unpacked(importer: Importer, tmp_path: Path) -> None:
     """By the sizes that the archive declares."""
     with zipfile.ZipFile(tmp_path / "b.xlsx", "w", zipfile.ZIP_DEFLATED) as archive:

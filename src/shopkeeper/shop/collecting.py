@@ -33,10 +33,13 @@ class Verdict:
 
 
 def entry_of(event: Event) -> Entry:
-    """An event as the journal keeps it. Retries differ in when they were received, and in nothing else."""
+    """An event as the journal keeps it. Retries differ in when they were received (and so in when they happened, where
+    the sender did not say), and in nothing else."""
     received = event.received_at or event.at
+    told = _EPOCH if event.at == event.received_at else event.at
     return Entry(
-        kind=EVENT, id=event.id, body=encode_event(event), same_as=encode_event(replace(event, received_at=None)),
+        kind=EVENT, id=event.id, body=encode_event(event),
+        same_as=encode_event(replace(event, received_at=None, at=told)),
         person=event.person, day=(received - _EPOCH).days, forever=event.action in _FOREVER,
     )  # fmt: skip
 
@@ -46,7 +49,7 @@ class Collector:
 
     def __init__(
         self, journal: Journal, quarantine: Quarantine, currency: str, clock: Callable[[], datetime],
-        taken: Callable[[Event], None],
+        taken: Callable[[Sequence[Event]], None],
     ) -> None:  # fmt: skip
         self._journal, self._quarantine, self._currency, self._clock = journal, quarantine, currency, clock
         self._taken = taken
@@ -63,6 +66,7 @@ class Collector:
         events = [replace(item, source=source) for item in cleaned if isinstance(item, Event)]
         outcomes = iter(zip(events, self._journal.append([entry_of(event) for event in events]), strict=True))
         held: list[Held] = []
+        stored: list[Event] = []
         verdicts: list[Verdict] = []
         for raw, item in zip(raws, cleaned, strict=True):
             wrong = item if isinstance(item, Held) else None
@@ -75,10 +79,11 @@ class Collector:
                 else:
                     verdicts.append(Verdict(id=event.id, status=outcome))
                 if outcome == "stored":
-                    self._taken(event)
+                    stored.append(event)
             if wrong is not None:
                 held.append(wrong)
                 verdicts.append(Verdict(id=_id_of(raw), status="quarantined", reason=wrong.reason, facts=wrong.facts))
+        self._taken(stored)
         self._quarantine.add(held, import_id=new_id("r"), kind="event", file=source, at=now)
         return verdicts
 

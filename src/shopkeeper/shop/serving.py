@@ -84,6 +84,8 @@ class Serving:
     catalogue: LiveCatalogue
     profiles: LiveProfiles
     policies: Mapping[str, Logged]
+    counts: Mapping[str, int]
+    """How many items each placement shows where the request does not say."""
     report: Mapping[str, Any]
 
     def fold(self, event: Event) -> None:
@@ -98,10 +100,11 @@ def without_models(
     """What answers before the first training: the best-selling products, said to be that."""
     static = Logged(inner=_Untrained(Static(items=tuple(bestsellers))), log=log)
     live = LiveCatalogue(catalogue, settings.shop.currency)
-    nobody = Histories.of_sequences([])
+    nobody, wanted = Histories.of_sequences([]), placements(settings.placements)
     return Serving(
         version="", scorers={}, catalogue=live, profiles=LiveProfiles(base=nobody, product_index=live.index),
-        policies=dict.fromkeys(placements(settings.placements), static), report={},
+        policies=dict.fromkeys(wanted, static), report={},
+        counts={name: placement.count for name, placement in wanted.items()},
     )  # fmt: skip
 
 
@@ -132,6 +135,7 @@ def serving_of(
     return Serving(
         version=bundle.version, scorers=scorers, catalogue=live, profiles=profiles, report=bundle.report,
         policies={name: policy(name, placement) for name, placement in wanted.items()},
+        counts={name: placement.count for name, placement in wanted.items()},
     )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from shopkeeper.data.model_store import ModelStore
 from shopkeeper.data.quarantine import Quarantine
 from shopkeeper.data.schema import TABLES
 from shopkeeper.data.snapshot import LakeSnapshot
+from shopkeeper.data.store.consent import Answer
 from shopkeeper.data.store.state import State
 from shopkeeper.decide.log import Logged, from_row, to_row
 from shopkeeper.settings import FILE, Settings, load, template
@@ -119,12 +120,18 @@ class Shop:
         self._writable()
         return self._collector.collect(raws, source=source, browser=browser)
 
-    def _taken(self, event: Event) -> None:
-        if event.action is Action.CONSENT and event.person is not None:
-            given = given_in(event.properties)
-            self.state.consent.record(event.person, given, at=event.at, source=event.source)
+    def _taken(self, events: Sequence[Event]) -> None:
+        """Let what was stored count: consent first, then the next answers."""
+        answers = [
+            Answer(person=event.person, given=given_in(event.properties), at=event.at, source=event.source)
+            for event in events
+            if event.action is Action.CONSENT and event.person is not None
+        ]
+        if answers:
+            self.state.consent.record_many(answers)
         if self._serving is not None:
-            self._serving.fold(event)
+            for event in events:
+                self._serving.fold(event)
 
     def drain(self) -> int:
         """Move the journal into the lake. Returns how many entries moved."""
@@ -204,6 +211,15 @@ class Shop:
     def preview(self, request: Request) -> Decision:
         """The answer that a request would get now; shown to nobody, so not logged."""
         return self._policy(request.placement).inner.decide(request)
+
+    def count_of(self, placement: str) -> int:
+        """How many items a placement shows where the request does not say.
+
+        Raises:
+            NotFound: no such placement.
+        """
+        self._policy(placement)
+        return self.serving.counts[placement]
 
     def _policy(self, placement: str) -> Logged:
         policies = self.serving.policies

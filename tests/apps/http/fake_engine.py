@@ -69,6 +69,11 @@ class FakeEngine:
         self.seen.add(name)
         return FakeVerdict(name, status)
 
+    def count_of(self, placement: str) -> int:
+        if placement not in ("home", "product"):
+            raise NotFound("unknown_placement", placement=placement, allowed="home, product")
+        return 10
+
     def decide(self, request: Request) -> Decision:
         self._maybe_fail("decide")
         self.requests.append(request)

@@ -133,3 +133,21 @@ def test_shapes_by_hand() -> None:
     assert chance[0] == pytest.approx(2 / (1 + np.exp(-np.array([0, -np.inf, 1, -1, -2]))))
     alone = np.concatenate([shaped(row[None], "rank", best_of(row[None], 3)) for row in scores])
     np.testing.assert_array_equal(alone, shaped(scores, "rank", best))
+
+
+def test_takes_members_that_are_ready() -> None:
+    """A model of equal settings is taken as it is; one of other settings is not."""
+    shop, settings = habits(), Hybrid(members=(BuyAgain(),), validation_days=20)
+    ready, other = BuyAgain().fit(shop), BuyAgain(patience=3.0).fit(shop)
+    model = settings.fit_with(shop, fitted=[(BuyAgain(patience=3.0), other), (BuyAgain(), ready)])
+    assert model.members[0] is ready
+
+
+def test_an_opinion_is_the_score_and_its_explanation() -> None:
+    """An opinion explains what ``score``, ``reason`` and ``explain`` say; unknown products are silent."""
+    model, me = fitted(Popularity(), BuyAgain(), ItemKNN()), habits().histories().rows(np.array([5]))
+    said = model.opinion(me, NOW)
+    np.testing.assert_array_equal(said.scores, model.score(me, NOW))
+    assert said.explain([0, 7, PRODUCTS]) == model.explain(me, [0, 7, PRODUCTS], NOW)
+    assert said.explain([7])[0][0] == model.reason(me, 7, NOW)
+    assert said.explain([PRODUCTS]) == [(None, {})]

@@ -139,3 +139,8 @@ def _not_empty(found: dict[str, T], path: Path) -> dict[str, T]:
     if not found:
         raise DataError("benchmark_empty", file=str(path))
     return found
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as JSON."""
+    path.write_text(json.dumps(value, ensure_ascii=False, indent=2) + "\n", "utf-8")

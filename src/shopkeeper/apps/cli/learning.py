@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from shopkeeper.apps.cli import say
-from shopkeeper.apps.cli.options import HERE, Folder, Json, Seed
+from shopkeeper.apps.cli.options import HERE, Folder, Json, Lang, Seed
 from shopkeeper.core.decision import Decision, Request
 from shopkeeper.core.errors import Unavailable
 from shopkeeper.core.ids import CustomerId, ProductId
@@ -90,6 +90,7 @@ def recommend(
     product: Annotated[str, typer.Option(help="The product page's product.")] = "",
     count: Annotated[int, typer.Option(min=1, max=100)] = 10,
     as_json: Json = False,
+    lang: Lang = None,  # noqa: ARG001 - its callback has set the language
 ) -> None:
     """What the shop would show this customer now, and why. Asked from here it is not logged as shown."""
     with Shop.open(folder, readonly=True) as shop:

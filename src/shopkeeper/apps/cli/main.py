@@ -6,9 +6,8 @@ from typing import Annotated
 import typer
 
 from shopkeeper import __version__
-from shopkeeper.apps.cli import benchmark, facts, learning, people, running, say
+from shopkeeper.apps.cli import benchmark, facts, keys, learning, people, running, say
 from shopkeeper.core.errors import ShopkeeperError
-from shopkeeper.locale import LANGUAGES
 
 app = typer.Typer(
     name="shopkeeper",
@@ -24,9 +23,7 @@ def _every_command(
     lang: Annotated[str, typer.Option("--lang", help="en or zh.", envvar="SHOPKEEPER_LANG")] = "",
 ) -> None:
     if lang:
-        if lang not in LANGUAGES:
-            raise typer.BadParameter(f"{lang}: {', '.join(LANGUAGES)}", param_hint="--lang")
-        say.Tongue.language = lang
+        say.speak(lang)
 
 
 @app.command()
@@ -38,6 +35,7 @@ def version() -> None:
 facts.add_to(app)
 learning.add_to(app)
 people.add_to(app)
+keys.add_to(app)
 running.add_to(app)
 app.add_typer(benchmark.app, name="benchmark")
 
@@ -50,3 +48,7 @@ def main() -> None:
         sys.exit(say.fail(error))
     except BrokenPipeError:
         sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

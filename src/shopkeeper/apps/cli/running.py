@@ -8,7 +8,7 @@ import typer
 from shopkeeper.apps.cli import say
 from shopkeeper.apps.cli.facts import show_accounts
 from shopkeeper.apps.cli.learning import show_decision, show_training
-from shopkeeper.apps.cli.options import HERE, Folder, Json
+from shopkeeper.apps.cli.options import HERE, Folder, Json, Lang
 from shopkeeper.apps.console.app import console_routes, login_link
 from shopkeeper.apps.http.from_shop import ShopEngine
 from shopkeeper.apps.http.server import serve as serve_http
@@ -50,6 +50,7 @@ def demo(
         bool, typer.Option("--serve/--no-serve", help="Serve afterwards, or end after printing.")
     ] = True,
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 0,
+    lang: Lang = None,  # noqa: ARG001 - its callback has set the language
 ) -> None:
     """A shop with one year of household purchases: imported, cleaned, trained, judged, and explained."""
     say.line("demo_data")

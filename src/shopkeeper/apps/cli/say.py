@@ -12,9 +12,9 @@ from rich.markup import escape as escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from shopkeeper.core.errors import ShopkeeperError
+from shopkeeper.core.errors import SettingsError, ShopkeeperError
 from shopkeeper.core.ports import Progress as Report
-from shopkeeper.locale import language_of, say
+from shopkeeper.locale import LANGUAGES, language_of, say
 
 OUT: Final = Console(soft_wrap=True, highlight=False)
 ERR: Final = Console(stderr=True, soft_wrap=True, highlight=False)
@@ -26,6 +26,18 @@ class Tongue:
     language = language_of(
         os.environ.get("SHOPKEEPER_LANG") or os.environ.get("LC_ALL") or os.environ.get("LANG") or "en"
     )
+
+
+def speak(language: str) -> None:
+    """Say everything in this language from now on.
+
+    Raises:
+        SettingsError: a language we do not speak.
+    """
+    if language not in LANGUAGES:
+        wanted = ", ".join(LANGUAGES)
+        raise SettingsError("setting_bad", where="shopkeeper", name="--lang", value=language, wanted=wanted)
+    Tongue.language = language
 
 
 def text(key: str, /, **facts: object) -> str:

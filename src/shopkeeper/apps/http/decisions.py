@@ -33,8 +33,9 @@ async def get_recommendations(visit: Visit) -> Response:
             raise Refused(400, "request_bad", where=name, why="it holds a control character")
     mode: Mode = "nonpersonal" if _private(visit) else asked.mode
     customer, visitor = _somebody(asked.customer), _somebody(asked.visitor)
+    count = asked.count or visit.engine.count_of(asked.placement)
     request = Request(
-        placement=asked.placement, at=visit.engine.now(), count=asked.count, mode=mode, language=visit.language,
+        placement=asked.placement, at=visit.engine.now(), count=count, mode=mode, language=visit.language,
         visitor=None if visitor is None else VisitorId(visitor),
         customer=None if customer is None else CustomerId(customer),
         product=None if asked.product is None else ProductId(asked.product),

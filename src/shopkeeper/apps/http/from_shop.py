@@ -42,6 +42,9 @@ class ShopEngine:
     def collect(self, raws: Sequence[Any], *, source: str, browser: bool) -> Sequence[Verdict]:
         return self._shop.collect(raws, source=source, browser=browser)
 
+    def count_of(self, placement: str) -> int:
+        return self._shop.count_of(placement)
+
     def decide(self, request: Request) -> Decision:
         return self._shop.decide(request)
 

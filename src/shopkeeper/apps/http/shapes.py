@@ -113,7 +113,8 @@ class RecommendationsIn(Struct, frozen=True, kw_only=True):
     product: Id | None = None
     cart: Annotated[list[Id], Meta(max_length=100)] = []
     categories: Annotated[list[Id], Meta(max_length=100)] = []
-    count: Count = 10
+    count: Count | None = None
+    """As many as the placement shows, where absent."""
     mode: Literal["personal", "nonpersonal"] = "personal"
     lang: Annotated[str, Meta(max_length=35)] = ""
 

@@ -5,7 +5,8 @@ The package says of itself that its data is simulated after real shopping patter
 (dunnhumby's data dictionary, discounts here positive): ``sales_value`` = what the shop received for the line;
 shelf value = sales_value + retail_disc + coupon_match_disc; the shopper paid sales_value - coupon_disc, since a
 maker's coupon is the maker's money. So a unit's price is the shelf value by quantity, rounded up to the cent, and the
-discount is what remains to the sum that was paid: quantity x price - discount is exact. Fuel is sold in thousandths of a
+discount is what remains to the sum that was paid: quantity x price - discount is exact, except for fuel, where quantity x
+price is no whole number of cents: at most a cent a line, 60 cents of 4.58 million dollars in all. Fuel is sold in thousandths of a
 gallon; here in gallons. A product's price in ``products`` is the first that was seen: at the start of the year nobody
 knows a later one. ``prices`` has the later ones, dated: the median of each week in which it is another than in the week
 before that had one, from the moment when that week is over. Times have no zone and are read as UTC. Not imported: 20.9 million weekly promotion rows (display and

@@ -5,6 +5,7 @@ import re
 import zipfile
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
+from html import unescape
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +26,11 @@ _ERROR_CELL = re.compile(
 _FORMULA_WITHOUT_VALUE = re.compile(
     rb'<c [^>]*?r="([A-Z]+)([0-9]+)"[^>]*>\s*(?:<f[^>]*/>|<f[^>]*>[^<]*</f>)\s*(?:<v\s*/>|<v></v>)?\s*</c>'
 )
+_BOOK: Final = "xl/workbook.xml"
+_RELATIONS: Final = "xl/_rels/workbook.xml.rels"
+_SHEET = re.compile(rb"<(?:\w+:)?sheet\b[^>]*>")
+_RELATION = re.compile(rb"<(?:\w+:)?Relationship\b[^>]*>")
+_ATTRIBUTE = re.compile(rb"([\w:]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 _MERGED = re.compile(rb'<mergeCell ref="([A-Z0-9:]+)"')
 
 
@@ -45,7 +51,7 @@ class Xlsx:
         names = _header(rows[place], path)
         if len(rows) * len(names) > _MAX_CELLS:
             raise DataError("too_many_cells_in_sheet", file=str(path), limit=_MAX_CELLS)
-        odd, warnings = _odd_cells(path, book.sheet_names.index(sheet), place + 1)
+        odd, warnings = _odd_cells(path, sheet, place + 1)
         kept = [(n, row) for n, row in enumerate(rows[place + 1 :], place + 2) if any(cell != "" for cell in row)]
         good = [(n, row) for n, row in kept if n not in odd]
         held = [_held(n, row, names, odd[n]) for n, row in kept if n in odd]
@@ -106,18 +112,40 @@ def _number(cell: float) -> str:
     return repr(cell)
 
 
-def _odd_cells(path: Path, index: int, header: int) -> tuple[dict[int, tuple[str, str, str]], list[Warn]]:
+def _odd_cells(path: Path, sheet: str, header: int) -> tuple[dict[int, tuple[str, str, str]], list[Warn]]:
     """row -> (reason, cell, what stands there) of error cells and formulas without a value; merged cells."""
     odd: dict[int, tuple[str, str, str]] = {}
     with zipfile.ZipFile(path) as archive:
-        name = f"xl/worksheets/sheet{index + 1}.xml"
-        data = archive.read(name) if name in archive.namelist() else b""
+        part = _part_of(archive, sheet)
+        data = archive.read(part) if part in archive.namelist() else b""
     for letters, row, value in _ERROR_CELL.findall(data):
         odd.setdefault(int(row), ("error_cell", f"{letters.decode()}{row.decode()}", value.decode("utf-8", "replace")))
     for letters, row in _FORMULA_WITHOUT_VALUE.findall(data):
         odd.setdefault(int(row), ("formula_without_value", f"{letters.decode()}{row.decode()}", ""))
     warnings = [Warn(key="merged_cells", facts={"area": area.decode()}) for area in _MERGED.findall(data)]
     return {row: what for row, what in odd.items() if row > header}, warnings
+
+
+def _part_of(archive: zipfile.ZipFile, sheet: str) -> str:
+    """The part of the archive that holds a sheet: the workbook names a relation, the relation a file."""
+    names = set(archive.namelist())
+    if not {_BOOK, _RELATIONS} <= names:
+        return ""
+    relation = ""
+    for tag in _SHEET.findall(archive.read(_BOOK)):
+        said = _attributes(tag)
+        if said.get("name") == sheet:
+            relation = said.get("r:id", "")
+    for tag in _RELATION.findall(archive.read(_RELATIONS)):
+        said = _attributes(tag)
+        if relation and said.get("Id") == relation:
+            target = said.get("Target", "")
+            return target.removeprefix("/") if target.startswith("/") else f"xl/{target}"
+    return ""
+
+
+def _attributes(tag: bytes) -> dict[str, str]:
+    return {name.decode(): unescape((one or two).decode()) for name, one, two in _ATTRIBUTE.findall(tag)}
 
 
 def _held(number: int, row: list[Any], names: dict[int, str], what: tuple[str, str, str]) -> Held:

@@ -41,7 +41,6 @@ class Hybrid:
         "repurchase.Repurchase",
         "item_knn.ItemKNN",
         "user_knn.UserKNN",
-        "association_rules.AssociationRules",
     )
     """Estimators, or their names inside ``learn/recommend`` for their default settings."""
     validation_days: int = 28

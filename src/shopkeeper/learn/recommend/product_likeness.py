@@ -76,10 +76,24 @@ def _best(table: sp.csr_matrix, start: int, count: int) -> tuple[Int64, Int64, F
     row = np.repeat(np.arange(table.shape[0]), np.diff(table.indptr))
     real = (table.indices != row + start) & (table.data > 0)
     row, column, value = row[real], table.indices[real], table.data[real]
-    place = np.lexsort((column, -value, row))
-    ahead = np.arange(len(row)) - np.searchsorted(row, row)
-    place = place[ahead < count]
-    return row[place] + start, column[place].astype(np.int64), value[place]
+    row, column, value = _ordered(row, column, value, table.shape[0], count)
+    return row + start, column, value
+
+
+def _ordered(row: Int64, column: Int64, value: Float32, rows: int, count: int) -> tuple[Int64, Int64, Float32]:
+    """Each row's ``count`` largest values, largest first, ties by column: (row, column, value).
+
+    One sort of one 64-bit number, which is many times faster than of three: 10 bits of row, 32 of value (a positive
+    float's bits are in its order), 22 of column.
+    """
+    turned = np.uint64(0xFFFFFFFF) - value.view(np.uint32)
+    key = np.sort(row.astype(np.uint64) << np.uint64(54) | turned << np.uint64(22) | column.astype(np.uint64))
+    row = (key >> np.uint64(54)).astype(np.int64)
+    sizes = np.bincount(row, minlength=rows)
+    kept = np.arange(len(row)) - np.repeat(np.cumsum(sizes) - sizes, sizes) < count
+    key, row = key[kept], row[kept]
+    bits = np.uint64(0xFFFFFFFF) - (key >> np.uint64(22) & np.uint64(0xFFFFFFFF))
+    return row, (key & np.uint64(0x3FFFFF)).astype(np.int64), bits.astype(np.uint32).view(np.float32)
 
 
 def _rest(blocks: Sequence[Block], groups: Sequence[sp.csr_matrix], row: Int64, other: Int64) -> Float32:
@@ -95,9 +109,9 @@ def _rest(blocks: Sequence[Block], groups: Sequence[sp.csr_matrix], row: Int64, 
 
 
 def _keep(row: Int64, other: Int64, value: Float32, neighbour: Int32, likeness: Float32) -> None:
-    place = np.lexsort((other, -value, row))
-    row, other, value = row[place], other[place], value[place]
-    slot = np.arange(len(row)) - np.searchsorted(row, row)
-    kept = slot < neighbour.shape[1]
-    neighbour[row[kept], slot[kept]] = other[kept]
-    likeness[row[kept], slot[kept]] = value[kept]
+    start = int(row.min(initial=len(neighbour)))
+    row, other, value = _ordered(row - start, other, np.maximum(value, 0), _ROWS, neighbour.shape[1])
+    sizes = np.bincount(row, minlength=_ROWS)
+    slot = np.arange(len(row)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    neighbour[row + start, slot] = other
+    likeness[row + start, slot] = value

@@ -96,9 +96,17 @@ class Repurchase:
             return np.stack(
                 [np.tile(np.arange(float(self.knots)), (len(facts), 1)), np.full((len(facts), self.knots), np.nan)]
             )
-        knot = np.quantile(facts, np.linspace(0, 1, self.knots), axis=1).T
+        knot = np.stack([_distinct(line) for line in np.quantile(facts, np.linspace(0, 1, self.knots), axis=1).T])
         height = _logistic(_basis(facts, knot), again, self.ridge).reshape(knot.shape)
-        return np.stack([knot, height])
+        last = (knot == knot[:, -1:]).argmax(axis=1)[:, None]
+        beyond = np.arange(self.knots) > last
+        return np.stack([knot, np.where(beyond, np.take_along_axis(height, last, 1), height)])
+
+
+def _distinct(knot: Float64) -> Float64:
+    """Each knot once, then the last one again until there are as many as before."""
+    once: Float64 = np.unique(knot)
+    return np.pad(once, (0, len(knot) - len(once)), mode="edge")
 
 
 def _basis(facts: Float64, knot: Float64) -> Float32:

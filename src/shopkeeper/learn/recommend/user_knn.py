@@ -28,8 +28,8 @@ class UserKNN:
 
     neighbours: int = 50
     shrink: float = 5.0
-    buyers: int = 200
-    history: int = 25
+    buyers: int = 100
+    history: int = 20
     """Only so many of the asking person's products, newest first, are compared."""
     half_life_days: float = 180.0
     newest: int = 50

@@ -1,0 +1,125 @@
+"""A load generator for one server on this machine: a bounded number of requests over kept connections, nothing else.
+
+Decisions are offered open loop: each request has a moment at which it is due, and its latency counts from that moment,
+so a server that stalls is not excused for the requests that had to wait behind it (coordinated omission).
+"""
+
+import asyncio
+import json
+import time
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+_CONNECTIONS: Final = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A server on this machine and the secret key of its shop."""
+
+    port: int
+    key: str
+
+    def request(self, method: str, path: str, body: bytes = b"") -> bytes:
+        head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {self.key}\r\n"
+        kind = "Content-Type: application/json\r\n" if body else ""
+        return f"{head}{kind}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+class _Connection:
+    """One kept connection; a request at a time."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    @classmethod
+    async def open(cls, port: int) -> "_Connection":
+        return cls(*await asyncio.open_connection("127.0.0.1", port))
+
+    async def ask(self, request: bytes) -> int:
+        """Send and read the answer whole; its status."""
+        self._writer.write(request)
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        length = next(
+            int(line.partition(b":")[2]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")
+        )
+        await self._reader.readexactly(length)
+        return int(head[9:12])
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+async def _connections(port: int, count: int) -> list[_Connection]:
+    return [await _Connection.open(port) for _ in range(count)]
+
+
+async def post_events(
+    target: Target, *, batches: int, size: int, customers: int, products: int, clients: int
+) -> dict[str, Any]:
+    """Post batches as fast as they are acknowledged; acknowledged events a second."""
+    rng = np.random.default_rng(0)
+    waiting = list(range(batches))
+    statuses: list[int] = []
+
+    def body(number: int) -> bytes:
+        who, what = rng.integers(0, customers, size), rng.integers(0, products, size)
+        events = [
+            {"id": f"speed-{number}-{place}", "action": "product_view", "customer": f"C{who[place]}",
+             "product": f"P{what[place]:06d}"}
+            for place in range(size)
+        ]  # fmt: skip
+        return json.dumps({"events": events}).encode()
+
+    requests = {number: target.request("POST", "/v1/events", body(number)) for number in waiting}
+
+    async def client(connection: _Connection) -> None:
+        while waiting:
+            statuses.append(await connection.ask(requests[waiting.pop()]))
+
+    connections = await _connections(target.port, clients)
+    started = time.perf_counter()
+    await asyncio.gather(*map(client, connections))
+    seconds = time.perf_counter() - started
+    for connection in connections:
+        connection.close()
+    good = sum(status == 200 for status in statuses)
+    return {"events_per_second": good * size / seconds, "acknowledged": good * size, "refused": (batches - good) * size}
+
+
+async def ask_decisions(target: Target, *, rate: float, seconds: float, customers: int) -> dict[str, Any]:
+    """Ask for recommendations at a constant rate; latencies in ms from the moment each was due."""
+    rng = np.random.default_rng(1)
+    count = int(rate * seconds)
+    who = rng.integers(0, customers, count)
+    free: asyncio.Queue[_Connection] = asyncio.Queue()
+    for connection in await _connections(target.port, _CONNECTIONS):
+        free.put_nowait(connection)
+    latencies, statuses = np.full(count, np.nan), np.zeros(count, np.int64)
+    began = time.perf_counter() + 0.1
+
+    async def one(number: int) -> None:
+        due = began + number / rate
+        connection = await free.get()
+        path = f"/v1/recommendations?placement=home&customer=C{who[number]}"
+        statuses[number] = await connection.ask(target.request("GET", path))
+        latencies[number] = (time.perf_counter() - due) * 1000
+        free.put_nowait(connection)
+
+    tasks = []
+    for number in range(count):
+        delay = began + number / rate - time.perf_counter()
+        if delay > 0:
+            await asyncio.sleep(delay)
+        tasks.append(asyncio.create_task(one(number)))
+    await asyncio.gather(*tasks)
+    ended = time.perf_counter()
+    while not free.empty():
+        free.get_nowait().close()
+    return {
+        "offered_per_second": rate, "answered_per_second": count / (ended - began),
+        "p50_ms": float(np.percentile(latencies, 50)), "p99_ms": float(np.percentile(latencies, 99)),
+        "max_ms": float(latencies.max()), "failed": int((statuses != 200).sum()), "requests": count,
+    }  # fmt: skip

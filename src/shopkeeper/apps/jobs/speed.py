@@ -1,0 +1,200 @@
+"""``shopkeeper benchmark speed``: a simulated shop of the asked size, and what the engine does with it on this machine.
+
+Each stage is a process of its own, so that its peak memory is its own.
+"""
+
+import asyncio
+import json
+import math
+import os
+import resource
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+
+from shopkeeper.apps.jobs.load import Target, ask_decisions, post_events
+from shopkeeper.core.consent import Purpose
+from shopkeeper.core.errors import SettingsError, Unavailable
+from shopkeeper.core.ports import Progress
+from shopkeeper.data.raw_rate import raw_seconds
+from shopkeeper.data.sources.synthetic import SyntheticShop
+from shopkeeper.shop import Shop
+from shopkeeper.shop.importing import import_files
+from shopkeeper.shop.training import train
+
+_START_SECONDS: Final = 120.0
+_STEPS: Final = (1.5, 2.0, 2.5, 3.0)
+"""Multiples of the asked rate that are tried for the highest sustained one."""
+LIMIT_MS: Final = 25.0
+_AGREED: Final = (Purpose.ANALYTICS, Purpose.PERSONALISE, Purpose.TRAIN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What to measure."""
+
+    products: int = 10_000
+    customers: int = 100_000
+    events: int = 1_000_000
+    rate: float = 500.0
+    seconds: float = 20.0
+    batches: int = 600
+    threads: int = 2
+
+    @property
+    def shop(self) -> SyntheticShop:
+        return SyntheticShop(products=self.products, customers=self.customers, events=self.events)
+
+    def tenth(self) -> "Asked":
+        """A tenth of the events and of the customers who make them, with the same products."""
+        return Asked(**{**asdict(self), "customers": max(self.customers // 10, 10), "events": self.events // 10})
+
+
+def measure(asked: Asked, folder: Path, progress: Progress) -> dict[str, Any]:
+    """Every stage in turn; one JSON-able result."""
+    found: dict[str, Any] = {"simulated": True, "asked": asdict(asked), "cores": os.cpu_count()}
+    stages: tuple[tuple[str, Callable[[], Any]], ...] = (
+        ("import", lambda: _apart("import", folder / "whole", asked)),
+        ("train", lambda: _apart("train", folder / "whole", asked)),
+        ("import_tenth", lambda: _apart("import", folder / "tenth", asked.tenth())),
+        ("train_tenth", lambda: _apart("train", folder / "tenth", asked.tenth())),
+        ("serve", lambda: serve(folder / "whole", asked)),
+    )
+    for number, (name, stage) in enumerate(stages):
+        progress(name, number, len(stages))
+        found[name] = stage()
+    progress("", len(stages), len(stages))
+    found["growth_exponent"] = math.log10(found["train"]["seconds"] / found["train_tenth"]["seconds"])
+    return found
+
+
+def _apart(stage: str, folder: Path, asked: Asked) -> dict[str, Any]:
+    """Run a stage in a fresh process.
+
+    Raises:
+        Unavailable: it failed (``benchmark_failed``).
+    """
+    command = [sys.executable, "-m", "shopkeeper.apps.jobs.speed", stage, str(folder), json.dumps(asdict(asked))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own module
+    if done.returncode:
+        raise Unavailable("benchmark_failed", stage=stage, why=done.stderr.strip().splitlines()[-1:])
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def stage_import(folder: Path, asked: Asked) -> dict[str, Any]:
+    """Write the simulated files, then import them with full validation; DuckDB alone on the same file beside it."""
+    files = asked.shop.write(folder / "files")
+    with Shop.create(folder / "shop", name="simulated", currency="USD", timezone="UTC", language="en") as shop:
+        raw = min(raw_seconds(files["order_lines"], folder / "raw.parquet", threads=asked.threads) for _ in range(2))
+        rows: dict[str, int] = {}
+        seconds: dict[str, float] = {}
+        for kind, path in files.items():
+            ((_, account),) = import_files(
+                shop, [path], kind=kind, purposes=_AGREED, consent_source="simulated people agree"
+            )
+            rows[kind], seconds[kind] = account.read, account.seconds
+    return {
+        "rows": rows, "seconds": seconds, "raw_seconds": raw, "ratio": raw / seconds["order_lines"],
+        "rows_per_second": rows["order_lines"] / seconds["order_lines"], "peak_mib": _peak(),
+    }  # fmt: skip
+
+
+def stage_train(folder: Path, asked: Asked) -> dict[str, Any]:  # noqa: ARG001 - one signature for all stages
+    """Fit everything in the default shop.toml and publish it."""
+    started = time.perf_counter()
+    with Shop.open(folder / "shop") as shop:
+        report = train(shop, judged=False)
+    return {
+        "seconds": time.perf_counter() - started, "events": report.events, "people": report.people,
+        "models": {name: round(spent, 2) for name, spent in report.seconds.items()}, "peak_mib": _peak(),
+    }  # fmt: skip
+
+
+def _peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def serve(folder: Path, asked: Asked) -> dict[str, Any]:
+    """Start ``shopkeeper serve`` on the trained shop and load it over loopback."""
+    with Shop.open(folder / "shop") as shop:
+        key = shop.state.keys.create("secret", "speed")
+    port = free_port()
+    with _server(folder / "shop", port) as (process, start_seconds):
+        target = Target(port=port, key=key)
+        loaded = process.memory_info().rss / 2**20
+        decisions = asyncio.run(
+            ask_decisions(target, rate=asked.rate, seconds=asked.seconds, customers=asked.customers)
+        )
+        highest = _highest(target, asked, decisions)
+        events = asyncio.run(
+            post_events(
+                target, batches=asked.batches, size=100, customers=asked.customers, products=asked.products, clients=8
+            )
+        )
+        return {
+            "start_seconds": start_seconds, "loaded_mib": loaded, "after_mib": process.memory_info().rss / 2**20,
+            "decisions": decisions, "highest_sustained": highest, "events": events,
+        }  # fmt: skip
+
+
+def _highest(target: Target, asked: Asked, first: dict[str, Any]) -> float:
+    """The highest offered rate that kept p99 within the limit and failed nothing; 0 where the asked one did not."""
+    best, trial = 0.0, first
+    for step in (*_STEPS, 0.0):
+        if trial["p99_ms"] > LIMIT_MS or trial["failed"]:
+            return best
+        best = trial["offered_per_second"]
+        if step:
+            trial = asyncio.run(ask_decisions(target, rate=asked.rate * step, seconds=5, customers=asked.customers))
+    return best
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def _server(shop: Path, port: int) -> Iterator[tuple[psutil.Process, float]]:
+    """A running server that is really ours: its port was free, and it is the process that holds the shop's lock."""
+    command = [sys.executable, "-m", "shopkeeper.apps.cli.main", "serve", "--shop", str(shop), "--port", str(port)]
+    started = time.perf_counter()
+    with (shop.parent / "server.log").open("w") as log:
+        child = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603 - our own command
+    try:
+        while not _answers(port):
+            if child.poll() is not None or time.perf_counter() - started > _START_SECONDS:
+                raise Unavailable(
+                    "benchmark_failed", stage="serve", why=(shop.parent / "server.log").read_text()[-300:]
+                )
+            time.sleep(0.05)
+        owner = (shop / "lock").read_text().strip()
+        if owner != str(child.pid):
+            raise SettingsError("benchmark_other_server", port=port, pid=owner)
+        yield psutil.Process(child.pid), time.perf_counter() - started
+    finally:
+        child.terminate()
+        child.wait(timeout=60)
+
+
+def _answers(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+if __name__ == "__main__":
+    STAGES = {"import": stage_import, "train": stage_train}
+    sys.stdout.write(json.dumps(STAGES[sys.argv[1]](Path(sys.argv[2]), Asked(**json.loads(sys.argv[3])))) + "\n")
