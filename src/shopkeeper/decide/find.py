@@ -75,11 +75,26 @@ def best(scores: Float32, allowed: Bool, shelf: Shelf, *, count: int, day: int) 
     usable = np.flatnonzero(allowed & np.isfinite(scores))
     if len(usable) > count:
         values = scores[usable]
-        last = np.partition(values, len(values) - count)[len(values) - count]
+        last = _kth(values, count)
         above, tied = usable[values > last], usable[values == last]
         tied = tied[np.argpartition(shelf.ties(tied, day), count - len(above) - 1)[: count - len(above)]]
         usable = np.concatenate([above, tied])
     return usable[np.lexsort((shelf.ties(usable, day), -scores[usable]))]
+
+
+def _kth(values: Float32, count: int) -> np.float32:
+    """The ``count``-th largest of more than ``count`` values.
+
+    Most products have the same low score, and selecting among thousands of equals is slow: so the lowest value is left
+    out first, and is the answer where too few are above it.
+    """
+    low = values.min()
+    high = values[values > low]
+    if len(high) < count:
+        lowest: np.float32 = low
+        return lowest
+    found: np.float32 = np.partition(high, len(high) - count)[len(high) - count]
+    return found
 
 
 def _stack(layers: Sequence[Callable[[], Layer]], allowed: Bool, shelf: Shelf, count: int, day: int) -> list[Int64]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import gc
 import signal
 import socket
 import threading
@@ -11,6 +12,7 @@ from typing import Any, Final
 import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
+from threadpoolctl import threadpool_limits
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from shopkeeper.apps.http import logs
@@ -87,6 +89,9 @@ def serve(
         logs.start()
         try:
             engine.ready()
+            threadpool_limits(1)  # one request is too small to share among threads, and their hand-over costs more
+            gc.collect()
+            gc.freeze()  # models and profiles live as long as the process: do not walk through them again
             server = _Server(_config(app_of(engine, extra_routes, upkeep=True)))
             shown = f"[{host}]" if ":" in host else host
             server.told = lambda: started(f"http://{shown}:{taken.getsockname()[1]}")

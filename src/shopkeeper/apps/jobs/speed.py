@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,7 +52,8 @@ class Asked:
 
     @property
     def shop(self) -> SyntheticShop:
-        return SyntheticShop(products=self.products, customers=self.customers, events=self.events)
+        today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        return SyntheticShop(products=self.products, customers=self.customers, events=self.events, until=today)
 
     def tenth(self) -> "Asked":
         """A tenth of the events and of the customers who make them, with the same products."""

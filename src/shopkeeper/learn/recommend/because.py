@@ -9,7 +9,8 @@ from shopkeeper.core.decision import Reason
 from shopkeeper.core.histories import Histories, Int64
 from shopkeeper.learn.recommend.sparse import Float64
 
-_BOUGHT: Final = (int(Action.ORDER), int(Action.REVIEW), int(Action.RATING))
+_BOUGHT: Final = np.isin(np.arange(256), [int(Action.ORDER), int(Action.REVIEW), int(Action.RATING)])
+"""By action code: whether it shows that the person has the product."""
 
 
 def because(profile: Histories, event: Int64, share: Float64, *, scorer: str) -> Reason | None:
@@ -22,7 +23,7 @@ def because(profile: Histories, event: Int64, share: Float64, *, scorer: str) ->
     best = int(np.flatnonzero(share == share.max()).max())
     named = int(event[best])
     index = int(profile.product[named])
-    ordered = np.flatnonzero((profile.product == index) & np.isin(profile.action, _BOUGHT))
+    ordered = np.flatnonzero((profile.product == index) & _BOUGHT[profile.action])
     key = "because_bought" if len(ordered) else "because_viewed"
     at = profile.at[ordered[-1] if len(ordered) else named]
     return Reason(key=key, facts={"product_index": index, "at": int(at)}, scorer=scorer)

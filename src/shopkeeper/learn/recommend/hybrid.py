@@ -1,7 +1,7 @@
 """Several recommenders as one: their scores are added with weights learned from what people chose next."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from importlib import import_module
 from typing import Any
@@ -38,11 +38,12 @@ class Hybrid:
 
     members: tuple[str | Estimator[Any], ...] = (
         "popularity.Popularity",
+        "buy_again.BuyAgain",
         "repurchase.Repurchase",
         "item_knn.ItemKNN",
-        "user_knn.UserKNN",
     )
-    """Estimators, or their names inside ``learn/recommend`` for their default settings."""
+    """Estimators, or their names inside ``learn/recommend`` for their default settings. ``user_knn.UserKNN`` may be
+    added; it costs a request as much time as all of these together."""
     validation_days: int = 28
     people: int = 2000
     """Weights are learned from a sample of at most so many people."""
@@ -117,6 +118,16 @@ class HybridModel:
     names: tuple[str, ...]
     blend: tuple[Part, ...]
     members: tuple[Any, ...]
+    _fixed: tuple[tuple[Float32, Bool] | None, ...] = field(init=False, repr=False, compare=False)
+    """What members that say the same to everybody add, worked out once."""
+
+    def __post_init__(self) -> None:
+        stranger = Histories.of_sequences([[]])
+        fixed = tuple(
+            _added(member, part, stranger, 0) if getattr(member, "alike", False) else None
+            for member, part in zip(self.members, self.blend, strict=True)
+        )
+        object.__setattr__(self, "_fixed", fixed)
 
     @property
     def weights(self) -> Mapping[str, float]:
@@ -142,9 +153,11 @@ class HybridModel:
 
     def _said(self, profiles: Histories, now: int) -> Iterator[tuple[Float32, Bool]]:
         """Each member's contributions, and where it has a score."""
-        for member, part in zip(self.members, self.blend, strict=True):
-            scores = member.score(profiles, now)
-            yield part.of(scores), np.isfinite(scores)
+        for member, part, fixed in zip(self.members, self.blend, self._fixed, strict=True):
+            if fixed is None:
+                yield _added(member, part, profiles, now)
+            else:
+                yield tuple(np.repeat(row, len(profiles), axis=0) for row in fixed)  # type: ignore[misc]  # a pair
 
     def arrays(self) -> Arrays:
         nested = zip(self.names, self.members, strict=True)
@@ -164,6 +177,12 @@ class HybridModel:
             names=tuple(one["name"] for one in kept), blend=tuple(Part(**one["part"]) for one in kept),
             members=tuple(_restored(one, arrays) for one in kept),
         )  # fmt: skip
+
+
+def _added(member: Any, part: Part, profiles: Histories, now: int) -> tuple[Float32, Bool]:
+    """What a member adds, and where it has a score."""
+    scores = member.score(profiles, now)
+    return part.of(scores), np.isfinite(scores)
 
 
 def _total(said: Iterable[tuple[Float32, Bool]]) -> Float32:

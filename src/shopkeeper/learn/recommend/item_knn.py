@@ -1,6 +1,6 @@
 """Which products the same people bought: item-based collaborative filtering."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,11 +69,15 @@ class ItemKNNModel:
         liked = tastes(profiles, width, half_life_days=self.half_life_days, newest=self.newest)
         return weigh(liked.row, liked.item, liked.weight, self.neighbours, len(profiles), width)
 
-    def reason(self, profile: Histories, product: int, now: int) -> Reason | None:  # noqa: ARG002
+    def reason(self, profile: Histories, product: int, now: int) -> Reason | None:
         """The product of the history that adds most to the score."""
+        return self.reasons(profile, [product], now)[0]
+
+    def reasons(self, profile: Histories, products: Sequence[int], now: int) -> list[Reason | None]:  # noqa: ARG002
+        """``reason`` of several products at once."""
         liked = tastes(profile, len(self.neighbours), half_life_days=self.half_life_days, newest=self.newest)
-        share = liked.weight * self.neighbours.weight_of(liked.item, product)
-        return because(profile, liked.event, share, scorer="item_knn")
+        shares = liked.weight * self.neighbours.weights_of(liked.item, products)
+        return [because(profile, liked.event, share, scorer="item_knn") for share in shares]
 
     def arrays(self) -> Arrays:
         return {name: getattr(self.neighbours, name) for name in ("offsets", "item", "weight")}

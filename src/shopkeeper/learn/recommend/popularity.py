@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -56,6 +56,8 @@ def _newest_per_pair(events: Histories, products: int) -> Int64:
 class PopularityModel:
     """One score a product, whoever asks."""
 
+    alike: ClassVar[bool] = True
+    """Says the same to everybody at any time, so that its part of a blend can be worked out once."""
     popular: Float32
     buyers: Int64
     """(products,) distinct buyers of the last ``days`` days."""

@@ -162,7 +162,7 @@ class SequentialItemKNNModel:
     def reason(self, profile: Histories, product: int, now: int) -> Reason | None:  # noqa: ARG002
         """The product of the history that adds most to the score."""
         walk, weight = self._history(profile)
-        share = weight * self.neighbours.weight_of(walk.item, product)
+        share = weight * self.neighbours.weights_of(walk.item, [product])[0]
         return because(profile, walk.event, share, scorer="sequential_knn")
 
     def arrays(self) -> Arrays:

@@ -4,7 +4,7 @@ Everything is over flat arrays: a single person and a block of people go through
 so a score never depends on who else is in the batch.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -117,11 +117,13 @@ class Neighbours:
         begin = self.offsets[which] - (np.cumsum(sizes) - sizes)
         return begin[source] + np.arange(len(source)), source
 
-    def weight_of(self, which: Int64, item: int) -> Float64:
-        """(which,) the weight of one item in each named row, 0 where it is not there."""
+    def weights_of(self, which: Int64, items: Sequence[int]) -> Float64:
+        """(items, which) the weight of each item in each named row, 0 where it is not there."""
         position, source = self.gather(which)
-        hit = self.item[position] == item
-        return np.bincount(source[hit], self.weight[position[hit]], len(which)).astype(np.float64)
+        number, hit = np.nonzero(np.array(items, np.int64)[:, None] == self.item[position])
+        cell = number * len(which) + source[hit]
+        found = np.bincount(cell, self.weight[position[hit]], len(items) * len(which))
+        return found.astype(np.float64).reshape(len(items), len(which))
 
     @classmethod
     def of_matrix(cls, table: Any) -> "Neighbours":
