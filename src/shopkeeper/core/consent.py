@@ -28,6 +28,10 @@ class Consent:
     def allows(self, purpose: Purpose) -> bool:
         return self.given.get(purpose, False)
 
+    def both(self, other: "Consent") -> "Consent":
+        """What both have agreed to: where one browser shows another person's history."""
+        return Consent(given={purpose: self.allows(purpose) and other.allows(purpose) for purpose in Purpose})
+
 
 NO_CONSENT = Consent()
 

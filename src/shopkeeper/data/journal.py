@@ -33,6 +33,9 @@ CREATE TABLE IF NOT EXISTS seen (
 _BUSY_SECONDS = 30.0
 _MAX_WAITING = 2_000
 _LOOKUP = 500
+_GROUP = 256
+_MAX_SOON = 100_000
+_LINGER_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +63,10 @@ class Kept:
     body: bytes
 
 
+Waiting = tuple[Sequence[Entry], "Future[list[Outcome]]"]
+"""Entries, and where their outcomes go."""
+
+
 def _digest(data: bytes, size: int) -> bytes:
     return blake2b(data, digest_size=size).digest()
 
@@ -78,7 +85,9 @@ class Journal:
         self._reader_lock = threading.Lock()
         self._reader = _connect(path)
         self._reader.executescript(_SCHEMA)
-        self._waiting: queue.Queue[tuple[Sequence[Entry], Future[list[Outcome]]] | None] = queue.Queue(_MAX_WAITING)
+        self._waiting: queue.Queue[Waiting | None] = queue.Queue(_MAX_WAITING)
+        self._soon: list[Waiting] = []
+        self._soon_lock = threading.Lock()
         self._failed: Unavailable | None = None
         self._thread = threading.Thread(target=self._write_loop, name="journal", daemon=True)
         self._thread.start()
@@ -86,36 +95,60 @@ class Journal:
     def append(self, entries: Sequence[Entry]) -> list[Outcome]:
         """Keep entries; what became of each, in order. An id that was kept before is ``duplicate`` when the body is the
         same and ``conflict`` when it is another (nothing is changed then)."""
-        return self.append_soon(entries).result()
+        return self._put(entries).result()
 
     def append_soon(self, entries: Sequence[Entry]) -> "Future[list[Outcome]]":
-        """As ``append``, without waiting: for what may be lost with the last milliseconds (decisions shown)."""
-        if self._failed is not None:
-            raise self._failed
-        future: Future[list[Outcome]] = Future()
+        """As ``append``, without waiting: for what may be lost with the last tenth of a second (decisions shown).
+
+        Nobody waits for these, so they gather, the writer is not even woken, and many are committed at once.
+        """
+        future = self._future()
+        with self._soon_lock:
+            if len(self._soon) >= _MAX_SOON:
+                raise Unavailable("overloaded", retry_after_seconds=1)
+            self._soon.append((entries, future))
+        return future
+
+    def _put(self, entries: Sequence[Entry]) -> "Future[list[Outcome]]":
+        future = self._future()
         try:
             self._waiting.put_nowait((entries, future))
         except queue.Full:
             raise Unavailable("overloaded", retry_after_seconds=1) from None
         return future
 
+    def _future(self) -> "Future[list[Outcome]]":
+        if self._failed is not None:
+            raise self._failed
+        return Future()
+
     def _write_loop(self) -> None:
         con = _connect(self.path)
-        while (first := self._waiting.get()) is not None:
-            group = [first]
-            closing = False
-            while not self._waiting.empty() and len(group) < 256:
-                item = self._waiting.get_nowait()
-                if item is None:
-                    closing = True
-                    break
-                group.append(item)
-            self._commit(con, group)
-            if closing:
-                break
+        closing = False
+        while not closing:
+            group, closing = self._gather()
+            if group:
+                self._commit(con, group)
         con.close()
 
-    def _commit(self, con: sqlite3.Connection, group: list[tuple[Sequence[Entry], "Future[list[Outcome]]"]]) -> None:
+    def _gather(self) -> tuple[list[Waiting], bool]:
+        """What is to be committed together, and whether the journal is being closed."""
+        group: list[Waiting] = []
+        closing = False
+        try:
+            item = self._waiting.get(timeout=_LINGER_SECONDS)
+            while item is not None and len(group) < _GROUP:
+                group.append(item)
+                item = self._waiting.get_nowait()
+            closing = item is None
+        except queue.Empty:
+            pass
+        with self._soon_lock:
+            group += self._soon
+            self._soon.clear()
+        return group, closing
+
+    def _commit(self, con: sqlite3.Connection, group: list[Waiting]) -> None:
         try:
             if self._failed is not None:
                 raise self._failed

@@ -216,7 +216,10 @@ def _save_arrays(folder: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
 
 
 def _load_arrays(folder: Path) -> dict[str, NDArray[Any]]:
-    return {path.stem: np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray) for path in sorted(folder.glob("*.npy"))}
+    return {
+        path.stem: np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
+        for path in sorted(folder.glob("*.npy"))
+    }
 
 
 def _histories_arrays(histories: Histories) -> dict[str, NDArray[Any]]:

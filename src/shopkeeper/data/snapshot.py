@@ -109,7 +109,9 @@ class LakeSnapshot:
     def received_until(self) -> datetime:
         """When the newest fact in the lake was received; this moment where there is none."""
         both = "SELECT received_at FROM events UNION ALL SELECT received_at FROM order_lines"
-        newest: datetime | None = self.query(f"SELECT max(received_at) AS newest FROM ({both})").to_pylist()[0]["newest"]
+        newest: datetime | None = self.query(f"SELECT max(received_at) AS newest FROM ({both})").to_pylist()[0][
+            "newest"
+        ]
         return newest or self.moment
 
     def _connect(self, moment: datetime | None = None) -> Any:

@@ -59,7 +59,8 @@ def find(
     late = np.array([pin for pin in dict.fromkeys(pins.tolist()) if allowed[pin] and pin not in known], np.int64)
     scores = [layers[place]().scores[group].astype(np.float64) for place, group in enumerate(groups)]
     scaled = [_scaled(score) - place for place, score in enumerate(scores)]
-    unruled = _stack(layers, _near(layers, groups, allowed, count), shelf, count, day)
+    near = _near(layers, groups, allowed, count)
+    unruled = _stack(layers, near, shelf, count, day) if (near & ~allowed).any() else []
     wanted = np.concatenate([*unruled, pins])
     return Found(
         products=np.concatenate([known, late]),

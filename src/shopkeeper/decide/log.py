@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from shopkeeper.decide.failure import where, why
 _log = logging.getLogger(__name__)
 _COLUMNS = ("at", "visitor", "customer", "placement")
 """What of a request has a column of its own; the rest is its JSON."""
+_REST = tuple(part.name for part in fields(Request) if part.name not in _COLUMNS)
 _TEXTS = ("fallback", "experiment", "arm")
 """Texts that are "" in a Decision and NULL in the lake."""
 
@@ -44,7 +45,7 @@ class Logged:
 def to_row(decision: Decision) -> dict[str, Any]:
     """The columns of ``decisions``. Absent texts are NULL; request, choices and removed are JSON."""
     request = decision.request
-    rest = {name: value for name, value in asdict(request).items() if name not in _COLUMNS}
+    rest = {name: getattr(request, name) for name in _REST}
     return {
         "id": decision.id, "at": request.at, "visitor": request.visitor, "customer": request.customer,
         "placement": request.placement, "policy": decision.policy, "personal": decision.personal,

@@ -27,7 +27,7 @@ class PlacementSettings:
     """What the answer follows: the person alone, the page's product, or the cart."""
     personal_share: float = 0.2
     """On product and cart pages: how much the person's own taste counts beside the page, 0 to 1."""
-    candidates: int = 200
+    candidates: int = 100
     """How many of the best are taken to the chooser."""
     fill: bool = True
     """Whether popular products follow where too few others are found."""

@@ -120,6 +120,11 @@ class LiveProfiles:
 
     # --- answering
 
+    def customer_of(self, person: PersonKey) -> PersonKey | None:
+        """The customer whose history a visitor's requests are answered with; None while they have not signed in."""
+        sighting = self._signed_in.get(person)
+        return None if sighting is None else PersonKey(sighting[2])
+
     def history(self, person: PersonKey, newest: int = NEWEST) -> Histories:
         """One person's newest events, oldest first; a row without events for somebody unknown."""
         with self._lock:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from shopkeeper.core.errors import SettingsError, Unavailable
+from shopkeeper.core.errors import DataError, SettingsError, Unavailable
 from shopkeeper.core.ports import Estimator, Stored
 from shopkeeper.settings import ModelSection, build
 
@@ -51,6 +51,13 @@ def path_of(model: object) -> str:
 
 
 def restored(use: str, arrays: Mapping[str, Any], facts: Mapping[str, Any]) -> Any:
-    """A model from its parts."""
+    """A model from its parts.
+
+    Raises:
+        DataError: they are not this release's (``model_outdated``): training makes new ones.
+    """
     kind: type[Stored] = resolve(use)
-    return kind.restore(arrays, facts)
+    try:
+        return kind.restore(arrays, facts)
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
+        raise DataError("model_outdated", model=use) from error

@@ -119,13 +119,19 @@ def serving_of(
     live = LiveCatalogue(extended(bundle.catalogue, today), settings.shop.currency)
     profiles = LiveProfiles(base=bundle.histories, product_index=live.index)
     popular = scorers[settings.train.popular]
+
+    def agreed(person: PersonKey) -> Consent:
+        """A browser that is signed in shows the customer's history, so both must have agreed."""
+        own, customer = consent(person), profiles.customer_of(person)
+        return own if customer is None or customer == person else own.both(consent(customer))
+
     static = Static(items=_top(popular, live.now))
 
     def policy(name: str, placement: PlacementSettings) -> Logged:
         first = Recommend(
             name=f"recommend.{name}", version=bundle.version, scorer=scorers[settings.train.personal],
             context_scorer=scorers.get(settings.train.context), popular=popular, catalogue=live,
-            history=profiles.history, consent=consent, placement=placement, rules=placement.rules(),
+            history=profiles.history, consent=agreed, placement=placement, rules=placement.rules(),
             chooser=placement.dice(),
         )  # fmt: skip
         last = replace(static, banned=frozenset(placement.banned))

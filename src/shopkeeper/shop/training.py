@@ -111,9 +111,9 @@ def judge(shop: Shop, *, seed: int = 0, progress: Progress = quiet) -> Report:
     """
     if not shop.readonly:
         shop.drain()
+    models = {name: estimator(name, section) for name, section in shop.settings.models.items()}
     known = shop.snapshot()
     cut_at = cut_of(known, shop.settings.train.test_days)
-    models = {name: estimator(name, section) for name, section in shop.settings.models.items()}
     how = How(baseline=shop.settings.train.popular, seed=seed)
     days = shop.settings.train.test_days
     return evaluate(known, models, cut_at=cut_at, days=days, how=how, progress=progress)

@@ -21,7 +21,7 @@ from shopkeeper.shop.results import outcomes_of
 
 Values = dict[str, Any]
 _PAGE: Final = 50
-_HELD: Final = 100
+_HELD: Final = 50
 _TWIGS: Final = 8
 _DAYS: Final = 90
 _FACTS: Final = 120

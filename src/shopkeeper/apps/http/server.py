@@ -97,6 +97,7 @@ def serve(
             server.told = lambda: started(f"http://{shown}:{taken.getsockname()[1]}")
             server.run(sockets=[taken])
         finally:
+            gc.unfreeze()
             engine.close()
 
 

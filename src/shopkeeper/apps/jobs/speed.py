@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+import httpx
 import psutil
 
 from shopkeeper.apps.jobs.load import Target, ask_decisions, post_events
@@ -32,7 +33,8 @@ from shopkeeper.shop.importing import import_files
 from shopkeeper.shop.training import train
 
 _START_SECONDS: Final = 120.0
-_STEPS: Final = (1.5, 2.0, 2.5, 3.0)
+_UP: Final = (1.25, 1.5, 2.0, 2.5, 3.0)
+_DOWN: Final = (0.8, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
 """Multiples of the asked rate that are tried for the highest sustained one."""
 LIMIT_MS: Final = 25.0
 _AGREED: Final = (Purpose.ANALYTICS, Purpose.PERSONALISE, Purpose.TRAIN)
@@ -149,14 +151,21 @@ def serve(folder: Path, asked: Asked) -> dict[str, Any]:
 
 
 def _highest(target: Target, asked: Asked, first: dict[str, Any]) -> float:
-    """The highest offered rate that kept p99 within the limit and failed nothing; 0 where the asked one did not."""
-    best, trial = 0.0, first
-    for step in (*_STEPS, 0.0):
-        if trial["p99_ms"] > LIMIT_MS or trial["failed"]:
-            return best
-        best = trial["offered_per_second"]
-        if step:
-            trial = asyncio.run(ask_decisions(target, rate=asked.rate * step, seconds=5, customers=asked.customers))
+    """The highest of a ladder of rates at which p99 stayed within the limit and nothing failed; 0 where none did."""
+
+    def held(trial: dict[str, Any]) -> bool:
+        return bool(trial["p99_ms"] <= LIMIT_MS and not trial["failed"])
+
+    def trial(step: float) -> dict[str, Any]:
+        return asyncio.run(ask_decisions(target, rate=asked.rate * step, seconds=5, customers=asked.customers))
+
+    if not held(first):
+        return next((asked.rate * step for step in _DOWN if held(trial(step))), 0.0)
+    best = asked.rate
+    for step in _UP:
+        if not held(trial(step)):
+            break
+        best = asked.rate * step
     return best
 
 
@@ -190,10 +199,10 @@ def _server(shop: Path, port: int) -> Iterator[tuple[psutil.Process, float]]:
 
 
 def _answers(port: int) -> bool:
+    """Whether requests are answered: the port alone listens before the models are loaded."""
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1):
-            return True
-    except OSError:
+        return httpx.get(f"http://127.0.0.1:{port}/health/live", timeout=5).status_code == 200
+    except httpx.TransportError:
         return False
 
 

@@ -48,7 +48,7 @@ class Hybrid:
     people: int = 2000
     """Weights are learned from a sample of at most so many people."""
     novel_share: float = 0.1
-    least: float = 0.0005
+    least: float = 0.002
     """A member that adds less than this to the quality is left out."""
 
     def fit(self, known: Snapshot, *, seed: int = 0) -> "HybridModel":
