@@ -15,7 +15,7 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
-demo: install  ## open a demo shop on a year of real purchases, then serve it
+demo: install  ## open a demo shop on a year of household purchases, then serve it
 	$(BIN)/shopkeeper demo $(ARGS)
 
 test: install  ## everything that takes seconds

@@ -105,7 +105,7 @@ def test_a_product_in_numbers(query: Callable[..., Any]) -> None:
 
 def test_one_person_is_everybody_s_row(query: Callable[..., Any]) -> None:
     """The features of one customer or visitor are their rows of the tables of everybody."""
-    tables, names = {name: rows(query, name) for name in TABLES}, names_of("customer")
+    tables = {name: rows(query, name) for name in TABLES}
     people = [row["person"] for row in tables["customer"]]
     assert people == ["c1", "c2", "visitor:v1"]
     for row in tables["customer"]:

@@ -108,7 +108,7 @@ def test_bad_rows_are_held_and_the_others_kept(tmp_path: Path) -> None:
     assert set(account["by_reason"]) == {"not_a_time", "not_an_amount", "placeholder_identity"}
 
 
-def _refused(*words: object, says: str, language: str = "en") -> None:
+def check_refused(*words: object, says: str, language: str = "en") -> None:
     done = shopkeeper(*words, language=language)
     assert done.returncode == 2, done.stdout + done.stderr
     assert says in done.stderr
@@ -119,13 +119,13 @@ def test_what_is_wrong_with_a_shop_is_one_sentence(tmp_path: Path) -> None:
     """No shop, a shop twice, an old or a newer one, broken settings, an unknown algorithm, an extra that is not
     installed, nobody who agreed to training: each is said in a sentence, in both languages, with exit code 2."""
     shop = tmp_path / "shop"
-    _refused("train", "--shop", shop, says="shopkeeper init")
-    _refused("train", "--shop", shop, says="请用", language="zh")
+    check_refused("train", "--shop", shop, says="shopkeeper init")
+    check_refused("train", "--shop", shop, says="请用", language="zh")
     new_shop(shop)
-    _refused("init", shop, says=str(shop))
-    _refused("train", "--shop", shop, says="consent")
-    _refused("models", "--rollback", "v1", "--shop", shop, says="v1")
-    _refused("export", "ghost", "--shop", shop, says="ghost")
+    check_refused("init", shop, says=str(shop))
+    check_refused("train", "--shop", shop, says="consent")
+    check_refused("models", "--rollback", "v1", "--shop", shop, says="v1")
+    check_refused("export", "ghost", "--shop", shop, says="ghost")
     plain = (shop / FILE).read_text("utf-8")
     for text, says in (
         (plain.replace("format = 1", "format = 0"), str(shop)), (plain.replace("format = 1", "format = 9"), str(shop)),
@@ -133,7 +133,7 @@ def test_what_is_wrong_with_a_shop_is_one_sentence(tmp_path: Path) -> None:
         (plain + '[models.x]\nuse = "recommend.magic.Magic"\n', "Magic"),
     ):  # fmt: skip
         (shop / FILE).write_text(text, "utf-8")
-        _refused("evaluate", "--shop", shop, says=says)
+        check_refused("evaluate", "--shop", shop, says=says)
 
 
 def test_one_writer_and_one_port(tmp_path: Path) -> None:
@@ -141,8 +141,10 @@ def test_one_writer_and_one_port(tmp_path: Path) -> None:
     key = new_shop(tmp_path / "shop")
     new_shop(tmp_path / "other")
     with serving(tmp_path / "shop", key) as server:
-        _refused("import", "x.csv", "--kind", "products", "--shop", tmp_path / "shop", says=str(server.process.pid))
-        _refused("serve", "--shop", tmp_path / "other", "--port", server.port, says=str(server.port))
+        check_refused(
+            "import", "x.csv", "--kind", "products", "--shop", tmp_path / "shop", says=str(server.process.pid)
+        )
+        check_refused("serve", "--shop", tmp_path / "other", "--port", server.port, says=str(server.port))
         assert shopkeeper("models", "--shop", tmp_path / "shop").returncode == 0
         answer = server.client.get("/v1/customers/ghost")
         assert (answer.status_code, answer.json()["error"]["key"]) == (404, "unknown_customer")
@@ -156,8 +158,8 @@ def test_every_command_explains_itself() -> None:
     """--help works for every command and for each benchmark."""
     for words in (
         ["init"], ["import"], ["train"], ["recommend"], ["serve"], ["demo"], ["evaluate"], ["export"], ["erase"],
-        ["doctor"], ["models"], ["keys"], ["benchmark", "next-item"], ["benchmark", "next-basket"], ["benchmark", "rules"],
-        ["benchmark", "speed"],
+        ["doctor"], ["models"], ["keys"], ["benchmark", "next-item"], ["benchmark", "next-basket"],
+        ["benchmark", "rules"], ["benchmark", "speed"],
     ):  # fmt: skip
         done = shopkeeper(*words, "--help")
         assert done.returncode == 0, words

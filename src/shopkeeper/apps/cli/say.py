@@ -14,7 +14,7 @@ from rich.table import Table
 
 from shopkeeper.core.errors import SettingsError, ShopkeeperError
 from shopkeeper.core.ports import Progress as Report
-from shopkeeper.locale import LANGUAGES, language_of, say
+from shopkeeper.locale import LANGUAGES, language_of, phrases, say
 
 OUT: Final = Console(soft_wrap=True, highlight=False)
 ERR: Final = Console(stderr=True, soft_wrap=True, highlight=False)
@@ -99,9 +99,14 @@ def json_text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2, default=str)
 
 
+class _Blanks(dict[str, object]):
+    """Facts of a sentence; one that is not at hand is a blank."""
+
+    def __missing__(self, name: str) -> str:
+        return "…"
+
+
 def check(reason: str, /, **facts: object) -> str:
-    """Why a row was held, in words; the bare key where its sentence needs facts that are not at hand."""
-    try:
-        return say(Tongue.language, "checks", reason, **facts)
-    except KeyError:
-        return reason
+    """Why a row was held, in words; what is not known of it stays blank."""
+    sentence = phrases(Tongue.language, "checks").get(reason, reason)
+    return sentence.format_map(_Blanks(facts))

@@ -90,7 +90,7 @@ def _apart(stage: str, folder: Path, asked: Asked) -> dict[str, Any]:
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own module
     if done.returncode:
         raise Unavailable("benchmark_failed", stage=stage, why=done.stderr.strip().splitlines()[-1:])
-    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    result: dict[str, Any] = json.loads((folder / "result.json").read_text("utf-8"))
     return result
 
 
@@ -208,4 +208,5 @@ def _answers(port: int) -> bool:
 
 if __name__ == "__main__":
     STAGES = {"import": stage_import, "train": stage_train}
-    sys.stdout.write(json.dumps(STAGES[sys.argv[1]](Path(sys.argv[2]), Asked(**json.loads(sys.argv[3])))) + "\n")
+    RESULT = STAGES[sys.argv[1]](Path(sys.argv[2]), Asked(**json.loads(sys.argv[3])))
+    (Path(sys.argv[2]) / "result.json").write_text(json.dumps(RESULT), "utf-8")

@@ -88,10 +88,12 @@ FROM (SELECT *, CASE WHEN units > 0 THEN ceil(round((sales_value + retail_disc +
   FROM (SELECT t.*, CASE WHEN p.product_type IN ('{FUEL[0]}') AND quantity > 100 THEN quantity / 1000 ELSE quantity END AS units
         FROM '{{folder}}/transactions.parquet' t LEFT JOIN '{{folder}}/products.parquet' p USING (product_id)))
 """
+_SIZE: Final = "regexp_replace(lower(nullif(trim(regexp_replace(package_size, '\\s+', ' ', 'g')), '')), ' ga$', ' gal')"
+"""A package's size as people write it. Loose produce has none: the data gives the case it comes in ("40 LB" bananas)."""
 _PRODUCTS: Final = """
 SELECT row_number() OVER () AS {line}, product_id::VARCHAR AS id,
   coalesce(type, category, department, 'Product ' || product_id)
-    || coalesce(', ' || lower(nullif(trim(package_size), '')), '') AS name,
+    || CASE WHEN department = 'Produce' THEN '' ELSE coalesce(', ' || {size}, '') END AS name,
   department AS category_1, category AS category_2, type AS category_3,
   brand || CASE WHEN brand = 'Private' THEN ' label' ELSE ' brand' END || ', maker ' || manufacturer_id AS brand,
   price, CASE WHEN out THEN 'false' ELSE 'true' END AS active,
@@ -158,7 +160,7 @@ class Journey:
             )
         select = {
             "order_lines": lines,
-            "products": _PRODUCTS.format(folder=where, line=LINE, start=_START, out=_OUT, lines=lines),
+            "products": _PRODUCTS.format(size=_SIZE, folder=where, line=LINE, start=_START, out=_OUT, lines=lines),
             "prices": _PRICES.format(folder=where, lines=lines, line=LINE),
             "customers": _CUSTOMERS.format(folder=where),
             "events": _EVENTS.format(folder=where, days=7 * self.weeks),

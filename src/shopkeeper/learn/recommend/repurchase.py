@@ -194,5 +194,5 @@ class RepurchaseModel:
         return {}
 
     @classmethod
-    def restore(cls, arrays: Arrays, facts: Mapping[str, Any]) -> "RepurchaseModel":  # noqa: ARG003
+    def restore(cls, arrays: Arrays, facts: Mapping[str, Any]) -> "RepurchaseModel":  # noqa: ARG003  # it has no facts
         return cls(**dict(arrays))
