@@ -33,7 +33,7 @@ Row = tuple[int, int, int, float, float, int]
 
 
 def profiles(events: Sequence[Event], base: Histories = NOBODY) -> LiveProfiles:
-    live = LiveProfiles(base=base, product_index=INDEX)
+    live = LiveProfiles(base=base, product_index=INDEX, currency=CURRENCY)
     for event in events:
         live.fold(event)
     return live

@@ -227,11 +227,17 @@ def _choices(
             item=str(shelf.catalogue.ids[found.products[item]]),
             score=float(found.score[item]),
             propensity=propensity,
-            reason=settle(why[item][0] or Reason(key="fallback"), shelf.catalogue),
+            reason=settle(why[item][0] or _plain_reason(why[item][1]), shelf.catalogue),
             parts=_finite(why[item][1]),
         )
         for item, propensity in zip(chosen, propensities, strict=True)
     )
+
+
+def _plain_reason(parts: Mapping[str, float]) -> Reason:
+    """What can be said where nobody has evidence: that it is popular, where that is what brought it."""
+    main = max(parts, key=lambda name: parts[name], default="")
+    return Reason(key="popular" if main in ("popular", "popularity") else "fallback", scorer=main)
 
 
 def _finite(parts: Mapping[str, float]) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """Everybody's history at serving time: arrays until the last training, and what happened since, folded in."""
 
+import math
 import threading
 from bisect import insort
 from collections.abc import Iterable, Mapping
@@ -52,8 +53,8 @@ class LiveProfiles:
     ``NEWEST`` facts a person key are kept live. Safe to call from any thread.
     """
 
-    def __init__(self, *, base: Histories, product_index: Mapping[str, int]) -> None:
-        self._base, self._index = base, product_index
+    def __init__(self, *, base: Histories, product_index: Mapping[str, int], currency: str) -> None:
+        self._base, self._index, self._currency = base, product_index, currency
         self._row = {person: row for row, person in enumerate(base.people.tolist())}
         self._since: dict[str, _Since] = {}
         self._signed_in: dict[str, tuple[int, str, str]] = {}
@@ -107,16 +108,22 @@ class LiveProfiles:
         if index is None:
             return []
         quantity = 1.0 if event.quantity is None else event.quantity
-        return [(micros_of(event.at), event.id, index, int(event.action), quantity, _major(event.price), "")]
+        return [(micros_of(event.at), event.id, index, int(event.action), quantity, self._major(event.price), "")]
 
     def _line(self, event: Event, number: int, line: OrderLine) -> Fact:
         """One line, as the lake keeps it: a negative quantity comes back."""
         back = (event.action is Action.ORDER_RETURN) != (line.quantity < 0)
         return (
             micros_of(event.at), f"{event.id}#{number:04}", self._index[line.product],
-            int(Action.ORDER_RETURN if back else Action.ORDER), abs(line.quantity), _major(line.price),
+            int(Action.ORDER_RETURN if back else Action.ORDER), abs(line.quantity), self._major(line.price),
             event.order or event.id,
         )  # fmt: skip
+
+    def _major(self, price: Money | None) -> float:
+        """An amount in major units; NaN where there is none or it is in another currency than the shop's."""
+        if price is None or price.currency != self._currency:
+            return math.nan
+        return float(price.minor / 10 ** exponent(price.currency))
 
     # --- answering
 
@@ -186,10 +193,6 @@ def _time_and_id(fact: Fact) -> tuple[int, str]:
 def _named(text: str | None) -> str | None:
     """An id, or None where it stands for nobody."""
     return None if not text or is_placeholder(text) else text
-
-
-def _major(price: Money | None) -> float:
-    return float("nan") if price is None else price.minor / 10 ** exponent(price.currency)
 
 
 def _column(old: NDArray[Any], cuts: list[slice], new: Iterable[Any]) -> NDArray[Any]:

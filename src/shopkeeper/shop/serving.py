@@ -102,7 +102,8 @@ def without_models(
     live = LiveCatalogue(catalogue, settings.shop.currency)
     nobody, wanted = Histories.of_sequences([]), placements(settings.placements)
     return Serving(
-        version="", scorers={}, catalogue=live, profiles=LiveProfiles(base=nobody, product_index=live.index),
+        version="", scorers={}, catalogue=live,
+        profiles=LiveProfiles(base=nobody, product_index=live.index, currency=settings.shop.currency),
         policies=dict.fromkeys(wanted, static), report={},
         counts={name: placement.count for name, placement in wanted.items()},
     )  # fmt: skip
@@ -117,7 +118,7 @@ def serving_of(
         name: restored(model.use, model.arrays, model.facts) for name, model in bundle.models.items()
     }
     live = LiveCatalogue(extended(bundle.catalogue, today), settings.shop.currency)
-    profiles = LiveProfiles(base=bundle.histories, product_index=live.index)
+    profiles = LiveProfiles(base=bundle.histories, product_index=live.index, currency=settings.shop.currency)
     popular = scorers[settings.train.popular]
 
     def agreed(person: PersonKey) -> Consent:

@@ -68,11 +68,9 @@ class PopularityModel:
         return np.tile(self.popular, (len(profiles), 1))
 
     def reason(self, profile: Histories, product: int, now: int) -> Reason | None:  # noqa: ARG002
-        """How many people bought it lately; that it is popular, where nobody did of late."""
-        if not 0 <= product < len(self.buyers) or not np.isfinite(self.popular[product]):
+        """How many people bought it lately."""
+        if not 0 <= product < len(self.buyers) or not self.buyers[product]:
             return None
-        if not self.buyers[product]:
-            return Reason(key="popular", scorer="popularity")
         facts = {"buyers": int(self.buyers[product]), "days": self.days}
         return Reason(key="popular", facts=facts, scorer="popularity")
 
