@@ -9,8 +9,10 @@ Source: Delta protocol, "Transaction Identifiers" and "Add File and Remove File"
 
 import json
 import os
+import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -119,9 +121,17 @@ class Lake:
         fsync_dir(self.folder / name / "_delta_log")
 
     def files(self, name: str) -> list[str]:
-        """Paths of the table's live Parquet files."""
+        """Paths of the table's live Parquet files.
+
+        Raises:
+            DataError: one of them is gone.
+        """
         uris = self._table(name).file_uris()
-        return sorted(uri.removeprefix("file://") for uri in uris)
+        files = sorted(uri.removeprefix("file://") for uri in uris)
+        for file in files:
+            if not os.path.exists(file):  # noqa: PTH110  # a stat without a Path for each file of each query
+                raise DataError("lake_damaged", table=name, why=f"{Path(file).name} is missing")
+        return files
 
     def relation_sql(self, name: str) -> str:
         """A DuckDB table expression over the live files; an empty table of the right columns where there are none."""
@@ -182,17 +192,35 @@ class Lake:
             path.unlink(missing_ok=True)
         return len(orphans)
 
-    def connect(self, *, memory: str = "2GB", threads: int = 2, tables: Iterable[str] = TABLES) -> Any:
-        """A private in-memory DuckDB with a view for each table, in UTC. The caller closes it."""
-        con = duckdb.connect()
-        con.execute("SET TimeZone='UTC'")
-        con.execute(f"SET memory_limit='{memory}'")
-        con.execute(f"SET threads={threads}")
-        con.execute(f"SET temp_directory='{self.folder.parent / 'tmp'}'")
-        con.execute("SET enable_progress_bar=false")
-        for name in tables:
-            con.execute(f'CREATE VIEW "{name}" AS SELECT * FROM {self.relation_sql(name)}')
-        return con
+    @contextmanager
+    def connect(self, *, memory: str = "2GB", threads: int = 2, tables: Iterable[str] = TABLES) -> Iterator[Any]:
+        """A private in-memory DuckDB with a view for each table, in UTC.
+
+        Raises:
+            DataError: a Parquet file of the lake is gone or is not what was written.
+        """
+        with duckdb.connect() as con, _damage_named(self.folder):
+            con.execute("SET TimeZone='UTC'")
+            con.execute(f"SET memory_limit='{memory}'")
+            con.execute(f"SET threads={threads}")
+            con.execute(f"SET temp_directory='{self.folder.parent / 'tmp'}'")
+            con.execute("SET enable_progress_bar=false")
+            for name in tables:
+                con.execute(f'CREATE VIEW "{name}" AS SELECT * FROM {self.relation_sql(name)}')
+            yield con
+
+
+@contextmanager
+def _damage_named(lake: Path) -> Iterator[None]:
+    """What DuckDB says of an unreadable file of the lake, as our error that names the table."""
+    try:
+        yield
+    except duckdb.Error as error:
+        text = str(error)
+        file = re.search(re.escape(str(lake)) + r"/([a-z_]+)/[^/'\"]+\.parquet", text)
+        if file is None:
+            raise
+        raise DataError("lake_damaged", table=file[1], why=text.splitlines()[0][:200]) from error
 
 
 def _count(con: Any, sql: str) -> int:

@@ -1,6 +1,7 @@
 """Everything known before one moment: what training and features read. Nothing after the moment can leak in."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -114,13 +115,14 @@ class LakeSnapshot:
         ]
         return newest or self.moment
 
-    def _connect(self, moment: datetime | None = None) -> Any:
-        con = self.lake.connect(memory=self.memory, threads=self.threads, tables=())
+    @contextmanager
+    def _connect(self, moment: datetime | None = None) -> Iterator[Any]:
         when = f"TIMESTAMPTZ '{(moment or self.moment).isoformat()}'"
-        for name, select in _CUT.items():
-            con.execute(f"CREATE VIEW lake_{name} AS SELECT * FROM {self.lake.relation_sql(name)}")
-            con.execute(f"CREATE VIEW {name} AS {select.format(name=name, when=when)}")
-        return con
+        with self.lake.connect(memory=self.memory, threads=self.threads, tables=()) as con:
+            for name, select in _CUT.items():
+                con.execute(f"CREATE VIEW lake_{name} AS SELECT * FROM {self.lake.relation_sql(name)}")
+                con.execute(f"CREATE VIEW {name} AS {select.format(name=name, when=when)}")
+            yield con
 
     def catalogue(self) -> Catalogue:
         return self._catalogue
