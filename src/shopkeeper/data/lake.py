@@ -12,7 +12,7 @@ import os
 import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from shopkeeper.core.errors import DataError
 from shopkeeper.core.ids import new_id
+from shopkeeper.data.lock import held
 from shopkeeper.data.schema import TABLES
 
 SMALL_FILE_BYTES = 32 * 2**20
@@ -94,7 +95,8 @@ class Lake:
             for file in files:
                 file.unlink(missing_ok=True)
             return False
-        self._commit(name, [self._add(file) for file in files], [Transaction(key, number)])
+        with self.still():
+            self._commit(name, [self._add(file) for file in files], [Transaction(key, number)])
         return True
 
     def append(self, name: str, rows: pa.Table, *, key: str, number: int = 1) -> bool:
@@ -111,6 +113,10 @@ class Lake:
         size = file.stat().st_size
         stats = json.dumps({"numRecords": rows})
         return AddAction(file.name, size, {}, int(time.time() * 1000), True, stats)
+
+    def still(self) -> AbstractContextManager[None]:
+        """While this is held, by any process, nothing is committed to the lake and no file of it is removed."""
+        return held(self.folder / "still.lock")
 
     def _commit(self, name: str, actions: list[Any], transactions: list[Transaction]) -> None:
         fsync_dir(self.folder / name)
@@ -163,12 +169,13 @@ class Lake:
             after = _count(con, f"SELECT count(*) FROM read_parquet('{target}')")
         removes = [_remove(Path(file)) for file in files]
         adds = [self._add(target)] if after else []
-        self._commit(name, [*removes, *adds], [])
-        if not after:
-            target.unlink()
-        for file in files:
-            Path(file).unlink(missing_ok=True)
-        fsync_dir(self.folder / name)
+        with self.still():
+            self._commit(name, [*removes, *adds], [])
+            if not after:
+                target.unlink()
+            for file in files:
+                Path(file).unlink(missing_ok=True)
+            fsync_dir(self.folder / name)
         return before - after
 
     def compact(self, name: str, *, at_least: int = 16) -> int:
