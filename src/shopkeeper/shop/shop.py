@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
@@ -17,6 +18,7 @@ from shopkeeper.core.errors import NotFound, SettingsError, ShopkeeperError, Una
 from shopkeeper.core.event import Event
 from shopkeeper.core.ids import PersonKey, ProductId
 from shopkeeper.data import reports
+from shopkeeper.data.batch import DuckBatch
 from shopkeeper.data.drain import Drain, decode_event
 from shopkeeper.data.journal import DECISION, EVENT, Entry, Journal, Outcome
 from shopkeeper.data.lake import Lake
@@ -25,6 +27,7 @@ from shopkeeper.data.model_store import ModelStore
 from shopkeeper.data.quarantine import Quarantine
 from shopkeeper.data.schema import TABLES
 from shopkeeper.data.snapshot import LakeSnapshot
+from shopkeeper.data.spark import SparkBatch
 from shopkeeper.data.store.consent import Answer
 from shopkeeper.data.store.state import State
 from shopkeeper.decide.log import Logged, from_row, to_row
@@ -152,9 +155,20 @@ class Shop:
         """What the lake knows (before a moment, or now), with the people who agreed to training."""
         return LakeSnapshot(
             lake=self.lake, moment=moment or self.clock(), currency=self.settings.shop.currency,
-            may_train=self.state.consent.may_train, memory=self.settings.engine.memory,
-            threads=self.settings.engine.threads,
+            may_train=self.state.consent.may_train,
+            batch=DuckBatch(memory=self.settings.engine.memory, threads=self.settings.engine.threads),
         )  # fmt: skip
+
+    def batch_snapshot(self, moment: datetime | None = None) -> LakeSnapshot:
+        """The same, asked by the engine of ``[batch]``: for training and evaluation.
+
+        Raises:
+            SettingsError: the engine is Spark, and it is not installed or does not answer.
+        """
+        known, chosen = self.snapshot(moment), self.settings.batch
+        if chosen.engine == "duckdb":
+            return known
+        return replace(known, batch=SparkBatch(master=chosen.master, memory=self.settings.engine.memory))
 
     def consent_of(self, person: PersonKey) -> Consent:
         """What a person agreed to; nothing, where nothing is known."""
