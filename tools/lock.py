@@ -1,4 +1,4 @@
-"""Prints exact versions, as they are installed here: of what the demo needs, or (``--test``) of what only tests need."""
+"""Prints exact versions as they are installed here: of what the demo needs, or (``--test``) of what only tests need."""
 
 import sys
 from importlib import metadata
