@@ -14,7 +14,7 @@ import msgspec
 from shopkeeper.core.action import Action
 from shopkeeper.core.consent import Consent, given_in
 from shopkeeper.core.decision import Decision, Request
-from shopkeeper.core.errors import NotFound, SettingsError, ShopkeeperError, Unavailable
+from shopkeeper.core.errors import DataError, NotFound, SettingsError, ShopkeeperError, Unavailable
 from shopkeeper.core.event import Event
 from shopkeeper.core.ids import PersonKey, ProductId
 from shopkeeper.data import reports
@@ -37,6 +37,7 @@ from shopkeeper.shop.serving import Serving, serving_of, without_models
 
 _log: Final = logging.getLogger(__name__)
 _STATIC_ITEMS: Final = 100
+_UNLOADABLE: Final = frozenset({"model_damaged", "model_outdated", "extra_missing", "unknown_version"})
 T = TypeVar("T")
 
 
@@ -65,7 +66,10 @@ class Shop:
         self._collector = Collector(self.journal, self.quarantine, settings.shop.currency, clock, self._taken)
         self._remembered: dict[str, tuple[tuple[int, ...], Any]] = {}
         self._serving: Serving | None = None
+        self._wanted = ""
         self._serving_lock = threading.Lock()
+        self.forgiving = False
+        """Answer with an older version, or the popular list, where the current one cannot be loaded: for servers."""
 
     @classmethod
     def create(
@@ -194,14 +198,26 @@ class Shop:
         """Load the current version if it is not the one that answers. Events taken meanwhile are not lost."""
         with self._serving_lock:
             version = self.models.current()
-            if self._serving is not None and self._serving.version == (version or ""):
+            if self._serving is not None and self._wanted == (version or ""):
                 return self._serving
-            fresh = self._load(version)
-            self._serving = fresh
+            fresh = self._load_some(version) if self.forgiving else self._load(version)
+            self._serving, self._wanted = fresh, version or ""
             for kept in self.journal.undrained(limit=10_000_000):
                 if kept.kind == EVENT:
                     fresh.fold(decode_event(kept.body))
             return fresh
+
+    def _load_some(self, version: str | None) -> Serving:
+        """The version, or the newest older one that can be loaded, or none: the popular list."""
+        older = [each for each in reversed(self.models.versions()) if each < (version or "")]
+        for each in (version, *older):
+            try:
+                return self._load(each)
+            except (DataError, Unavailable, NotFound) as error:
+                if error.key not in _UNLOADABLE:
+                    raise
+                _log.error("model version %s cannot answer: %s", each, error)
+        return self._load(None)
 
     def _load(self, version: str | None) -> Serving:
         now = self.snapshot()
