@@ -159,7 +159,8 @@ def _fill(server: Server) -> tuple[list[str], list[int]]:
 
 
 def _went_on(folder: Path, server: Server, room: Callable[[], object]) -> tuple[set[int], set[str], list[str]]:
-    """Statuses of refusals, ids acknowledged, and ids in the lake afterwards: what a server with no room left does, and what it holds after ``room`` was made."""
+    """What a server with no room left does: the statuses of refusals, the ids acknowledged before it was given room and
+    after, and the ids in its lake once it was killed."""
     acknowledged, refused = _fill(server)
     assert server.client.get("/v1/recommendations", params={"placement": "home"}).status_code == 200
     room()
