@@ -113,6 +113,9 @@ def staging(
     names = {column.name for column in present}
     by_content = (kind == "events" and "id" not in names) or (kind == "order_lines" and "line" not in names)
     reasons, branches = _reasons(kind, present, matched, mapping, reading)
+    for one in rows.refused:
+        reasons.append((one.reason, one.column, matched.theirs.get(one.column, "")))
+        branches.append(f"WHEN {one.condition} THEN {len(reasons)}")
     trimmed = ", ".join(f"{cells[column.name]} AS r_{column.name}" for column in present)
     typed = ", ".join(f"{_typed(column, reading, names)} AS v_{column.name}" for column in present)
     raw = ", ".join(f"{quoted(name)}: {identifier(name)}" for name in rows.columns)
@@ -122,6 +125,8 @@ def staging(
     landed = "".join(f", {value} AS {identifier(name)}" for name, value in values.items() if name not in constant)
     inner = f"SELECT *, {typed} FROM (SELECT *, {trimmed} FROM {rows.relation})"
     quick = _quick(kind, present, reading, plain=rows.plain)
+    for one in rows.refused:
+        quick += f" AND NOT coalesce({one.condition}, false)"
     code = f"CASE WHEN {quick} THEN 0 {' '.join(branches)} ELSE 0 END::UTINYINT"
     judged = f"SELECT *, {code} AS code FROM ({inner})"
     staged = (
@@ -222,7 +227,7 @@ def _landed(name: str, kind: Kind, present: Sequence[Column], reading: Reading, 
     special = {
         "received_at": now,
         "source": quoted(source),
-        "event_id": "'order:' || v_order",
+        "event_id": "'order:' || v_order" if value == "NULL" else f"coalesce({value}, 'order:' || v_order)",
         "currency": f"CASE WHEN {priced} THEN coalesce({value}, {quoted(reading.currency)}) END",
     }
     if kind in ("products", "customers"):

@@ -1,0 +1,24 @@
+"""Formats that shops' other systems write: one file each, which knows them by their columns and says them in our words.
+
+``ALL`` is asked in order; the first that recognises a file takes it.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from shopkeeper.data.sources.known.clickstream import REES46, RETAIL_ROCKET
+from shopkeeper.data.sources.known.format import Known, Part
+from shopkeeper.data.sources.known.online_retail import ONLINE_RETAIL, ONLINE_RETAIL_II
+from shopkeeper.data.sources.known.own_events import OWN_EVENTS
+
+ALL: Final[tuple[Known, ...]] = (OWN_EVENTS, ONLINE_RETAIL, ONLINE_RETAIL_II, REES46, RETAIL_ROCKET)
+
+
+def recognise(columns: Sequence[str]) -> Known | None:
+    """The format of a file with these columns; None where it is none that we know."""
+    return next((known for known in ALL if known.recognises(columns)), None)
+
+
+def rule_of(name: str, kind: str) -> Part | None:
+    """The part of a format (by its name) that is about a kind: its rules hold in a replay too."""
+    return next((part for known in ALL if known.name == name for part in known.parts if part.kind == kind), None)
