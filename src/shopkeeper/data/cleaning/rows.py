@@ -102,6 +102,8 @@ class Staging:
     reasons: tuple[tuple[str, str, str], ...]
     by_content: bool
     """Rows have no identity of their own, so equal content is the same row."""
+    by_event: bool = False
+    """Order lines name the event they belong to: an order and its returns may bear the same order id."""
 
 
 def staging(
@@ -139,14 +141,15 @@ def staging(
         staged = f"SELECT * EXCLUDE ({same}), {content} AS content FROM (SELECT *, {held} FROM ({staged}))"
         if kind == "events":
             constant["id"] = "'e_' || format('{:016x}', content)"
-    identity = "content" if by_content else f"hash({', '.join(_identity(kind, names))})"
+    by_event = kind == "order_lines" and "event" in names
+    identity = "content" if by_content else f"hash({', '.join(_identity(kind, names, by_event=by_event))})"
     added = "".join(f", {value} AS {identifier(name)}" for name, value in constant.items())
     whole = f"SELECT rowid AS row, *{added} FROM staged"
     if not by_content:
         whole = f"SELECT *, {content} AS content FROM ({whole})"
     return Staging(
         sql=f"SELECT *, {identity} AS identity FROM ({staged})", whole=whole, reasons=tuple(reasons),
-        by_content=by_content,
+        by_content=by_content, by_event=by_event,
     )  # fmt: skip
 
 
@@ -202,9 +205,15 @@ def _quick(kind: Kind, present: Sequence[Column], reading: Reading, *, plain: bo
     return " AND ".join(parts) or "true"
 
 
-def _identity(kind: Kind, names: set[str]) -> list[str]:
+def _identity(kind: Kind, names: set[str], *, by_event: bool) -> list[str]:
     """Lake columns that identify a row; a moment that the file does not give does not."""
-    return [identifier(name) for name in IDENTITY[kind] if name != "at" or "at" in names]
+    return [identifier(name) for name in identity_of(kind, timed="at" in names, by_event=by_event)]
+
+
+def identity_of(kind: Kind, *, timed: bool, by_event: bool) -> list[str]:
+    """Lake columns that identify a row. ``timed``: the file says when its rows hold."""
+    named = [name for name in IDENTITY[kind] if name != "at" or timed]
+    return [*named, "event_id"] if by_event else named
 
 
 def content_sql(kind: Kind, lake: Iterable[str], *, by_content: bool) -> str:

@@ -10,12 +10,13 @@ from shopkeeper.data.sources.known.clickstream import REES46, RETAIL_ROCKET
 from shopkeeper.data.sources.known.format import Known, Part
 from shopkeeper.data.sources.known.online_retail import ONLINE_RETAIL, ONLINE_RETAIL_II
 from shopkeeper.data.sources.known.own_events import OWN_EVENTS
+from shopkeeper.data.sources.known.segment import SEGMENT
 from shopkeeper.data.sources.known.shopify_customers import SHOPIFY_CUSTOMERS
 from shopkeeper.data.sources.known.shopify_orders import SHOPIFY_ORDERS
 from shopkeeper.data.sources.known.shopify_products import SHOPIFY_PRODUCTS
 
 ALL: Final[tuple[Known, ...]] = (
-    OWN_EVENTS, SHOPIFY_ORDERS, SHOPIFY_PRODUCTS, SHOPIFY_CUSTOMERS, ONLINE_RETAIL, ONLINE_RETAIL_II, REES46,
+    OWN_EVENTS, SEGMENT, SHOPIFY_ORDERS, SHOPIFY_PRODUCTS, SHOPIFY_CUSTOMERS, ONLINE_RETAIL, ONLINE_RETAIL_II, REES46,
     RETAIL_ROCKET,
 )  # fmt: skip
 

@@ -39,6 +39,8 @@ class Known:
     needs: tuple[str, ...]
     parts: tuple[Part, ...]
     uses: tuple[str, ...] = ()
+    any_of: tuple[tuple[str, ...], ...] = ()
+    """Of each group at least one column is there."""
     unlike: tuple[str, ...] = ()
     """Columns that this format never has."""
     nested: tuple[str, ...] = ()
@@ -51,9 +53,9 @@ class Known:
     def recognises(self, columns: Sequence[str]) -> bool:
         """Whether a file with these columns is one of this format."""
         there = {plain(name) for name in columns}
-        return all(plain(name) in there for name in self.needs) and not any(
-            plain(name) in there for name in self.unlike
-        )
+        if not all(plain(name) in there for name in self.needs) or any(plain(name) in there for name in self.unlike):
+            return False
+        return all(any(plain(name) in there for name in group) for group in self.any_of)
 
     def load(self, con: Any, rows: Rows) -> Rows:
         """Read the file into the table ``THEIRS``; what could not be read of it comes back with it."""
