@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # statements and tables are easier to read in long lines
 """Formats that shops' other systems write: one file each, which knows them by their columns and says them in our words.
 
 ``ALL`` is asked in order; the first that recognises a file takes it.
@@ -8,6 +9,7 @@ from typing import Final
 
 from shopkeeper.data.sources.known.clickstream import REES46, RETAIL_ROCKET
 from shopkeeper.data.sources.known.format import Known, Part
+from shopkeeper.data.sources.known.ga4 import GA4
 from shopkeeper.data.sources.known.online_retail import ONLINE_RETAIL, ONLINE_RETAIL_II
 from shopkeeper.data.sources.known.own_events import OWN_EVENTS
 from shopkeeper.data.sources.known.segment import SEGMENT
@@ -16,7 +18,7 @@ from shopkeeper.data.sources.known.shopify_orders import SHOPIFY_ORDERS
 from shopkeeper.data.sources.known.shopify_products import SHOPIFY_PRODUCTS
 
 ALL: Final[tuple[Known, ...]] = (
-    OWN_EVENTS, SEGMENT, SHOPIFY_ORDERS, SHOPIFY_PRODUCTS, SHOPIFY_CUSTOMERS, ONLINE_RETAIL, ONLINE_RETAIL_II, REES46,
+    OWN_EVENTS, SEGMENT, GA4, SHOPIFY_ORDERS, SHOPIFY_PRODUCTS, SHOPIFY_CUSTOMERS, ONLINE_RETAIL, ONLINE_RETAIL_II, REES46,
     RETAIL_ROCKET,
 )  # fmt: skip
 

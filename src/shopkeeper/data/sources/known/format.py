@@ -43,6 +43,8 @@ class Known:
     """Of each group at least one column is there."""
     unlike: tuple[str, ...] = ()
     """Columns that this format never has."""
+    shouted: bool = False
+    """Its columns are known by their capital letters too."""
     nested: tuple[str, ...] = ()
     """Columns that hold JSON; a cell that is none counts as empty."""
     skipped: str = ""
@@ -52,18 +54,21 @@ class Known:
 
     def recognises(self, columns: Sequence[str]) -> bool:
         """Whether a file with these columns is one of this format."""
-        there = {plain(name) for name in columns}
-        if not all(plain(name) in there for name in self.needs) or any(plain(name) in there for name in self.unlike):
+        same = str.strip if self.shouted else plain
+        there = {same(name) for name in columns}
+        if not all(same(name) in there for name in self.needs) or any(same(name) in there for name in self.unlike):
             return False
-        return all(any(plain(name) in there for name in group) for group in self.any_of)
+        return all(any(same(name) in there for name in group) for group in self.any_of)
 
     def load(self, con: Any, rows: Rows) -> Rows:
         """Read the file into the table ``THEIRS``; what could not be read of it comes back with it."""
         ours = {plain(name): name for name in (*self.needs, *self.uses)}
         present = {plain(name): name for name in reversed(rows.columns)}
+        once = {ours.get(plain(name), name).casefold(): name for name in reversed(rows.columns)}
         cells = [
             f"{self._cell(name, plain_rows=rows.plain)} AS {identifier(ours.get(plain(name), name))}"
             for name in rows.columns
+            if name in once.values()
         ]
         cells += [f"NULL::VARCHAR AS {identifier(name)}" for key, name in ours.items() if key not in present]
         line = LINE if rows.numbered else f"row_number() OVER () + {rows.first_line - 1}"
@@ -106,7 +111,7 @@ def part_rows(con: Any, part: Part, loaded: Rows, *, main: bool) -> Rows:
 
 def plain(name: str) -> str:
     """A column's name as it is compared."""
-    return name.strip().casefold()
+    return name.strip().casefold().replace(" ", "_").replace("-", "_")
 
 
 def _renumber(con: Any, refused: Sequence[Held]) -> None:
