@@ -10,16 +10,20 @@ from typing import Final
 from shopkeeper.data.sources.known.clickstream import REES46, RETAIL_ROCKET
 from shopkeeper.data.sources.known.format import Known, Part
 from shopkeeper.data.sources.known.ga4 import GA4
+from shopkeeper.data.sources.known.gorse import GORSE_FEEDBACK, GORSE_ITEMS, GORSE_USERS
+from shopkeeper.data.sources.known.metarank import METARANK
 from shopkeeper.data.sources.known.online_retail import ONLINE_RETAIL, ONLINE_RETAIL_II
 from shopkeeper.data.sources.known.own_events import OWN_EVENTS
+from shopkeeper.data.sources.known.personalize import PERSONALIZE_INTERACTIONS, PERSONALIZE_ITEMS, PERSONALIZE_USERS
 from shopkeeper.data.sources.known.segment import SEGMENT
 from shopkeeper.data.sources.known.shopify_customers import SHOPIFY_CUSTOMERS
 from shopkeeper.data.sources.known.shopify_orders import SHOPIFY_ORDERS
 from shopkeeper.data.sources.known.shopify_products import SHOPIFY_PRODUCTS
 
 ALL: Final[tuple[Known, ...]] = (
-    OWN_EVENTS, SEGMENT, GA4, SHOPIFY_ORDERS, SHOPIFY_PRODUCTS, SHOPIFY_CUSTOMERS, ONLINE_RETAIL, ONLINE_RETAIL_II, REES46,
-    RETAIL_ROCKET,
+    OWN_EVENTS, SEGMENT, GA4, METARANK, SHOPIFY_ORDERS, SHOPIFY_PRODUCTS, SHOPIFY_CUSTOMERS, GORSE_FEEDBACK, GORSE_ITEMS,
+    GORSE_USERS, ONLINE_RETAIL, ONLINE_RETAIL_II, REES46, RETAIL_ROCKET, PERSONALIZE_INTERACTIONS, PERSONALIZE_ITEMS,
+    PERSONALIZE_USERS,
 )  # fmt: skip
 
 
