@@ -43,6 +43,10 @@ class Known:
     """Of each group at least one column is there."""
     unlike: tuple[str, ...] = ()
     """Columns that this format never has."""
+    anchors: Mapping[int, str] = field(default_factory=dict)
+    """Where its header is translated: what the names at some places begin with …"""
+    places: tuple[str, ...] = ()
+    """… and the names of the columns by their place."""
     shouted: bool = False
     """Its columns are known by their capital letters too."""
     nested: tuple[str, ...] = ()
@@ -54,6 +58,9 @@ class Known:
 
     def recognises(self, columns: Sequence[str]) -> bool:
         """Whether a file with these columns is one of this format."""
+        if self.places:
+            found = [plain(name) for name in columns]
+            return len(found) >= len(self.places) and all(found[n].startswith(word) for n, word in self.anchors.items())
         same = str.strip if self.shouted else plain
         there = {same(name) for name in columns}
         if not all(same(name) in there for name in self.needs) or any(same(name) in there for name in self.unlike):
@@ -63,14 +70,15 @@ class Known:
     def load(self, con: Any, rows: Rows) -> Rows:
         """Read the file into the table ``THEIRS``; what could not be read of it comes back with it."""
         ours = {plain(name): name for name in (*self.needs, *self.uses)}
-        present = {plain(name): name for name in reversed(rows.columns)}
+        ours |= {plain(their): name for their, name in zip(rows.columns, self.places, strict=False)}
         once = {ours.get(plain(name), name).casefold(): name for name in reversed(rows.columns)}
         cells = [
             f"{self._cell(name, plain_rows=rows.plain)} AS {identifier(ours.get(plain(name), name))}"
             for name in rows.columns
             if name in once.values()
         ]
-        cells += [f"NULL::VARCHAR AS {identifier(name)}" for key, name in ours.items() if key not in present]
+        lacking = [name for name in (*self.needs, *self.uses) if name.casefold() not in once]
+        cells += [f"NULL::VARCHAR AS {identifier(name)}" for name in lacking]
         line = LINE if rows.numbered else f"row_number() OVER () + {rows.first_line - 1}"
         con.execute(f"CREATE TABLE {THEIRS} AS SELECT {line} AS {LINE}, {', '.join(cells)} FROM {rows.relation}")
         refused = rows.rejects()
