@@ -30,6 +30,7 @@ from shopkeeper.data.quarantine import HeldRow, Quarantine
 from shopkeeper.data.recognising import find
 from shopkeeper.data.rows import LINE, Held, Refused, Rows, Source
 from shopkeeper.data.sources.delimited import Delimited
+from shopkeeper.data.sources.feed_xml import FeedXml
 from shopkeeper.data.sources.jsonl import JsonLines
 from shopkeeper.data.sources.known import rule_of
 from shopkeeper.data.sources.parquet import Parquet
@@ -39,7 +40,7 @@ __all__ = ["SOURCES", "Account", "Importer", "import_file"]
 
 SOURCES: Final[Mapping[str, Callable[[], Source]]] = {
     ".csv": Delimited, ".tsv": Delimited, ".txt": Delimited, ".jsonl": JsonLines, ".ndjson": JsonLines,
-    ".parquet": Parquet, ".xlsx": Xlsx, ".xlsm": Xlsx,
+    ".parquet": Parquet, ".xml": FeedXml, ".xlsx": Xlsx, ".xlsm": Xlsx,
 }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from shopkeeper.data.sources.known.clickstream import REES46, RETAIL_ROCKET
 from shopkeeper.data.sources.known.format import Known, Part
 from shopkeeper.data.sources.known.ga4 import GA4
 from shopkeeper.data.sources.known.gorse import GORSE_FEEDBACK, GORSE_ITEMS, GORSE_USERS
+from shopkeeper.data.sources.known.merchant_feed import MERCHANT_FEED
 from shopkeeper.data.sources.known.metarank import METARANK
 from shopkeeper.data.sources.known.online_retail import ONLINE_RETAIL, ONLINE_RETAIL_II
 from shopkeeper.data.sources.known.own_events import OWN_EVENTS
@@ -29,7 +30,7 @@ from shopkeeper.data.sources.known.woocommerce_products import (
 ALL: Final[tuple[Known, ...]] = (
     OWN_EVENTS, SEGMENT, GA4, METARANK, SHOPIFY_ORDERS, SHOPIFY_PRODUCTS, SHOPIFY_CUSTOMERS, GORSE_FEEDBACK, GORSE_ITEMS,
     GORSE_USERS, ONLINE_RETAIL, ONLINE_RETAIL_II, REES46, RETAIL_ROCKET, PERSONALIZE_INTERACTIONS, PERSONALIZE_ITEMS,
-    PERSONALIZE_USERS, WOOCOMMERCE_ORDERS, WOOCOMMERCE_PRODUCTS, WOOCOMMERCE_PRODUCTS_TRANSLATED_GTIN,
+    PERSONALIZE_USERS, WOOCOMMERCE_ORDERS, MERCHANT_FEED, WOOCOMMERCE_PRODUCTS, WOOCOMMERCE_PRODUCTS_TRANSLATED_GTIN,
     WOOCOMMERCE_PRODUCTS_TRANSLATED,
 )  # fmt: skip
 
