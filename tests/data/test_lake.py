@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from shopkeeper.core.action import Action
+from shopkeeper.core.errors import DataError
 from shopkeeper.core.event import Event, OrderLine
 from shopkeeper.core.ids import CustomerId, EventId, OrderId, ProductId, VisitorId
 from shopkeeper.core.money import Money
@@ -95,6 +97,25 @@ def test_compaction_keeps_every_row(tmp_path: Path) -> None:
     with again.connect() as con:
         assert con.execute("SELECT * FROM events ORDER BY id").fetchall() == before
     assert again.landed("events", APP) == 20
+
+
+def _emptied(file: Path) -> None:
+    file.write_bytes(b"")
+
+
+def _cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-40])
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, _emptied, _cut])
+def test_a_file_that_is_gone_or_damaged_is_named(tmp_path: Path, damage: Callable[[Path], None]) -> None:
+    """Nobody meets DuckDB's own words: the error names the table, and the sentence says to restore a backup."""
+    lake = Lake(tmp_path / "lake")
+    lake.append("events", _rows(_view(1)), key="k")
+    damage(Path(lake.files("events")[0]))
+    with pytest.raises(DataError) as found:
+        _count(lake, "events")
+    assert (found.value.key, found.value.facts["table"]) == ("lake_damaged", "events")
 
 
 def test_an_event_survives_the_journal_unchanged() -> None:

@@ -27,7 +27,8 @@ def test_a_held_event_is_replayed_once(shop: Shop) -> None:
     assert [(one.read, one.kept, one.quarantined) for one in second] == [(1, 0, 1)]
     assert shop.quarantine.counts() == {"zero_quantity": 1}
     shop.drain()
-    events = shop.lake.connect(tables=["events"]).execute("SELECT id FROM events").fetchall()
+    with shop.lake.connect(tables=["events"]) as con:
+        events = con.execute("SELECT id FROM events").fetchall()
     assert events == [("e1",)]
 
 

@@ -9,8 +9,10 @@ Source: Delta protocol, "Transaction Identifiers" and "Add File and Remove File"
 
 import json
 import os
+import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from shopkeeper.core.errors import DataError
 from shopkeeper.core.ids import new_id
+from shopkeeper.data.lock import held
 from shopkeeper.data.schema import TABLES
 
 SMALL_FILE_BYTES = 32 * 2**20
@@ -54,6 +57,11 @@ class Lake:
         for name, schema in TABLES.items():
             if not readonly and not DeltaTable.is_deltatable(str(folder / name)):
                 DeltaTable.create(folder / name, schema=schema, mode="ignore", configuration=_CONFIGURATION)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The tables."""
+        return tuple(TABLES)
 
     def _table(self, name: str) -> DeltaTable:
         table = self._tables.get(name)
@@ -92,7 +100,8 @@ class Lake:
             for file in files:
                 file.unlink(missing_ok=True)
             return False
-        self._commit(name, [self._add(file) for file in files], [Transaction(key, number)])
+        with self.still():
+            self._commit(name, [self._add(file) for file in files], [Transaction(key, number)])
         return True
 
     def append(self, name: str, rows: pa.Table, *, key: str, number: int = 1) -> bool:
@@ -110,6 +119,10 @@ class Lake:
         stats = json.dumps({"numRecords": rows})
         return AddAction(file.name, size, {}, int(time.time() * 1000), True, stats)
 
+    def still(self) -> AbstractContextManager[None]:
+        """While this is held, by any process, nothing is committed to the lake and no file of it is removed."""
+        return held(self.folder / "still.lock")
+
     def _commit(self, name: str, actions: list[Any], transactions: list[Transaction]) -> None:
         fsync_dir(self.folder / name)
         properties = CommitProperties(app_transactions=transactions)
@@ -119,9 +132,17 @@ class Lake:
         fsync_dir(self.folder / name / "_delta_log")
 
     def files(self, name: str) -> list[str]:
-        """Paths of the table's live Parquet files."""
+        """Paths of the table's live Parquet files.
+
+        Raises:
+            DataError: one of them is gone.
+        """
         uris = self._table(name).file_uris()
-        return sorted(uri.removeprefix("file://") for uri in uris)
+        files = sorted(uri.removeprefix("file://") for uri in uris)
+        for file in files:
+            if not os.path.exists(file):  # noqa: PTH110  # a stat without a Path for each file of each query
+                raise DataError("lake_damaged", table=name, why=f"{Path(file).name} is missing")
+        return files
 
     def relation_sql(self, name: str) -> str:
         """A DuckDB table expression over the live files; an empty table of the right columns where there are none."""
@@ -153,12 +174,13 @@ class Lake:
             after = _count(con, f"SELECT count(*) FROM read_parquet('{target}')")
         removes = [_remove(Path(file)) for file in files]
         adds = [self._add(target)] if after else []
-        self._commit(name, [*removes, *adds], [])
-        if not after:
-            target.unlink()
-        for file in files:
-            Path(file).unlink(missing_ok=True)
-        fsync_dir(self.folder / name)
+        with self.still():
+            self._commit(name, [*removes, *adds], [])
+            if not after:
+                target.unlink()
+            for file in files:
+                Path(file).unlink(missing_ok=True)
+            fsync_dir(self.folder / name)
         return before - after
 
     def compact(self, name: str, *, at_least: int = 16) -> int:
@@ -182,17 +204,35 @@ class Lake:
             path.unlink(missing_ok=True)
         return len(orphans)
 
-    def connect(self, *, memory: str = "2GB", threads: int = 2, tables: Iterable[str] = TABLES) -> Any:
-        """A private in-memory DuckDB with a view for each table, in UTC. The caller closes it."""
-        con = duckdb.connect()
-        con.execute("SET TimeZone='UTC'")
-        con.execute(f"SET memory_limit='{memory}'")
-        con.execute(f"SET threads={threads}")
-        con.execute(f"SET temp_directory='{self.folder.parent / 'tmp'}'")
-        con.execute("SET enable_progress_bar=false")
-        for name in tables:
-            con.execute(f'CREATE VIEW "{name}" AS SELECT * FROM {self.relation_sql(name)}')
-        return con
+    @contextmanager
+    def connect(self, *, memory: str = "2GB", threads: int = 2, tables: Iterable[str] = TABLES) -> Iterator[Any]:
+        """A private in-memory DuckDB with a view for each table, in UTC.
+
+        Raises:
+            DataError: a Parquet file of the lake is gone or is not what was written.
+        """
+        with duckdb.connect() as con, _damage_named(self.folder):
+            con.execute("SET TimeZone='UTC'")
+            con.execute(f"SET memory_limit='{memory}'")
+            con.execute(f"SET threads={threads}")
+            con.execute(f"SET temp_directory='{self.folder.parent / 'tmp'}'")
+            con.execute("SET enable_progress_bar=false")
+            for name in tables:
+                con.execute(f'CREATE VIEW "{name}" AS SELECT * FROM {self.relation_sql(name)}')
+            yield con
+
+
+@contextmanager
+def _damage_named(lake: Path) -> Iterator[None]:
+    """What DuckDB says of an unreadable file of the lake, as our error that names the table."""
+    try:
+        yield
+    except duckdb.Error as error:
+        text = str(error)
+        file = re.search(re.escape(str(lake)) + r"/([a-z_]+)/[^/'\"]+\.parquet", text)
+        if file is None:
+            raise
+        raise DataError("lake_damaged", table=file[1], why=text.splitlines()[0][:200]) from error
 
 
 def _count(con: Any, sql: str) -> int:

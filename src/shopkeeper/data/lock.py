@@ -2,6 +2,8 @@
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from shopkeeper.core.errors import Unavailable
@@ -27,3 +29,14 @@ class FolderLock:
 
     def release(self) -> None:
         os.close(self._handle)
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Wait for an advisory lock on a file, among threads and processes alike; it dies with its process."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

@@ -6,11 +6,14 @@ counts only, so nothing personal is left in it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from shopkeeper.core.ids import PersonKey
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.schema import PERSON_COLUMNS
+
+_KEY: Final = {"visitor": "'visitor:' || visitor"}
+"""How a column becomes a person key, where it is not one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,18 @@ def find_person(lake: Lake, customer: str) -> Person:
             [customer],
         ).fetchall()
     return Person(customer=customer, visitors=tuple(row[0] for row in rows))
+
+
+def people_in(lake: Lake) -> frozenset[PersonKey]:
+    """The keys of everybody of whom the lake keeps a row."""
+    parts = [
+        f"SELECT DISTINCT {_KEY.get(column, column)} AS person FROM {table}"
+        for table, columns in PERSON_COLUMNS.items()
+        for column in columns
+    ]
+    with lake.connect(tables=PERSON_COLUMNS) as con:
+        rows = con.execute(" UNION ".join(parts)).fetchall()
+    return frozenset(PersonKey(row[0]) for row in rows if row[0])
 
 
 def _theirs(table: str, person: Person) -> tuple[str, list[Any]]:

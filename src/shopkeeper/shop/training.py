@@ -9,7 +9,7 @@ from shopkeeper.core.consent import Purpose
 from shopkeeper.core.errors import DataError, SettingsError
 from shopkeeper.core.histories import Histories
 from shopkeeper.core.ports import Progress, quiet
-from shopkeeper.data.model_store import Bundle, StoredModel
+from shopkeeper.data.model_store import Bundle, ModelStore, StoredModel
 from shopkeeper.data.snapshot import LakeSnapshot
 from shopkeeper.learn.evaluation import How, Report, evaluate
 from shopkeeper.learn.loading import estimator, path_of
@@ -44,15 +44,29 @@ def train(shop: Shop, *, judged: bool = True, seed: int = 0, progress: Progress 
     _floor(shop, report)
     if not shop.readonly:
         shop.drain()
-    known = shop.snapshot()
+    known = shop.batch_snapshot()
     fitted = fit_all(shop.settings.models, known, seed=seed, progress=progress)
-    version = f"v{known.moment:%Y%m%dT%H%M%S}{known.moment.microsecond // 1000:03d}Z"
+    version = version_of(known.moment)
     shop.models.save(_bundle(shop, version, known, fitted, report), keep=shop.settings.train.keep_versions)
     histories = known.histories()
     return TrainReport(
         version=version, people=len(histories), events=histories.events, products=len(known.catalogue()),
         seconds={name: model.seconds for name, model in fitted.items()}, report=report,
     )  # fmt: skip
+
+
+def version_of(moment: datetime) -> str:
+    """What a version that was made at this moment is called."""
+    return f"v{moment:%Y%m%dT%H%M%S}{moment.microsecond // 1000:03d}Z"
+
+
+def refit(
+    shop: Shop, store: ModelStore, *, version: str, moment: datetime, seed: int = 0, progress: Progress = quiet
+) -> None:
+    """Fit every model of shop.toml on the facts before a moment and save them in a store of its own."""
+    known = shop.batch_snapshot(moment)
+    fitted = fit_all(shop.settings.models, known, seed=seed, progress=progress)
+    store.save(_bundle(shop, version, known, fitted, None), keep=1)
 
 
 def _judged(shop: Shop, seed: int, progress: Progress) -> Report | None:
@@ -112,7 +126,7 @@ def judge(shop: Shop, *, seed: int = 0, progress: Progress = quiet) -> Report:
     if not shop.readonly:
         shop.drain()
     models = {name: estimator(name, section) for name, section in shop.settings.models.items()}
-    known = shop.snapshot()
+    known = shop.batch_snapshot()
     cut_at = cut_of(known, shop.settings.train.test_days)
     how = How(baseline=shop.settings.train.popular, seed=seed)
     days = shop.settings.train.test_days

@@ -147,7 +147,7 @@ def test_an_opinion_is_the_score_and_its_explanation() -> None:
     """An opinion explains what ``score``, ``reason`` and ``explain`` say; unknown products are silent."""
     model, me = fitted(Popularity(), BuyAgain(), ItemKNN()), habits().histories().rows(np.array([5]))
     said = model.opinion(me, NOW)
-    np.testing.assert_array_equal(said.scores, model.score(me, NOW))
+    np.testing.assert_array_equal(said.wide(PRODUCTS), model.score(me, NOW)[0])
     assert said.explain([0, 7, PRODUCTS]) == model.explain(me, [0, 7, PRODUCTS], NOW)
     assert said.explain([7])[0][0] == model.reason(me, 7, NOW)
     assert said.explain([PRODUCTS]) == [(None, {})]

@@ -103,7 +103,7 @@ def show_accounts(accounts: list[tuple[str, Account]]) -> None:
     )
     for name, account in accounts:
         for reason, count in account.by_reason.items():
-            say.line("import_reason", file=name, count=f"{count:,}", reason=say.check(reason))
+            say.line("import_reason", file=name, count=f"{count:,}", reason=say.held(reason))
         for warning in account.warnings:
             say.OUT.print(f"{name}: {say.check(warning.key, **warning.facts)}", markup=False)
 

@@ -140,6 +140,7 @@ CHECKS: Final[Mapping[str, tuple[Check, ...]]] = {
     "integer": (_unreadable("not_a_number"),),
     "flag": (_unreadable("not_a_flag"),),
     "quantity": (_unreadable("not_a_number"), ZERO_QUANTITY, NEGATIVE_QUANTITY, ABSURD_QUANTITY),
+    "level": (_unreadable("not_a_number"), NEGATIVE_QUANTITY, ABSURD_QUANTITY),
     "rating": (_unreadable("not_a_number"), _outside("rating_out_of_range", 0, MAX_RATING)),
     "seconds": (_unreadable("not_a_number"), _outside("dwell_out_of_range", 0, MAX_DWELL_SECONDS)),
     "position": (_unreadable("not_a_number"), _outside("position_out_of_range", 0, MAX_POSITION)),

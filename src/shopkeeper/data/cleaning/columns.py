@@ -65,7 +65,7 @@ COLUMNS: Final[Mapping[Kind, tuple[Column, ...]]] = {
         _column("session", "id", "session_id sessionid"),
         _column("product", "id", _PRODUCT),
         _column("variant", "id", "variant_id"),
-        _column("quantity", "quantity", "qty 数量"),
+        _column("quantity", "level", "qty 数量"),
         _column("price", "amount", _PRICE, lands="price_minor"),
         _column("currency", "currency", "currency_code"),
         _column("order", "id", _ORDER, lands="order_id"),

@@ -45,6 +45,28 @@ class Rule:
         return row.get("action") in self.actions and all(row.get(name) is None for name in self.absent)
 
 
+@dataclass(frozen=True, slots=True)
+class ZeroQuantity:
+    """Nothing cannot be bought, viewed or returned: a quantity of zero is bad, but as a stock level."""
+
+    name: str = "zero_quantity"
+    column: str = "quantity"
+    level: str = Action.STOCK_CHANGE.word
+
+    def sql(self, value: Callable[[str], str]) -> str:
+        """True for bad rows; ``value`` gives a column's typed expression."""
+        return f"coalesce({value('quantity')} = 0, false) AND {value('action')} <> {quoted(self.level)}"
+
+    def good(self, value: Callable[[str], str]) -> str:
+        """True for good rows."""
+        quantity = value("quantity")
+        return f"({quantity} IS NULL OR {quantity} <> 0 OR {value('action')} = {quoted(self.level)})"
+
+    def bad(self, row: Mapping[str, Any]) -> bool:
+        """The same of one row."""
+        return row.get("quantity") == 0 and row.get("action") != self.level
+
+
 def _among(words: frozenset[str]) -> str:
     return ", ".join(quoted(word) for word in sorted(words))
 
@@ -53,8 +75,8 @@ MISSING_PRODUCT = Rule("missing_product", "product", ("product",), NEEDS_PRODUCT
 MISSING_PERSON = Rule("missing_person", "customer", ("customer", "visitor"), NEEDS_PERSON)
 MISSING_PRICE = Rule("missing_price", "price", ("price",), frozenset({"price_change"}))
 MISSING_ORDER = Rule("missing_order", "order", ("order",), frozenset({"order", "order_cancel", "order_return"}))
-RULES: Final[Mapping[Kind, tuple[Rule, ...]]] = {
-    "events": (MISSING_PRODUCT, MISSING_PERSON, MISSING_PRICE, MISSING_ORDER),
+RULES: Final[Mapping[Kind, tuple[Rule | ZeroQuantity, ...]]] = {
+    "events": (MISSING_PRODUCT, MISSING_PERSON, MISSING_PRICE, MISSING_ORDER, ZeroQuantity()),
     "order_lines": (), "products": (), "customers": (), "prices": (),
 }  # fmt: skip
 

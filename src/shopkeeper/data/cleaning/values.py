@@ -243,6 +243,7 @@ FORMS: Final[Mapping[str, Form]] = {
     "time": Form(time_sql, time_of),
     "number": Form(number_sql, number_of),
     "quantity": Form(number_sql, number_of),
+    "level": Form(number_sql, number_of),
     "rating": Form(number_sql, number_of),
     "seconds": Form(number_sql, number_of),
     "position": Form(integer_sql, integer_of),

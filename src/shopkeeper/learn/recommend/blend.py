@@ -34,9 +34,16 @@ class Part:
     def of(self, scores: Float32) -> Float32:
         """(people, products) contributions, weight included."""
         known = _Known.of(scores)
-        best = np.zeros((len(scores), 0), np.float32) if self.shape == "chance" else known.best(self.depth)
-        said = known.shaped(self.shape, best, self.slope, self.offset)
-        return known.dense(np.float32(self.weight) * said)
+        return known.dense(self._said(known))
+
+    def of_one(self, scores: Float32) -> Float32:
+        """The contributions to one person, given only the scores that are known: ``of`` bit for bit."""
+        count = len(scores)
+        return self._said(_Known(shape=(1, count), cell=np.arange(count), row=np.zeros(count, np.intp), value=scores))
+
+    def _said(self, known: "_Known") -> Float32:
+        best = np.zeros((known.shape[0], 0), np.float32) if self.shape == "chance" else known.best(self.depth)
+        return np.float32(self.weight) * known.shaped(self.shape, best, self.slope, self.offset)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
