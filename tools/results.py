@@ -40,7 +40,9 @@ def tables(found: dict[str, Any], words: dict[str, str]) -> str:
         both = " / ".join(f"{valid[one]['value']:.4f}" for one in ("hit_rate@10", "ndcg@10"))
         shown = [figure(row[one], facts["seeds"]) for one in ("hit_rate@10", "ndcg@10")]
         seconds = ", ".join(str(one) for one in facts["each_seconds"])
-        lines.append(f"| {name} | {shown[0]} | {shown[1]} | {both} | {facts['seeds']} | {facts['budget']:g} s | {seconds} |")
+        lines.append(
+            f"| {name} | {shown[0]} | {shown[1]} | {both} | {facts['seeds']} | {facts['budget']:g} s | {seconds} |"
+        )
     lines += ["", words["rows"], "|---|---|---|---|---|"]
     for name, facts in found.items():
         for row in facts["test"][1:]:
@@ -54,8 +56,9 @@ def main() -> None:
     found = {name: json.loads(Path(path).read_text("utf-8")) for name, _, path in pairs}
     for lang, words in WORDS.items():
         page = DOCS / lang / "results.md"
-        marked = re.compile(r"(<!-- next-item -->\n).*?(\n<!-- end -->)", re.DOTALL)
-        page.write_text(marked.sub(lambda at: at[1] + tables(found, words) + at[2], page.read_text("utf-8")), "utf-8")
+        marked = re.compile(r"(?<=<!-- next-item -->\n)(.*?)(?=<!-- end -->)", re.DOTALL)
+        before, _, after = marked.split(page.read_text("utf-8"))
+        page.write_text(before + tables(found, words) + "\n" + after, "utf-8")
 
 
 if __name__ == "__main__":

@@ -35,7 +35,8 @@ def facts_of(
         "users": len(first.users), "items": first.items, "events": sum(map(len, sequences.values())),
         "attributes": attributes, "settings": dict(first.settings), "tried": first.tried, "refit": how.refit,
         "budget": how.budget_seconds, "seed": how.seed, "seeds": len(results),
-        "parts": [dict(result.facts) for result in results], "each_seconds": [round(result.seconds) for result in results],
+        "parts": [dict(result.facts) for result in results],
+        "each_seconds": [round(result.seconds) for result in results],
         "machine": machine(), "test": [_row(row) for row in rows],
     }  # fmt: skip
 

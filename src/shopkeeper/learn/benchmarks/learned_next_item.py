@@ -29,6 +29,7 @@ _NETWORK_SHARE = 0.3
 """of the budget, each"""
 _PER_FINDER = 40
 _TEACHERS = 20_000
+_TEACHERS_A_SECOND = 40
 _CHOOSERS = 6_000
 _BLOCK = 512
 _TREES = "trees"
@@ -51,6 +52,8 @@ class Given:
     seconds: float
     """In which learning should be done."""
     checkpoint: str = ""
+    again_from: Histories | None = None
+    """What finders and networks learn from once more, after everything was chosen."""
     progress: Progress = quiet
 
 
@@ -92,6 +95,9 @@ def learned(given: Given) -> Learned:
     said = {name: np.concatenate([one[name] for _, one in parts]) for name in parts[0][1]}
     opinions = [*signals.finders, *([_TREES] if trees is not None else [])]
     weights = weights_of(pairs, said, wanted, _START, opinions)
+    if given.again_from is not None:
+        networks = _again(given, given.again_from, networks)
+        signals = Signals.of(given.again_from, given.items, given.attributes, given.settings, networks, given.seed)
     found = float(np.isfinite(pairs.place_of(fused(said, weights), wanted)).mean())
     facts = {
         "networks": {name: model.facts()["learning"] for name, model in networks.items()},
@@ -106,30 +112,38 @@ def _networks(given: Given, chosen: Int64) -> dict[str, SequenceModel]:
     rows = given.judged[chosen]
     able = known.sizes[rows] > 0
     judged = judge_of(known, rows[able], given.wanted[chosen][able].astype(np.int64), SelfAttention().length)
-    plain = Attributes.none(given.items)
-    second = given.attributes or plain
-    wanted = [("attention", plain, 0)] if given.attributes is None else [("attention", second, 0)]
-    if given.seconds >= _TWO_NETWORKS_SECONDS:
-        wanted.append(("attention_2", plain, 1))
+    names = ["attention", "attention_2"] if given.seconds >= _TWO_NETWORKS_SECONDS else ["attention"]
+    minutes = given.seconds * _NETWORK_SHARE / 60
+    settings = replace(SelfAttention(), minutes=minutes, checkpoint=given.checkpoint)
     try:
-        return {name: _network(given, known, judged, name, of, at) for name, of, at in wanted}
+        return {name: _network(given, settings, known, judged, name) for name in names}
     except Unavailable:
         return {}
 
 
 def _network(
-    given: Given, known: Sequences, judged: Judged, name: str, attributes: Attributes, number: int
+    given: Given, settings: SelfAttention, known: Sequences, judged: Judged | None, name: str
 ) -> SequenceModel:
-    settings = replace(SelfAttention(), minutes=given.seconds * _NETWORK_SHARE / 60, checkpoint=given.checkpoint)
-    around = Circumstances(seed=given.seed * 101 + number, progress=given.progress, task=name)
+    """The first network knows the attributes, if there are any; the second never does, so that they differ."""
+    first = name == "attention"
+    attributes = given.attributes if first and given.attributes else Attributes.none(given.items)
+    around = Circumstances(seed=given.seed * 101 + (not first), progress=given.progress, task=name)
     return learn(settings, known, attributes, judged, around).model
+
+
+def _again(given: Given, past: Histories, networks: Mapping[str, SequenceModel]) -> dict[str, SequenceModel]:
+    """Networks of everything, with as many epochs as were best when something was kept back."""
+    known = Sequences.of(past, given.items)
+    best = {name: int(np.argmax(model.facts_of_learning["quality"])) + 1 for name, model in networks.items()}
+    return {name: _network(given, replace(SelfAttention(), epochs=best[name]), known, None, name) for name in networks}
 
 
 def _trees(given: Given) -> tuple[LambdaMARTModel | None, tuple[str, ...]]:
     """Trees that learned what people chose last in the past, from finders that do not know it yet."""
     newest = given.past.age_rank() == 0
     able = np.flatnonzero(np.diff(given.past.offsets) > 1)
-    able = np.random.default_rng(given.seed).permutation(able)[:_TEACHERS]
+    most = min(_TEACHERS, int(_TEACHERS_A_SECOND * given.seconds))
+    able = np.random.default_rng(given.seed).permutation(able)[:most]
     earlier = given.past.keep(~newest)
     wanted = given.past.product[given.past.offsets[1:][able] - 1]
     signals = Signals.of(earlier, given.items, given.attributes, given.settings, {}, given.seed)

@@ -112,8 +112,8 @@ def next_item(
         own = {name: value for name, value in chosen.settings.items() if name in _CHOICES}
         parts = Given(
             past=past, judged=judged, wanted=wanted, items=len(items), attributes=known, seed=how.seed,
-            settings=SequentialItemKNN(**own), seconds=how.budget_seconds, checkpoint=how.checkpoint,  # type: ignore[arg-type]  # the grid holds each setting in its own type
-            progress=progress,
+            settings=SequentialItemKNN(**own), seconds=how.budget_seconds, checkpoint=how.checkpoint,
+            progress=progress, again_from=given if how.refit else None,
         )  # fmt: skip
         return _learned(learned(parts), tuple(sequences), items, given, past, judged, wanted, chosen, how, began)
     model = _fit(past, len(items), likeness, chosen.settings, how.seed)

@@ -37,6 +37,11 @@ def weights_of(
     Source: Metzler, Croft (2007), Linear feature-based models for information retrieval.
     """
     weights = {name: start.get(name, 0.0) for name in names}
+    able = np.flatnonzero(np.bincount(pairs.row[pairs.item == wanted[pairs.row]], minlength=len(pairs)))
+    pairs, place = pairs.rows(able)  # whose choice is no candidate is missed with any weights
+    said, wanted = {name: said[name][place] for name in names}, wanted[able]
+    if not len(able):
+        return weights
     best = ndcg_at_10(pairs, fused(said, weights), wanted)
     for _ in range(_PASSES):
         before = best

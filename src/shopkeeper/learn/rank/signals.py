@@ -66,6 +66,7 @@ class Signals:
             table[row, item] = np.nan
         pairs = Candidates.best_of([tables[name] for name in self.finders], per_finder, seed)
         said = {name: self._said(name, table, pairs) for name, table in tables.items()}
+        said["next_evidence"] = np.log(np.nan_to_num(pairs.of(tables["next"])) + _LEAST)
         said |= {f"{name}_place": pairs.places(said[name]).astype(np.float32) for name in self.finders}
         said |= {name: fact[pairs.item] for name, fact in self.of_product.items()}
         return pairs, said | self._of_person(people, pairs)
@@ -73,24 +74,25 @@ class Signals:
     def _tables(self, people: Histories) -> dict[str, Float32]:
         """(people, products) each."""
         newest = people.last(1)
+        second = people.keep(people.age_rank() == 1)
         tables = {
             "next": self.following.score(people, _AFTER_ALL),
             "next_newest": replace(self.following, query_decay=_NEWEST).score(people, _AFTER_ALL),
             "next_long": replace(self.following, query_decay=_LONG).score(people, _AFTER_ALL),
+            "next_second": replace(self.following, query_decay=_NEWEST).score(second, _AFTER_ALL),
             "together": self.together.score(people, _AFTER_ALL),
-            "factors": self._pointed(people.last(10)) @ self.factors.T,
-            "factors_newest": self._pointed(newest) @ self.factors.T,
+            "factors": _pointed(people.last(10), self.factors) @ self.factors.T,
+            "factors_newest": _pointed(newest, self.factors) @ self.factors.T,
         }  # fmt: skip
         if self.likeness is not None:
             tables["likeness"] = self.likeness.score(people, _DECAY)
             tables["likeness_newest"] = self.likeness.score(newest, 1.0)
-        return tables | {name: network.score(people, _AFTER_ALL) for name, network in self.networks.items()}
-
-    def _pointed(self, people: Histories) -> Float32:
-        weight = (_DECAY ** people.age_rank()).astype(np.float32)
-        total = np.zeros((len(people), self.factors.shape[1]), np.float32)
-        np.add.at(total, people.row_of_event(), weight[:, None] * self.factors[people.product])
-        return normalised(total)
+            tables["likeness_long"] = self.likeness.score(people, 1.0) / np.maximum(np.diff(people.offsets), 1)[:, None]
+        for name, network in self.networks.items():
+            tables[name] = network.score(people, _AFTER_ALL)
+            vectors = network.weights["table"]
+            tables[f"factors_{name}"] = _pointed(newest, vectors) @ vectors.T
+        return tables
 
     def _said(self, name: str, table: Float32, pairs: Candidates) -> Float32:
         """Of counts and networks the logarithm of the person's share; of likenesses the score as it is."""
@@ -99,13 +101,18 @@ class Signals:
             best = np.nanmax(table, axis=1, initial=-np.inf)
             best = np.where(np.isfinite(best), best, np.float32(0))
             total = np.nansum(np.exp(table - best[:, None]), axis=1)
-            return np.nan_to_num(score - best[pairs.row] - np.log(np.maximum(total, 1e-9))[pairs.row], nan=-16.0)
+            share: Float32 = np.nan_to_num(
+                score - best[pairs.row] - np.log(np.maximum(total, 1e-9))[pairs.row], nan=-16.0
+            )
+            return share
         if name.startswith("factors"):
             return score
         if name.startswith("likeness"):
-            return np.log(score + np.float32(0.02))
+            likeness: Float32 = np.log(score + np.float32(0.02))
+            return likeness
         total = np.nansum(table, axis=1)
-        return np.log(np.nan_to_num(score) / np.maximum(total, np.float32(1e-9))[pairs.row] + _LEAST)
+        counted: Float32 = np.log(np.nan_to_num(score) / np.maximum(total, np.float32(1e-9))[pairs.row] + _LEAST)
+        return counted
 
     def _of_person(self, people: Histories, pairs: Candidates) -> dict[str, Float32]:
         sizes = np.diff(people.offsets)
@@ -113,6 +120,14 @@ class Signals:
         some = np.flatnonzero(sizes)
         newest[some] = self.of_product["buyers"][people.product[people.offsets[1:][some] - 1]]
         return {"history": sizes.astype(np.float32)[pairs.row], "newest_buyers": newest[pairs.row]}
+
+
+def _pointed(people: Histories, vectors: Float32) -> Float32:
+    """(people, dimensions) of length one: the sum of a history's vectors, newer ones more."""
+    weight = (_DECAY ** people.age_rank()).astype(np.float32)
+    total = np.zeros((len(people), vectors.shape[1]), np.float32)
+    np.add.at(total, people.row_of_event(), weight[:, None] * vectors[people.product])
+    return normalised(total)
 
 
 def _standing(past: Histories, products: int) -> dict[str, Float32]:

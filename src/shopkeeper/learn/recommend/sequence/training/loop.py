@@ -119,7 +119,7 @@ class _Course:
             asked = self.network(items[:, :-1], table)[real] / temperature
             return softmax.full(asked, table, items[:, 1:][real])
         drawn = torch.multinomial(self.chance, self.plan.negatives, replacement=True)
-        touched, row = torch.cat([items.ravel(), drawn]).unique(return_inverse=True)
+        touched, row = torch.cat([items.ravel(), drawn]).unique(return_inverse=True)  # type: ignore[no-untyped-call]  # torch's own is untyped
         table = self.network.products(touched)
         items, drawn = row[: items.numel()].view_as(items), row[items.numel() :]
         asked = self.network(items[:, :-1], table)[real] / temperature
