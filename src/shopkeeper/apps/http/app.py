@@ -17,7 +17,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from shopkeeper.apps.http import customers, decisions, events, health, page
+from shopkeeper.apps.http import customers, decisions, events, health, page, segment
 from shopkeeper.apps.http.answers import answer
 from shopkeeper.apps.http.engine import Engine
 from shopkeeper.apps.http.gate import ALWAYS, CROSS_ORIGIN, Gate, Load, error_response, language_for
@@ -27,6 +27,8 @@ from shopkeeper.apps.http.opening import Door, Opening
 from shopkeeper.apps.http.refusal import Refused
 from shopkeeper.apps.http.routes import ApiRoute, Visit
 from shopkeeper.apps.http.shapes import (
+    BatchIn,
+    BatchOut,
     CustomerOut,
     DecisionOut,
     EraseOut,
@@ -59,6 +61,10 @@ ROUTES: Final[tuple[ApiRoute, ...]] = (
     ApiRoute(
         name="post_events", method="POST", path="/v1/events", handler=events.post_events, needs="publishable",
         body=EventsIn, answer=EventsOut, statuses=(200, 207, 400, 403, 408, 413, 415, 507), public=True,
+    ),
+    ApiRoute(
+        name="post_batch", method="POST", path="/v1/batch", handler=segment.post_batch, needs="publishable",
+        body=BatchIn, answer=BatchOut, statuses=(200, 207, 400, 403, 408, 413, 415, 507), public=True,
     ),
     ApiRoute(
         name="post_visitors", method="POST", path="/v1/visitors", handler=events.post_visitors, needs="publishable",
