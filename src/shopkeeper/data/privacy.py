@@ -87,7 +87,9 @@ def erase_rows(lake: Lake, person: Person) -> dict[str, int]:
 def _erase(lake: Lake, table: str, person: Person) -> int:
     sql, values = _theirs(table, person)
     files = _files_with(lake, table, sql, values)
-    return lake.rewrite(table, files, f"NOT {sql}", values)
+    gone = lake.rewrite(table, files, f"NOT {sql}", values)
+    lake.clear(table)  # also what was replaced before and was being read then
+    return gone
 
 
 def _files_with(lake: Lake, table: str, sql: str, values: Sequence[Any]) -> list[str]:
