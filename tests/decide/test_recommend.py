@@ -284,3 +284,13 @@ def test_stock_that_changes_is_seen_at_once(chooser: dict[str, Any]) -> None:
     empty = replace(goods, in_stock=np.zeros(12, np.bool_))
     assert len(shop(goods=goods, **chooser).decide(ask()).choices) == 4
     assert shop(goods=empty, **chooser).decide(ask()).choices == ()
+
+
+def test_each_stage_is_marked_once_and_in_order() -> None:
+    """Whoever measures is told each stage's end, whatever the placement; measuring changes no answer."""
+    told: list[str] = []
+    policy = shop(name="product", page=range(12))
+    watched = replace(policy, mark=told.append)
+    request = ask(product="P3")
+    assert answer(watched.decide(request)) == answer(policy.decide(request))
+    assert told == ["read", "filter", "score", "find", "choose", "explain"]

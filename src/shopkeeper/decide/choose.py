@@ -141,7 +141,7 @@ def _walk(
             room.take(item, open_)
         chosen.append(item)
         propensities.append(propensity)
-        if diversity > 0:
+        if diversity > 0 and slot + 1 < count:
             np.maximum(penalty, diversity * _likeness(pool, item), out=penalty)
             value = worth - penalty
     return chosen, propensities

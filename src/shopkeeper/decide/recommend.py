@@ -31,6 +31,10 @@ _UNTHROWN = np.random.default_rng(0)
 """For the chooser that throws no dice: making some takes longer than all its choosing of a slot."""
 
 
+def unmarked(stage: str) -> None:
+    """The watch of somebody who does not measure."""
+
+
 def unlogged(decision: Decision) -> None:
     """The log of a policy inside another one: only the outermost logs (``decide.log.Logged``)."""
 
@@ -59,6 +63,8 @@ class Recommend:
     rules: tuple[Rule, ...]
     chooser: Chooser
     log: Callable[[Decision], None] = unlogged
+    mark: Callable[[str], None] = unmarked
+    """Told the name of each stage when it is over, for whoever measures."""
 
     def decide(self, request: Request) -> Decision:
         """Choose at most ``request.count`` products; fewer only where rules and catalogue leave fewer.
@@ -69,16 +75,21 @@ class Recommend:
         if request.seed is None:
             request = replace(request, seed=secrets.randbits(53))
         context = self._look(request)
+        self.mark("read")
         verdicts = judge([rule for rule in self.rules if not isinstance(rule, _OF_SLATES)], context)
+        self.mark("filter")
         layers = self._layers(context)
+        self.mark("score")
         pins = self._pins(context.shelf, request.count)
         found = find(
             layers, verdicts.allowed, context.shelf, count=self.placement.candidates, day=context.day,
             pins=np.array(list(pins.values()), np.int64),
         )  # fmt: skip
+        self.mark("find")
         pool = self._pool(found, context.shelf, pins)
         dice = _UNTHROWN if isinstance(self.chooser, Greedy) else np.random.default_rng(abs(request.seed or 0))
         chosen, propensities = choose(pool, max(request.count, 0), self.chooser, dice)
+        self.mark("choose")
         ids = context.shelf.catalogue.ids
         decision = Decision(
             id=DecisionId(new_id("d")), request=request, policy=f"{self.name}@{self.version}",
@@ -86,6 +97,7 @@ class Recommend:
             eligible=len(pool), personal=context.profile is not None,
             removed={str(ids[product]): verdicts.refusal(product) for product in found.removed},
         )  # fmt: skip
+        self.mark("explain")
         self.log(decision)
         return decision
 

@@ -224,9 +224,9 @@ class Shop:
         now = self.snapshot()
         if version is None:
             best = reports.bestsellers(now, _STATIC_ITEMS)
-            return without_models(now.catalogue(), best, self.settings, self._log_decision)
+            return without_models(now.catalogue(), best, self.settings, self.log_decision)
         bundle = self.models.load(version)
-        serving = serving_of(bundle, now.catalogue(), self.settings, consent=self.consent_of, log=self._log_decision)
+        serving = serving_of(bundle, now.catalogue(), self.settings, consent=self.consent_of, log=self.log_decision)
         for event in reports.events_since(now, bundle.received_until):
             serving.fold(event)
         return serving
@@ -291,7 +291,8 @@ class Shop:
             for person in people:
                 self._serving.profiles.forget(person)
 
-    def _log_decision(self, decision: Decision) -> None:
+    def log_decision(self, decision: Decision) -> None:
+        """Keep a decision without waiting for the disk; nothing where the shop is open for reading only."""
         if self.readonly:
             return
         row = to_row(decision)

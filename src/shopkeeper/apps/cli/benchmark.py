@@ -176,6 +176,8 @@ def show_speed(found: Mapping[str, Any]) -> None:
         ("events", f"{serve['events']['events_per_second']:,.0f}", "≥ 5,000"),
         ("decisions", f"{decisions['answered_per_second']:,.0f} / {decisions['offered_per_second']:,.0f}", "500"),
         ("latency", " / ".join(f"{decisions[name]:.1f}" for name in ("p50_ms", "p99_ms", "max_ms")), "p99 < 25 ms"),
+        ("processor", f"{decisions['server_ms_per_request']:.2f} ms", ""),
+        ("stages", _shares(found["stages"]), ""),
         ("failed", f"{decisions['failed']:,}", "0"),
         ("highest", f"{serve['highest_sustained']:,.0f}", ""),
     )  # fmt: skip
@@ -183,6 +185,14 @@ def show_speed(found: Mapping[str, Any]) -> None:
     title = say.text("speed_title", **{name: f"{asked[name]:,}" for name in ("products", "customers", "events")})
     columns = [say.text(f"speed_{name}") for name in ("what", "figure", "bar")]
     say.table(title, columns, [(say.text(f"speed_{name}"), figure, bar) for name, figure, bar in rows])
+
+
+def _shares(stages: Mapping[str, Any]) -> str:
+    """A decision's processor time and each stage's share of it, one a line."""
+    total = stages["total_microseconds"]
+    shares = stages["microseconds"].items()
+    lines = [f"{say.text(f'speed_stage_{name}')} {spent:,.0f} µs, {spent / total:.0%}" for name, spent in shares]
+    return "\n".join([f"{total:,.0f} µs", *lines])
 
 
 def _tell(facts: Mapping[str, Any], task: str, as_json: bool) -> None:

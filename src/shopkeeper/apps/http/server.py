@@ -29,6 +29,8 @@ _HEADER_SECONDS: Final = 15.0
 _IDLE_SECONDS: Final = 30
 _STOP_SECONDS: Final = 10
 _MOST_CONNECTIONS: Final = 4096
+_GC: Final = (20_000, 20, 20)
+"""Answering makes and drops a thousand objects a request, hardly one of them in a cycle: look for those more rarely."""
 _SWITCH_SECONDS: Final = 0.0005
 """How long a thread that moves the journal or writes the log may keep the interpreter from one that answers: at the
 usual 0.005 a request that was put aside a few times is late."""
@@ -150,6 +152,7 @@ class _Server(uvicorn.Server):
         self.engine.ready()
         gc.collect()
         gc.freeze()  # models and profiles live as long as the process: do not walk through them again
+        gc.set_threshold(*_GC)
 
     def _loaded(self) -> None:
         if self._loading is None or self._loading.exception() is not None:
