@@ -29,6 +29,7 @@ from shopkeeper.data.mapping import NO_MAPPING, MapFile, mapping_of
 from shopkeeper.data.quarantine import HeldRow, Quarantine
 from shopkeeper.data.recognising import find
 from shopkeeper.data.rows import LINE, Held, Refused, Rows, Source
+from shopkeeper.data.sources.baskets import Baskets
 from shopkeeper.data.sources.delimited import Delimited
 from shopkeeper.data.sources.feed_xml import FeedXml
 from shopkeeper.data.sources.jsonl import JsonLines
@@ -71,7 +72,8 @@ class Importer:
         source, done = source or f"file:{path.name}", list[tuple[ImportRun, Account, list[Held]]]()
         run = self._start(path, kind or "events", mapping, source, self._reading(mapping), progress)
         with _told(path), closing(run):
-            for found in find(run.con, run.open(self._reader(path)), kind, mapping, str(path)):
+            reader = Baskets() if kind == "baskets" else self._reader(path)
+            for found in find(run.con, run.open(reader), kind, mapping, str(path), self.clock()):
                 told = self._reading(found.mapping)
                 part = run.part(found.kind, found.mapping, told, orders=found.orders)
                 account, held = part.take(found.rows)

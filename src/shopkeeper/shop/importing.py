@@ -58,6 +58,7 @@ def import_files(
     for path in files:
         for account in importer(shop).take(path, wanted, mapping=told, progress=progress):
             record_consent(shop, account.kind, f"file:{path.name}", purposes, consent_source)
+            record_third_party(shop, account.kind, f"file:{path.name}")
             accounts.append((path.name, account))
     return accounts
 
@@ -86,6 +87,23 @@ def record_consent(shop: Shop, kind: str, imported: str, purposes: Sequence[Purp
     at = shop.clock()
     shop.state.consent.record_many(
         Answer(person=PersonKey(person), given=given, at=at, source=source) for person in people if person
+    )
+    return len(people)
+
+
+def record_third_party(shop: Shop, kind: str, imported: str) -> int:
+    """Note that the people of imported third-party attributes agreed to their use, as of the moment each was collected:
+    who withdrew later has withdrawn. Returns how many people that are."""
+    if kind != "attributes":
+        return 0
+    sql = (
+        'SELECT customer, max("at") AS moment, coalesce(any_value(consent_source), any_value(origin)) AS told '
+        "FROM attributes WHERE source = $source GROUP BY customer"
+    )
+    people = shop.snapshot().query(sql, {"source": imported}).to_pylist()
+    given = {Purpose.THIRD_PARTY: True}
+    shop.state.consent.record_many(
+        Answer(person=PersonKey(one["customer"]), given=given, at=one["moment"], source=one["told"]) for one in people
     )
     return len(people)
 
