@@ -13,7 +13,8 @@ from shopkeeper.core.ports import Progress, quiet
 from shopkeeper.data.cleaning.columns import KINDS, Kind
 from shopkeeper.data.cleaning.event import clean_event
 from shopkeeper.data.importing import Account, Importer
-from shopkeeper.data.mapping import NO_MAPPING, load_mapping
+from shopkeeper.data.mapping import NO_MAPPING, MapFile, declare, load_mapping
+from shopkeeper.data.preview import Preview
 from shopkeeper.data.quarantine import HeldRow
 from shopkeeper.data.rows import Held
 from shopkeeper.data.store.consent import Answer
@@ -35,7 +36,7 @@ def importer(shop: Shop) -> Importer:
 
 def import_files(
     shop: Shop, files: Sequence[Path], *, kind: str = "", mapping: Path | None = None, purposes: Iterable[Purpose] = (),
-    consent_source: str = "", progress: Progress = quiet,
+    consent_source: str = "", progress: Progress = quiet, declared: Sequence[str] = (),
 ) -> list[tuple[str, Account]]:  # fmt: skip
     """Import files, one after the other; each file's name and its accounts, one for each kind of row in it.
 
@@ -51,7 +52,7 @@ def import_files(
         raise DataError("import_nothing")
     if purposes and not consent_source.strip():
         raise SettingsError("consent_without_source", purposes=", ".join(purposes))
-    told = load_mapping(mapping) if mapping else NO_MAPPING
+    told = told_by(mapping, declared)
     wanted = known_kind(kind) if kind else None
     shop.drain()  # what was collected is in the lake before anything is compared with the lake
     accounts = []
@@ -61,6 +62,26 @@ def import_files(
             record_third_party(shop, account.kind, f"file:{path.name}")
             accounts.append((path.name, account))
     return accounts
+
+
+def preview_files(
+    shop: Shop, files: Sequence[Path], *, kind: str = "", mapping: Path | None = None, declared: Sequence[str] = (),
+) -> list[Preview]:  # fmt: skip
+    """What an import would do with the first rows of these files. Nothing is stored.
+
+    Raises:
+        DataError, SettingsError: as ``import_files``.
+    """
+    if not files:
+        raise DataError("import_nothing")
+    told, wanted = told_by(mapping, declared), known_kind(kind) if kind else None
+    shop.drain()
+    return [one for path in files for one in importer(shop).preview(path, wanted, mapping=told)]
+
+
+def told_by(mapping: Path | None, declared: Sequence[str]) -> MapFile:
+    """What a map file and declarations beside it say about a file."""
+    return declare(load_mapping(mapping) if mapping else NO_MAPPING, declared)
 
 
 def known_kind(word: str) -> Kind:
