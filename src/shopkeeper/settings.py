@@ -7,7 +7,7 @@ import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, TypeVar, get_args, get_origin, get_type_hints
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from shopkeeper.core.errors import SettingsError
@@ -48,6 +48,15 @@ class EngineSection:
 
     memory: str = "4GB"
     threads: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchSection:
+    """``[batch]``: what answers the SQL of training and evaluation."""
+
+    engine: Literal["duckdb", "spark"] = "duckdb"
+    master: str = "local[2]"
+    """Where Spark runs, as Spark writes it: local[2], spark://host:7077, yarn, k8s://…"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +107,7 @@ class Settings:
     shop: ShopSection = field(default_factory=ShopSection)
     serve: ServeSection = field(default_factory=ServeSection)
     engine: EngineSection = field(default_factory=EngineSection)
+    batch: BatchSection = field(default_factory=BatchSection)
     train: TrainSection = field(default_factory=TrainSection)
     privacy: PrivacySection = field(default_factory=PrivacySection)
     models: Mapping[str, ModelSection] = field(default_factory=lambda: dict(DEFAULT_MODELS))

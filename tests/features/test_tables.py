@@ -1,4 +1,4 @@
-"""The feature tables over a real lake: one person's features are their rows of the tables; Spark understands them."""
+"""The feature tables over a real lake: one person's features are their rows of the tables."""
 
 import random
 from collections.abc import Callable
@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlglot
 from streams import CATEGORY, CURRENCY, PRODUCTS, START, Tables
 
 from shopkeeper import locale
@@ -140,18 +139,6 @@ def test_nobody_has_no_features(query: Callable[..., Any]) -> None:
     """Somebody who did nothing has none; a visitor's id is not a customer's."""
     assert customer_features(query, PersonKey("nobody"), currency=CURRENCY) == {}
     assert customer_features(query, PersonKey("v1"), currency=CURRENCY) == {}
-
-
-@pytest.mark.parametrize("name", TABLES)
-def test_spark_can_run_it(name: str) -> None:
-    """Each table translates to Spark SQL, and what it is translated to has no function that only DuckDB has."""
-    strict = sqlglot.ErrorLevel.RAISE
-    spark = sqlglot.transpile(feature_sql(name), read="duckdb", write="spark", unsupported_level=strict)
-    assert len(spark) == 1
-    functions = {node.sql_name() for node in sqlglot.parse_one(spark[0], read="spark").find_all(sqlglot.exp.Func)}
-    unknown = [node.name for node in sqlglot.parse_one(spark[0], read="spark").find_all(sqlglot.exp.Anonymous)]
-    assert functions
-    assert unknown == []
 
 
 @pytest.mark.parametrize("language", locale.LANGUAGES)

@@ -58,6 +58,11 @@ class Lake:
             if not readonly and not DeltaTable.is_deltatable(str(folder / name)):
                 DeltaTable.create(folder / name, schema=schema, mode="ignore", configuration=_CONFIGURATION)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The tables."""
+        return tuple(TABLES)
+
     def _table(self, name: str) -> DeltaTable:
         table = self._tables.get(name)
         if table is None:

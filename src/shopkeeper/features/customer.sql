@@ -18,7 +18,7 @@ WITH lines AS (
          sum(CASE WHEN NOT ours THEN 0
                   WHEN bought THEN gross - discount - coalesce(refund_minor, 0)
                   ELSE -coalesce(refund_minor, gross - discount) END) AS paid,
-         count(price_log) AS priced, sum(price_log) AS logs, sum(price_log * price_log) AS squares
+         count(price_log) AS priced, sum(price_log) AS logs, sum(CAST(price_log * price_log AS HUGEINT)) AS squares
   FROM lines GROUP BY person, event, bought
 ), buying AS (
   SELECT person, max(last_at) AS last_at,
@@ -58,11 +58,11 @@ WITH lines AS (
   FROM doing d FULL JOIN buying b ON d.person = b.person
 )
 SELECT person, last_seen_at, first_order_at, last_order_at,
-       (epoch($moment) - epoch(last_order_at)) / 86400.0 AS recency_days,
+       (epoch_us($moment) - epoch_us(last_order_at)) / 86400000000.0 AS recency_days,
        orders, monetary_minor,
        CASE WHEN orders > 0 THEN lines / orders END AS mean_basket_lines,
        CASE WHEN paid_orders > 0 THEN (gross_minor - discount_minor) / paid_orders END AS mean_basket_minor,
-       CASE WHEN orders > 1 THEN (epoch(last_order_at) - epoch(first_order_at)) / 86400.0 / (orders - 1)
+       CASE WHEN orders > 1 THEN (epoch_us(last_order_at) - epoch_us(first_order_at)) / 86400000000.0 / (orders - 1)
             END AS days_between_orders,
        CASE WHEN priced_lines > 0 THEN exp(price_logs / priced_lines / 1000000) END AS usual_price_minor,
        CASE WHEN priced_lines > 0

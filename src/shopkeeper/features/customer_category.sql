@@ -11,7 +11,7 @@ WITH acts AS (
   FROM order_lines WHERE coalesce(quantity, 1) > 0
 )
 SELECT person, category_1 AS category,
-       sum(CAST(floor(worth * pow(2.0, (epoch(acts."at") - epoch($moment)) / (60 * 86400.0)) * 1e9 + 0.5) AS BIGINT))
+       sum(CAST(floor(worth * pow(2.0, (epoch_us(acts."at") - epoch_us($moment)) / (60 * 86400000000.0)) * 1e9 + 0.5) AS BIGINT))
          / 1e9 AS weight, count(*) AS acts
 FROM acts JOIN products ON products.id = acts.product
 WHERE person IS NOT NULL AND category_1 IS NOT NULL

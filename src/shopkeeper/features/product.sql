@@ -17,7 +17,7 @@ WITH lines AS (
                   WHEN bought THEN gross - discount - coalesce(refund_minor, 0)
                   ELSE -coalesce(refund_minor, gross - discount) END) AS paid,
          sum(CASE WHEN bought THEN CAST(floor(
-               millionths * pow(2.0, (epoch("at") - epoch($moment)) / (60 * 86400.0)) * 1e3 + 0.5) AS HUGEINT)
+               millionths * pow(2.0, (epoch_us("at") - epoch_us($moment)) / (60 * 86400000000.0)) * 1e3 + 0.5) AS HUGEINT)
                   ELSE 0 END) AS recent,
          max(CASE WHEN bought THEN "at" END) AS last_sold_at
   FROM lines GROUP BY product, person

@@ -44,7 +44,7 @@ def train(shop: Shop, *, judged: bool = True, seed: int = 0, progress: Progress 
     _floor(shop, report)
     if not shop.readonly:
         shop.drain()
-    known = shop.snapshot()
+    known = shop.batch_snapshot()
     fitted = fit_all(shop.settings.models, known, seed=seed, progress=progress)
     version = version_of(known.moment)
     shop.models.save(_bundle(shop, version, known, fitted, report), keep=shop.settings.train.keep_versions)
@@ -64,7 +64,7 @@ def refit(
     shop: Shop, store: ModelStore, *, version: str, moment: datetime, seed: int = 0, progress: Progress = quiet
 ) -> None:
     """Fit every model of shop.toml on the facts before a moment and save them in a store of its own."""
-    known = shop.snapshot(moment)
+    known = shop.batch_snapshot(moment)
     fitted = fit_all(shop.settings.models, known, seed=seed, progress=progress)
     store.save(_bundle(shop, version, known, fitted, None), keep=1)
 
@@ -126,7 +126,7 @@ def judge(shop: Shop, *, seed: int = 0, progress: Progress = quiet) -> Report:
     if not shop.readonly:
         shop.drain()
     models = {name: estimator(name, section) for name, section in shop.settings.models.items()}
-    known = shop.snapshot()
+    known = shop.batch_snapshot()
     cut_at = cut_of(known, shop.settings.train.test_days)
     how = How(baseline=shop.settings.train.popular, seed=seed)
     days = shop.settings.train.test_days

@@ -23,6 +23,7 @@ from shopkeeper.apps.http.engine import Engine
 from shopkeeper.apps.http.gate import ALWAYS, CROSS_ORIGIN, Gate, Load, error_response, language_for
 from shopkeeper.apps.http.metrics import Metrics
 from shopkeeper.apps.http.openapi import describe
+from shopkeeper.apps.http.opening import Door, Opening
 from shopkeeper.apps.http.refusal import Refused
 from shopkeeper.apps.http.routes import ApiRoute, Visit
 from shopkeeper.apps.http.shapes import (
@@ -110,8 +111,11 @@ ROUTES: Final[tuple[ApiRoute, ...]] = (
 )  # fmt: skip
 
 
-def app_of(engine: Engine, extra_routes: Sequence[BaseRoute] = (), *, upkeep: bool = False) -> Starlette:
-    """The app over an engine. ``upkeep``: also drain and reload every ``drain_seconds`` while it runs."""
+def app_of(
+    engine: Engine, extra_routes: Sequence[BaseRoute] = (), *, upkeep: bool = False, door: Door | None = None
+) -> Starlette:
+    """The app over an engine. ``upkeep``: also drain and reload every ``drain_seconds`` while it runs. While the
+    ``door`` is closed, only what needs no models is answered."""
     gate = Gate(engine=engine, metrics=Metrics(engine.waiting), load=Load())
 
     @contextlib.asynccontextmanager
@@ -121,8 +125,9 @@ def app_of(engine: Engine, extra_routes: Sequence[BaseRoute] = (), *, upkeep: bo
         if task is not None:
             task.cancel()
 
+    waiting = [] if door is None else [Middleware(Opening, door=door, language=engine.language)]
     return Starlette(
-        routes=[*_routes(gate), *extra_routes], lifespan=lifespan, middleware=[Middleware(EncodedIds)],
+        routes=[*_routes(gate), *extra_routes], lifespan=lifespan, middleware=[Middleware(EncodedIds), *waiting],
         exception_handlers={HTTPException: _http_error(engine), Exception: _http_error(engine)},
     )  # fmt: skip
 

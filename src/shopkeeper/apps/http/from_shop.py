@@ -23,6 +23,7 @@ class ShopEngine:
 
     def __init__(self, shop: Shop) -> None:
         self._shop = shop
+        shop.forgiving = True
 
     @property
     def language(self) -> str:
