@@ -123,3 +123,18 @@ def test_impossible_declarations_are_refused(pair: str) -> None:
     """With the ones that exist."""
     with pytest.raises(DataError, match="map_bad"):
         declare(NO_MAPPING, [pair])
+
+
+def test_a_guessed_encoding_comes_with_a_choice(tmp_path: Path) -> None:
+    """The warning shows a word as it reads and the other readings; the one that is declared is used."""
+    data = ("id,name,price\n" + "".join(f"s{n},Crème brûlée façon {n},1.00\n" for n in range(40))).encode("cp1252")
+    path = write(tmp_path, "f.csv", data)
+    with importing(tmp_path) as importer:
+        (told,) = importer.preview(path, "products")
+        (warning,) = [one for one in told.warnings if one.key == "encoding_guessed"]
+        readings = f"{warning.facts['encoding']}: {warning.facts['sample']}, {warning.facts['others']}"
+        assert "cp1252: Crème" in readings or warning.facts["sample"] == "Crème"
+        assert locale.say("zh", "checks", warning.key, **warning.facts)
+        (account,) = importer.take(path, "products", mapping=declare(NO_MAPPING, ["encoding=cp1252"]))
+        assert "encoding_guessed" not in [one.key for one in account.warnings]
+        assert rows(importer, "SELECT name FROM products WHERE id = 's7'") == [("Crème brûlée façon 7",)]

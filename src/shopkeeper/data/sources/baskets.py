@@ -8,8 +8,9 @@ from typing import Any
 from shopkeeper.core.errors import DataError
 from shopkeeper.data.cleaning.values import quoted
 from shopkeeper.data.mapping import NO_MAPPING, MapFile
-from shopkeeper.data.rows import LINE, Rows, Warn
+from shopkeeper.data.rows import LINE, Rows
 from shopkeeper.data.sources.delimited import detect_encoding
+from shopkeeper.data.sources.encodings import guessed
 
 _CHUNK = 1 << 20
 
@@ -37,5 +38,5 @@ class Baskets:
             f"unnest(string_split(line, {delimiter})) AS product, "
             f"unnest(range(1, len(string_split(line, {delimiter})) + 1)) AS number FROM basket_lines WHERE trim(line) <> '')"
         )
-        warnings = () if sure else (Warn(key="encoding_guessed", facts={"encoding": encoding}),)
+        warnings = () if sure else (guessed(path, encoding),)
         return Rows(relation="basket_rows", columns=("order", "product", "line"), numbered=True, warnings=warnings)
