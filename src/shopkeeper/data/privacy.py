@@ -59,8 +59,8 @@ def _theirs(table: str, person: Person) -> tuple[str, list[Any]]:
     A visitor's rows count only while they name no other customer: a shared browser is not one person.
     """
     columns = PERSON_COLUMNS[table]
-    if columns == ("id",):
-        return "coalesce(id = ?, false)", [person.customer]
+    if len(columns) == 1:
+        return f"coalesce({columns[0]} = ?, false)", [person.customer]
     unnamed = "customer IS NULL AND coalesce(list_contains(?::VARCHAR[], visitor), false)"
     sql = f"(coalesce(customer = ?, false) OR ({unnamed}))"
     return sql, [person.customer, list(person.visitors)]
