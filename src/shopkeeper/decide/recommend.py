@@ -26,6 +26,7 @@ from shopkeeper.decide.shelf import Shelf, shelf_of
 _BRAND_WEIGHT = 0.25
 """How much of two products' likeness is their brand; the rest is how far down their categories agree."""
 
+_OF_SLATES = (CategoryCap, BrandCap, Pinned)
 _UNTHROWN = np.random.default_rng(0)
 """For the chooser that throws no dice: making some takes longer than all its choosing of a slot."""
 
@@ -68,8 +69,7 @@ class Recommend:
         if request.seed is None:
             request = replace(request, seed=secrets.randbits(53))
         context = self._look(request)
-        filters = [rule for rule in self.rules if not isinstance(rule, CategoryCap | BrandCap | Pinned)]
-        verdicts = judge(filters, context)
+        verdicts = judge([rule for rule in self.rules if not isinstance(rule, _OF_SLATES)], context)
         layers = self._layers(context)
         pins = self._pins(context.shelf, request.count)
         found = find(
@@ -147,7 +147,7 @@ class Recommend:
     def _pool(self, found: Found, shelf: Shelf, pins: Mapping[int, int]) -> Pool:
         row = {int(product): place for place, product in enumerate(found.products)} if pins else {}
         share = (1.0 - _BRAND_WEIGHT) / max(shelf.depth, 1)
-        caps = [(rule.most, rule.groups(shelf)) for rule in self.rules if isinstance(rule, CategoryCap | BrandCap)]
+        caps = [(rule.most, rule.groups(shelf)) for rule in self.rules if isinstance(rule, (CategoryCap, BrandCap))]
         return Pool(
             utility=found.utility,
             weights=np.array([share] * shelf.depth + [_BRAND_WEIGHT]),

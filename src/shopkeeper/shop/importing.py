@@ -34,11 +34,12 @@ def importer(shop: Shop) -> Importer:
 
 
 def import_files(
-    shop: Shop, files: Sequence[Path], *, kind: str, mapping: Path | None = None, purposes: Iterable[Purpose] = (),
+    shop: Shop, files: Sequence[Path], *, kind: str = "", mapping: Path | None = None, purposes: Iterable[Purpose] = (),
     consent_source: str = "", progress: Progress = quiet,
 ) -> list[tuple[str, Account]]:  # fmt: skip
-    """Import files of one kind, one after the other; each file's name and account.
+    """Import files, one after the other; each file's name and its accounts, one for each kind of row in it.
 
+    ``kind``: what the files hold, where it cannot be seen from their columns.
     ``purposes`` are what the people named in these files agreed to; without them nobody has agreed to anything.
 
     Raises:
@@ -51,12 +52,13 @@ def import_files(
     if purposes and not consent_source.strip():
         raise SettingsError("consent_without_source", purposes=", ".join(purposes))
     told = load_mapping(mapping) if mapping else NO_MAPPING
+    wanted = known_kind(kind) if kind else None
     shop.drain()  # what was collected is in the lake before anything is compared with the lake
     accounts = []
     for path in files:
-        account = importer(shop).file(path, known_kind(kind), mapping=told, progress=progress)
-        record_consent(shop, account.kind, f"file:{path.name}", purposes, consent_source)
-        accounts.append((path.name, account))
+        for account in importer(shop).take(path, wanted, mapping=told, progress=progress):
+            record_consent(shop, account.kind, f"file:{path.name}", purposes, consent_source)
+            accounts.append((path.name, account))
     return accounts
 
 

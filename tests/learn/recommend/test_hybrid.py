@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shopkeeper.core.decision import Reason
 from shopkeeper.core.errors import SettingsError
 from shopkeeper.core.histories import MICROSECONDS_PER_DAY, Float32, Histories
 from shopkeeper.core.ports import Snapshot
-from shopkeeper.learn.recommend.blend import Part, best_of, shaped
+from shopkeeper.learn.recommend.blend import SHAPES, Part, best_of, shaped
 from shopkeeper.learn.recommend.buy_again import BuyAgain
 from shopkeeper.learn.recommend.hybrid import Hybrid, HybridModel
 from shopkeeper.learn.recommend.item_knn import ItemKNN
@@ -133,6 +135,18 @@ def test_shapes_by_hand() -> None:
     assert chance[0] == pytest.approx(2 / (1 + np.exp(-np.array([0, -np.inf, 1, -1, -2]))))
     alone = np.concatenate([shaped(row[None], "rank", best_of(row[None], 3)) for row in scores])
     np.testing.assert_array_equal(alone, shaped(scores, "rank", best))
+
+
+@given(
+    known=st.lists(st.sampled_from([-1.0, 0.0, 0.5, 2.0, 2.5, 7.0]), max_size=12), depth=st.integers(1, 14),
+    shape=st.sampled_from(SHAPES),
+)  # fmt: skip
+def test_contributions_to_one_person_are_those_of_the_row(known: list[float], depth: int, shape: str) -> None:
+    """``of_one`` of the known scores says bit for bit what ``of`` says of the whole row."""
+    part = Part(weight=0.3, shape=shape, slope=1.5, offset=-0.5, depth=depth)
+    row = np.full((1, 20), np.nan, np.float32)
+    row[0, 3 : 3 + len(known)] = known
+    np.testing.assert_array_equal(part.of_one(np.array(known, np.float32)), part.of(row)[0, 3 : 3 + len(known)])
 
 
 def test_takes_members_that_are_ready() -> None:

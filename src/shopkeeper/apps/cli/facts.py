@@ -45,7 +45,10 @@ def init(
 def import_(
     files: Annotated[list[Path] | None, typer.Argument(help="CSV, TSV, JSONL, Parquet or XLSX files.")] = None,
     folder: Folder = HERE,
-    kind: Annotated[str, typer.Option(help="order_lines, events, products, customers or prices.")] = "",
+    kind: Annotated[
+        str,
+        typer.Option(help="What the files hold, where their columns do not tell."),
+    ] = "",
     mapping: Annotated[Path | None, typer.Option("--map", help="TOML: our column = their column, and formats.")] = None,
     consent: Annotated[
         str, typer.Option(help="Purposes that the people in these files agreed to: personalise,train,…")
@@ -92,14 +95,15 @@ def _purposes(text: str) -> tuple[Purpose, ...]:
 
 def show_accounts(accounts: list[tuple[str, Account]]) -> None:
     """The table every import ends with: read = kept + duplicate + quarantined."""
-    columns = ("file", "read", "kept", "duplicate", "quarantined", "seconds")
+    columns = ("file", "kind", "read", "kept", "duplicate", "quarantined", "seconds")
     say.table(
         say.text("import_title"),
         [say.text(f"import_{name}") for name in columns],
         [
-            (name, f"{a.read:,}", f"{a.kept:,}", f"{a.duplicate:,}", f"{a.quarantined:,}", f"{a.seconds:.1f}")
+            (name, a.kind, f"{a.read:,}", f"{a.kept:,}", f"{a.duplicate:,}", f"{a.quarantined:,}", f"{a.seconds:.1f}")
             for name, a in accounts
         ],
+        numbers=2,
     )
     for name, account in accounts:
         for reason, count in account.by_reason.items():

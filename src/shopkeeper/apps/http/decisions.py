@@ -91,7 +91,7 @@ def _somebody(name: str | None) -> str | None:
 
 def _shown(visit: Visit, decision: Decision) -> Response:
     fallback = bool(decision.fallback)
-    visit.metrics.decisions.labels(decision.request.placement, "yes" if fallback else "no").inc()
+    visit.metrics.decided(decision.request.placement, fallback=fallback)
     items = [
         ItemOut(product=choice.item, position=place, reason=_reason(visit, choice.reason))
         for place, choice in enumerate(decision.choices, 1)

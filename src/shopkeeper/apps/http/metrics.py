@@ -1,6 +1,7 @@
 """Figures for Prometheus; each app counts for itself."""
 
 from collections.abc import Callable
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -23,10 +24,20 @@ class Metrics:
             "shopkeeper_request_seconds", "Time to answer, by route and status", ["route", "method", "status"],
             buckets=_BUCKETS, registry=self._registry,
         )  # fmt: skip
+        self._request = cache(self.requests.labels)
+        self._decision = cache(self.decisions.labels)
         backlog = Gauge(
             "shopkeeper_journal_undrained", "Entries that the lake does not hold yet", registry=self._registry
         )
         backlog.set_function(waiting)
+
+    def answered(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count a request."""
+        self._request(route, method, str(status)).observe(seconds)
+
+    def decided(self, placement: str, *, fallback: bool) -> None:
+        """Count a decision."""
+        self._decision(placement, "yes" if fallback else "no").inc()
 
     def render(self) -> bytes:
         """The text format of Prometheus."""

@@ -199,9 +199,9 @@ def _server(shop: Path, port: int) -> Iterator[tuple[psutil.Process, float]]:
 
 
 def _answers(port: int) -> bool:
-    """Whether requests are answered: the port alone listens before the models are loaded."""
+    """Whether requests are answered: the port listens, and the process is alive, before the models are loaded."""
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/health/live", timeout=5).status_code == 200
+        return httpx.get(f"http://127.0.0.1:{port}/health/ready", timeout=5).status_code == 200
     except httpx.TransportError:
         return False
 

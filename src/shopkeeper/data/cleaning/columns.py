@@ -55,6 +55,7 @@ COLUMNS: Final[Mapping[Kind, tuple[Column, ...]]] = {
         *_AMOUNTS,
         _column("currency", "currency", "currency_code 币种"),
         _column("decision", "id", "decision_id recommendation_id"),
+        _column("event", "id", lands="event_id"),
     ),
     "events": (
         _column("id", "id", "event_id eventid message_id messageid"),

@@ -102,6 +102,8 @@ class Staging:
     reasons: tuple[tuple[str, str, str], ...]
     by_content: bool
     """Rows have no identity of their own, so equal content is the same row."""
+    by_event: bool = False
+    """Order lines name the event they belong to: an order and its returns may bear the same order id."""
 
 
 def staging(
@@ -113,6 +115,9 @@ def staging(
     names = {column.name for column in present}
     by_content = (kind == "events" and "id" not in names) or (kind == "order_lines" and "line" not in names)
     reasons, branches = _reasons(kind, present, matched, mapping, reading)
+    for one in rows.refused:
+        reasons.append((one.reason, one.column, matched.theirs.get(one.column, "")))
+        branches.append(f"WHEN {one.condition} THEN {len(reasons)}")
     trimmed = ", ".join(f"{cells[column.name]} AS r_{column.name}" for column in present)
     typed = ", ".join(f"{_typed(column, reading, names)} AS v_{column.name}" for column in present)
     raw = ", ".join(f"{quoted(name)}: {identifier(name)}" for name in rows.columns)
@@ -122,6 +127,8 @@ def staging(
     landed = "".join(f", {value} AS {identifier(name)}" for name, value in values.items() if name not in constant)
     inner = f"SELECT *, {typed} FROM (SELECT *, {trimmed} FROM {rows.relation})"
     quick = _quick(kind, present, reading, plain=rows.plain)
+    for one in rows.refused:
+        quick += f" AND NOT coalesce({one.condition}, false)"
     code = f"CASE WHEN {quick} THEN 0 {' '.join(branches)} ELSE 0 END::UTINYINT"
     judged = f"SELECT *, {code} AS code FROM ({inner})"
     staged = (
@@ -134,14 +141,15 @@ def staging(
         staged = f"SELECT * EXCLUDE ({same}), {content} AS content FROM (SELECT *, {held} FROM ({staged}))"
         if kind == "events":
             constant["id"] = "'e_' || format('{:016x}', content)"
-    identity = "content" if by_content else f"hash({', '.join(_identity(kind, names))})"
+    by_event = kind == "order_lines" and "event" in names
+    identity = "content" if by_content else f"hash({', '.join(_identity(kind, names, by_event=by_event))})"
     added = "".join(f", {value} AS {identifier(name)}" for name, value in constant.items())
     whole = f"SELECT rowid AS row, *{added} FROM staged"
     if not by_content:
         whole = f"SELECT *, {content} AS content FROM ({whole})"
     return Staging(
         sql=f"SELECT *, {identity} AS identity FROM ({staged})", whole=whole, reasons=tuple(reasons),
-        by_content=by_content,
+        by_content=by_content, by_event=by_event,
     )  # fmt: skip
 
 
@@ -197,9 +205,15 @@ def _quick(kind: Kind, present: Sequence[Column], reading: Reading, *, plain: bo
     return " AND ".join(parts) or "true"
 
 
-def _identity(kind: Kind, names: set[str]) -> list[str]:
+def _identity(kind: Kind, names: set[str], *, by_event: bool) -> list[str]:
     """Lake columns that identify a row; a moment that the file does not give does not."""
-    return [identifier(name) for name in IDENTITY[kind] if name != "at" or "at" in names]
+    return [identifier(name) for name in identity_of(kind, timed="at" in names, by_event=by_event)]
+
+
+def identity_of(kind: Kind, *, timed: bool, by_event: bool) -> list[str]:
+    """Lake columns that identify a row. ``timed``: the file says when its rows hold."""
+    named = [name for name in IDENTITY[kind] if name != "at" or timed]
+    return [*named, "event_id"] if by_event else named
 
 
 def content_sql(kind: Kind, lake: Iterable[str], *, by_content: bool) -> str:
@@ -222,7 +236,7 @@ def _landed(name: str, kind: Kind, present: Sequence[Column], reading: Reading, 
     special = {
         "received_at": now,
         "source": quoted(source),
-        "event_id": "'order:' || v_order",
+        "event_id": "'order:' || v_order" if value == "NULL" else f"coalesce({value}, 'order:' || v_order)",
         "currency": f"CASE WHEN {priced} THEN coalesce({value}, {quoted(reading.currency)}) END",
     }
     if kind in ("products", "customers"):
