@@ -79,6 +79,8 @@ class TrainSection:
     floor_ndcg: float = 0.0
     """A personal model whose NDCG@10 is below this is not published."""
     keep_versions: int = 5
+    every_hours: float = 24.0
+    """A server trains again when its models are older than this; 0: never."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +173,8 @@ def _check(settings: Settings, folder: Path) -> None:
         _bad("shop", "language", shop.language, "en or zh")
     if not 0 < settings.serve.port < 65_536:
         _bad("serve", "port", settings.serve.port, "a number from 1 to 65535")
+    if not settings.train.every_hours >= 0:
+        _bad("train", "every_hours", settings.train.every_hours, "hours, or 0 for never")
     if settings.train.test_days < 1:
         _bad("train", "test_days", settings.train.test_days, "at least 1")
 

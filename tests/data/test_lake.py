@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -97,6 +98,27 @@ def test_compaction_keeps_every_row(tmp_path: Path) -> None:
     with again.connect() as con:
         assert con.execute("SELECT * FROM events ORDER BY id").fetchall() == before
     assert again.landed("events", APP) == 20
+
+
+def test_what_is_being_read_stays_until_it_was_read(tmp_path: Path) -> None:
+    """Files that are joined while somebody reads them go later; to erase means to wait for the reader."""
+    lake = Lake(tmp_path / "lake")
+    for number in range(16):
+        lake.append("events", _rows(_view(number)), key="k", number=number + 1)
+    with lake.connect() as con:
+        assert Lake(tmp_path / "lake").compact("events") == 16
+        assert con.execute("SELECT count(*) FROM events").fetchone() == (16,)
+        assert lake.sweep("events", older_than_seconds=-1) == 0
+        assert len(list((tmp_path / "lake" / "events").glob("*.parquet"))) == 17
+        gone = threading.Thread(target=erase_rows, args=(Lake(tmp_path / "lake"), Person(customer="c1")))
+        gone.start()
+        gone.join(timeout=0.5)
+        assert gone.is_alive()
+        assert con.execute("SELECT count(*) FROM events").fetchone() == (16,)
+    gone.join(timeout=30)
+    assert not gone.is_alive()
+    assert _count(lake, "events") == 0
+    assert list((tmp_path / "lake" / "events").glob("*.parquet")) == []
 
 
 def _emptied(file: Path) -> None:

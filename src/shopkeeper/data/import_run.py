@@ -20,6 +20,7 @@ from shopkeeper.data.cleaning.values import Reading
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.mapping import MapFile
 from shopkeeper.data.marking import DUPLICATE, MARKS, Marking
+from shopkeeper.data.preview import PreviewRow
 from shopkeeper.data.rows import LINE, Held, Rows, Source, Warn, identifier, lines_of
 from shopkeeper.data.schema import lake_types
 
@@ -107,6 +108,30 @@ class ImportRun:
         orders = self._store_orders(matched) if self.kind == "order_lines" and self.orders else 0
         self._tell(4)
         return self._account(rows, matched, rejects, held, kept, orders), held
+
+    def preview(self, rows: Rows, count: int) -> tuple[PreviewRow, ...]:
+        """What would become of the first rows; nothing is written."""
+        few = replace(rows, relation=f"(SELECT * FROM {rows.relation} LIMIT {count})", held=())
+        matched, plan, rejects = self.stage(few)
+        held = {one.line: one for one in [*rejects, *self._held(plan, few, matched, rejects)]}
+        line = _lines(few, rejects)
+        columns = ", ".join(map(identifier, self.types))
+        place = LINE if few.numbered else "row"
+        found = self.con.execute(
+            f"SELECT {place}, what = {DUPLICATE}, {columns} FROM whole LEFT JOIN marks USING (row) "
+            "WHERE code = 0 ORDER BY row"
+        )
+        names = [one[0] for one in found.description[2:]]
+        shown = [
+            PreviewRow(line=number, fate="quarantined", reason=one.reason, facts=one.facts, values=_cells(one.raw))
+            for number, one in held.items()
+            if number is not None
+        ]
+        for at, twice, *values in found.fetchall():
+            if (number := line(int(at))) not in held:
+                told = {name: value for name, value in zip(names, values, strict=True) if value is not None}
+                shown.append(PreviewRow(line=number, fate="duplicate" if twice else "kept", values=told))
+        return tuple(sorted(shown, key=lambda one: one.line))
 
     def adopt(self) -> None:
         """Let what was written be part of the lake."""
@@ -237,6 +262,14 @@ class ImportRun:
             "CASE WHEN quantity < 0 THEN 'order_return' ELSE 'order' END AS word "
             f" FROM whole WHERE code = 0 AND row NOT IN ({held})) GROUP BY word, order_id) o {new}",
         )
+
+
+def _cells(raw: str) -> dict[str, Any]:
+    try:
+        cells = json.loads(raw)
+    except ValueError:
+        return {"row": raw[:200]}
+    return {name: value for name, value in cells.items() if value is not None} if isinstance(cells, dict) else {}
 
 
 def _lines(rows: Rows, rejects: list[Held]) -> Callable[[int], int]:

@@ -23,12 +23,15 @@ from shopkeeper.data.account import Account
 from shopkeeper.data.cleaning.columns import Kind
 from shopkeeper.data.cleaning.rows import IDENTITY
 from shopkeeper.data.cleaning.values import Reading
+from shopkeeper.data.detection import settle
 from shopkeeper.data.import_run import ImportRun
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.mapping import NO_MAPPING, MapFile, mapping_of
+from shopkeeper.data.preview import Preview
 from shopkeeper.data.quarantine import HeldRow, Quarantine
-from shopkeeper.data.recognising import find
+from shopkeeper.data.recognising import Found, find
 from shopkeeper.data.rows import LINE, Held, Refused, Rows, Source
+from shopkeeper.data.sources.baskets import Baskets
 from shopkeeper.data.sources.delimited import Delimited
 from shopkeeper.data.sources.feed_xml import FeedXml
 from shopkeeper.data.sources.jsonl import JsonLines
@@ -71,9 +74,7 @@ class Importer:
         source, done = source or f"file:{path.name}", list[tuple[ImportRun, Account, list[Held]]]()
         run = self._start(path, kind or "events", mapping, source, self._reading(mapping), progress)
         with _told(path), closing(run):
-            for found in find(run.con, run.open(self._reader(path)), kind, mapping, str(path)):
-                told = self._reading(found.mapping)
-                part = run.part(found.kind, found.mapping, told, orders=found.orders)
+            for found, part in self._parts(run, path, kind, mapping):
                 account, held = part.take(found.rows)
                 done.append((part, replace(account, format=found.format), held))
             for part, _, _ in done:
@@ -83,6 +84,34 @@ class Importer:
         seconds = time.perf_counter() - started
         said = [account for _, account, _ in done if account.read] or [done[0][1]]
         return [replace(account, seconds=seconds / len(said)) for account in said]
+
+    def preview(
+        self, path: Path, kind: Kind | None = None, *, mapping: MapFile = NO_MAPPING, count: int = 20
+    ) -> list[Preview]:
+        """What ``take`` would do with the first rows of each kind in a file. Nothing is stored or held.
+
+        Raises:
+            DataError: as ``take``.
+        """
+        run = self._start(path, kind or "events", mapping, f"file:{path.name}", self._reading(mapping), quiet)
+        with _told(path), closing(run):
+            return [
+                Preview(
+                    file=str(path), kind=found.kind, format=found.format, warnings=found.rows.warnings,
+                    rows=part.preview(found.rows, count),
+                )
+                for found, part in self._parts(run, path, kind, mapping)
+            ]  # fmt: skip
+
+    def _parts(
+        self, run: ImportRun, path: Path, kind: Kind | None, mapping: MapFile
+    ) -> Iterator[tuple[Found, ImportRun]]:
+        """What a file holds, kind by kind, each with the run that brings it in."""
+        reader = Baskets() if kind == "baskets" else self._reader(path)
+        for found in find(run.con, run.open(reader), kind, mapping, str(path), self.clock()):
+            rows, told = settle(run.con, found.kind, found.rows, found.mapping, self.currency, str(path))
+            part = run.part(found.kind, told, self._reading(told), orders=found.orders)
+            yield replace(found, rows=rows, mapping=told), part
 
     def file(
         self, path: Path, kind: Kind, *, mapping: MapFile = NO_MAPPING, source: str = "", progress: Progress = quiet

@@ -24,10 +24,11 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from shopkeeper.core.errors import DataError
 from shopkeeper.core.ids import new_id
-from shopkeeper.data.lock import held
+from shopkeeper.data.lock import held, held_at_once
 from shopkeeper.data.schema import TABLES
 
 SMALL_FILE_BYTES = 32 * 2**20
+_READERS = "readers.lock"
 _CONFIGURATION = {"delta.dataSkippingNumIndexedCols": "0", "delta.checkpointInterval": "50"}
 
 
@@ -123,6 +124,11 @@ class Lake:
         """While this is held, by any process, nothing is committed to the lake and no file of it is removed."""
         return held(self.folder / "still.lock")
 
+    def reading(self) -> AbstractContextManager[None]:
+        """While this is held, by any process, files that were live stay on disk, so that a listing can be read to its
+        end. Joining small files does not wait for it, erasing does."""
+        return held(self.folder / _READERS, shared=True)
+
     def _commit(self, name: str, actions: list[Any], transactions: list[Transaction]) -> None:
         fsync_dir(self.folder / name)
         properties = CommitProperties(app_transactions=transactions)
@@ -153,10 +159,13 @@ class Lake:
         columns = ", ".join(f'NULL::{_duck_type(field.type)} AS "{field.name}"' for field in TABLES[name])
         return f"(SELECT {columns} WHERE false)"
 
-    def rewrite(self, name: str, files: Sequence[str], keep_sql: str, parameters: Sequence[Any]) -> int:
-        """Replace files by their rows that satisfy ``keep_sql``, in one commit, and delete the old files.
+    def rewrite(
+        self, name: str, files: Sequence[str], keep_sql: str, parameters: Sequence[Any], *, wait: bool = True
+    ) -> int:
+        """Replace files by their rows that satisfy ``keep_sql``, in one commit. Returns how many rows were dropped.
 
-        Returns how many rows were dropped.
+        Then every replaced file of the table is deleted once nobody reads any; with ``wait=False`` that is left to the
+        next time where somebody does.
         """
         if not files:
             return 0
@@ -178,22 +187,41 @@ class Lake:
             self._commit(name, [*removes, *adds], [])
             if not after:
                 target.unlink()
-            for file in files:
-                Path(file).unlink(missing_ok=True)
-            fsync_dir(self.folder / name)
+        self.clear(name, wait=wait)
         return before - after
+
+    def clear(self, name: str, *, wait: bool = True) -> bool:
+        """Delete the files that were replaced; whether that could be done: without ``wait`` not while anybody reads."""
+        if wait:
+            with held(self.folder / _READERS):
+                return self._clear(name)
+        with held_at_once(self.folder / _READERS) as alone:
+            return alone and self._clear(name)
+
+    def _replaced(self, name: str) -> set[str]:
+        """Files that a commit has removed from the table and that may still be on disk."""
+        files = self._table(name).vacuum(retention_hours=0, dry_run=True, enforce_retention_duration=False)
+        return {Path(file).name for file in files}
+
+    def _clear(self, name: str) -> bool:
+        with self.still():
+            for file in self._replaced(name):
+                (self.stage_dir(name) / file).unlink(missing_ok=True)
+            fsync_dir(self.folder / name)
+        return True
 
     def compact(self, name: str, *, at_least: int = 16) -> int:
         """Join small files into one where there are many. Returns how many were joined."""
         small = [file for file in self.files(name) if Path(file).stat().st_size < SMALL_FILE_BYTES]
         if len(small) < at_least:
             return 0
-        self.rewrite(name, small, "true", [])
+        self.rewrite(name, small, "true", [], wait=False)
         return len(small)
 
     def sweep(self, name: str, *, older_than_seconds: float = 3600) -> int:
         """Remove Parquet files that no commit knows: what a crash left between writing and adopting."""
-        live = {Path(file).name for file in self.files(name)}
+        self.clear(name, wait=False)
+        live = {Path(file).name for file in self._table(name).file_uris()} | self._replaced(name)
         limit = time.time() - older_than_seconds
         orphans = [
             path
@@ -211,7 +239,7 @@ class Lake:
         Raises:
             DataError: a Parquet file of the lake is gone or is not what was written.
         """
-        with duckdb.connect() as con, _damage_named(self.folder):
+        with self.reading(), duckdb.connect() as con, _damage_named(self.folder):
             con.execute("SET TimeZone='UTC'")
             con.execute(f"SET memory_limit='{memory}'")
             con.execute(f"SET threads={threads}")

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from shopkeeper.data.cleaning import bots
 from shopkeeper.data.cleaning.columns import Kind
-from shopkeeper.data.cleaning.rows import Staging, content_sql, identity_of
+from shopkeeper.data.cleaning.rows import VERSIONED, Staging, content_sql, identity_of
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.rows import identifier
 from shopkeeper.data.schema import lake_types
@@ -58,8 +58,8 @@ class Marking:
         content = content_sql(self.kind, lake_types(self.kind), by_content=self.plan.by_content)
         columns = identity_of(self.kind, timed=self.timed, by_event=self.plan.by_event)
         identity = content if self.plan.by_content else f"hash({', '.join(map(identifier, columns))})"
-        versioned = self.kind in ("products", "customers") and not self.timed
-        newest = 'QUALIFY row_number() OVER (PARTITION BY id ORDER BY "at" DESC) = 1' if versioned else ""
+        versioned = self.kind in VERSIONED and not self.timed
+        newest = f'QUALIFY row_number() OVER (PARTITION BY {identity} ORDER BY "at" DESC) = 1' if versioned else ""
         self.con.execute(
             f"CREATE TABLE known AS SELECT identity, content FROM (SELECT {identity} AS identity, "
             f"{content} AS content, * FROM {lake.relation_sql(self.kind)}) "

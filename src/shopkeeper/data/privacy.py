@@ -59,8 +59,8 @@ def _theirs(table: str, person: Person) -> tuple[str, list[Any]]:
     A visitor's rows count only while they name no other customer: a shared browser is not one person.
     """
     columns = PERSON_COLUMNS[table]
-    if columns == ("id",):
-        return "coalesce(id = ?, false)", [person.customer]
+    if len(columns) == 1:
+        return f"coalesce({columns[0]} = ?, false)", [person.customer]
     unnamed = "customer IS NULL AND coalesce(list_contains(?::VARCHAR[], visitor), false)"
     sql = f"(coalesce(customer = ?, false) OR ({unnamed}))"
     return sql, [person.customer, list(person.visitors)]
@@ -87,7 +87,9 @@ def erase_rows(lake: Lake, person: Person) -> dict[str, int]:
 def _erase(lake: Lake, table: str, person: Person) -> int:
     sql, values = _theirs(table, person)
     files = _files_with(lake, table, sql, values)
-    return lake.rewrite(table, files, f"NOT {sql}", values)
+    gone = lake.rewrite(table, files, f"NOT {sql}", values)
+    lake.clear(table)  # also what was replaced before and was being read then
+    return gone
 
 
 def _files_with(lake: Lake, table: str, sql: str, values: Sequence[Any]) -> list[str]:

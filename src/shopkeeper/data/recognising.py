@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from shopkeeper.core.errors import DataError
@@ -10,6 +11,7 @@ from shopkeeper.data.mapping import MapFile
 from shopkeeper.data.rows import Rows, Warn
 from shopkeeper.data.sources.known import recognise
 from shopkeeper.data.sources.known.format import Known, Part, part_rows
+from shopkeeper.data.sources.known.shapes import PLAIN, is_wide, shaped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +25,7 @@ class Found:
     format: str = ""
 
 
-def find(con: Any, rows: Rows, kind: Kind | None, mapping: MapFile, file: str) -> Iterator[Found]:
+def find(con: Any, rows: Rows, kind: Kind | None, mapping: MapFile, file: str, now: datetime) -> Iterator[Found]:
     """What a file holds, part by part; each must be taken before the next is asked for.
 
     A map file that names columns is believed: then no known format is looked for.
@@ -34,21 +36,30 @@ def find(con: Any, rows: Rows, kind: Kind | None, mapping: MapFile, file: str) -
     known = None if mapping.columns else recognise(rows.columns)
     parts = [] if known is None else [part for part in known.parts if kind in (None, part.kind, part.of)]
     if known is not None and parts:
-        yield from _parts(con, known, parts, rows, mapping)
+        yield from _parts(con, known, parts, rows, mapping, now)
         return
     certain = kind or kind_of(rows.columns, mapping, file)
     said = () if kind else (Warn(key="kind_found", facts={"kind": certain}),)
-    yield Found(kind=certain, rows=replace(rows, warnings=(*said, *rows.warnings)), mapping=mapping)
+    rows = replace(rows, warnings=(*said, *rows.warnings))
+    part = shaped(certain, rows, mapping, file)
+    if part is not None:
+        loaded = PLAIN.load(con, rows)
+        plain = replace(mapping, columns={})
+        yield Found(kind=part.kind, rows=part_rows(con, part, loaded, now, main=True), mapping=plain)
+        return
+    yield Found(kind="order_lines" if certain == "baskets" else certain, rows=rows, mapping=mapping)
 
 
-def _parts(con: Any, known: Known, parts: Sequence[Part], rows: Rows, mapping: MapFile) -> Iterator[Found]:
+def _parts(
+    con: Any, known: Known, parts: Sequence[Part], rows: Rows, mapping: MapFile, now: datetime
+) -> Iterator[Found]:
     declared = {name: value for name, value in known.declared.items() if not getattr(mapping, name)}
     mapping = replace(mapping, **declared)  # type: ignore[arg-type]  # only texts are declared
     loaded = known.load(con, rows)
     said = (Warn(key="format_found", facts={"name": known.name}), *known.skips(con))
     loaded = replace(loaded, warnings=(*said, *loaded.warnings))
     for number, part in enumerate(parts):
-        its = part_rows(con, part, loaded, main=number == len(parts) - 1)
+        its = part_rows(con, part, loaded, now, main=number == len(parts) - 1)
         yield Found(
             kind=part.kind, rows=its, orders=part.orders, format=known.name,
             mapping=replace(mapping, returns=part.returns or mapping.returns),
@@ -61,6 +72,8 @@ def kind_of(columns: Sequence[str], mapping: MapFile, file: str) -> Kind:
     Raises:
         DataError: there is none, or two fit equally well.
     """
+    if is_wide(columns, mapping):
+        return "attributes"
     fits = {kind: size for kind in KINDS if (size := _size(kind, columns, mapping, file))}
     best = [kind for kind, size in fits.items() if size == max(fits.values())]
     if not best:

@@ -26,6 +26,8 @@ _CUT: Final = {
     "order_lines": _BEFORE,
     "prices": _BEFORE,
     "decisions": _BEFORE,
+    "competitor_prices": _BEFORE,
+    "attributes": _BEFORE,
     "products": _NEWEST,
     "customers": _NEWEST,
 }

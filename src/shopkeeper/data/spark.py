@@ -81,6 +81,10 @@ class SparkBatch:
         Raises:
             SettingsError: pyspark is not installed, or the cluster does not answer.
         """
+        with lake.reading():
+            yield from self._over(lake, views)
+
+    def _over(self, lake: Lake, views: Mapping[str, str]) -> Iterator[Tables]:
         session = _started(self.master, self.memory).newSession()
         session.conf.set("spark.sql.session.timeZone", "UTC")
         for name in lake.names:

@@ -147,6 +147,7 @@ class Shop:
         if moved:
             for table in ("events", "order_lines", "decisions"):
                 self.lake.compact(table)
+                self.lake.sweep(table)
         return moved
 
     def _writable(self) -> None:

@@ -7,12 +7,13 @@ from typing import Annotated
 import typer
 
 from shopkeeper.apps.cli import say
+from shopkeeper.apps.cli.import_preview import show_preview
 from shopkeeper.apps.cli.options import HERE, Folder, Json
 from shopkeeper.core.consent import Purpose
 from shopkeeper.core.errors import SettingsError
 from shopkeeper.data.importing import Account
 from shopkeeper.shop import Shop
-from shopkeeper.shop.importing import import_files
+from shopkeeper.shop.importing import import_files, preview_files
 from shopkeeper.shop.importing import replay as replay_held
 
 
@@ -57,6 +58,10 @@ def import_(
     quarantine: Annotated[bool, typer.Option("--quarantine", help="List what is held, with reasons.")] = False,
     fix: Annotated[str, typer.Option(help="Id of a held row to change; give --set as well.")] = "",
     set_: Annotated[list[str] | None, typer.Option("--set", help="column=value, for --fix.")] = None,
+    declare: Annotated[
+        list[str] | None, typer.Option("--declare", help="date_format=%d/%m/%Y, decimal=, currency=, encoding=, …")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would become of the first 20 rows.")] = False,
     replay: Annotated[bool, typer.Option("--replay", help="Try the held rows again.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -68,12 +73,15 @@ def import_(
             _show([(account.file, account) for account in replay_held(shop)], as_json)
         elif quarantine or fix:
             _list_held(shop, as_json)
+        elif dry_run:
+            told = preview_files(shop, files or [], kind=kind, mapping=mapping, declared=declare or [])
+            show_preview(told, as_json)
         else:
             purposes = _purposes(consent)
             with say.progress() as progress:
                 accounts = import_files(
                     shop, files or [], kind=kind, mapping=mapping, purposes=purposes,
-                    consent_source=consent_source, progress=progress,
+                    consent_source=consent_source, progress=progress, declared=declare or [],
                 )  # fmt: skip
             _show(accounts, as_json)
 

@@ -116,7 +116,7 @@ def app_of(
 ) -> Starlette:
     """The app over an engine. ``upkeep``: also drain and reload every ``drain_seconds`` while it runs. While the
     ``door`` is closed, only what needs no models is answered."""
-    gate = Gate(engine=engine, metrics=Metrics(engine.waiting), load=Load())
+    gate = Gate(engine=engine, metrics=Metrics(engine.waiting, engine.model_age_seconds), load=Load())
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:  # noqa: ARG001  # Starlette's signature

@@ -78,6 +78,7 @@ MISSING_ORDER = Rule("missing_order", "order", ("order",), frozenset({"order", "
 RULES: Final[Mapping[Kind, tuple[Rule | ZeroQuantity, ...]]] = {
     "events": (MISSING_PRODUCT, MISSING_PERSON, MISSING_PRICE, MISSING_ORDER, ZeroQuantity()),
     "order_lines": (), "products": (), "customers": (), "prices": (),
+    "competitor_prices": (), "attributes": (),
 }  # fmt: skip
 
 _NOT_CONTENT: Final = frozenset({"received_at", "source", "event_id"})
@@ -88,8 +89,13 @@ IDENTITY: Final[Mapping[Kind, tuple[str, ...]]] = {
     "products": ("id", "at"),
     "customers": ("id", "at"),
     "prices": ("product", "at"),
+    "competitor_prices": ("product", "competitor", "at"),
+    "attributes": ("customer", "name", "origin", "at"),
 }
 """Which lake columns say that two rows are about the same thing; another content under it is a conflict."""
+
+VERSIONED: Final[frozenset[Kind]] = frozenset({"products", "customers", "attributes"})
+"""Kinds whose rows hold until the next of the same name; without a moment of their own they hold from now on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,7 +227,7 @@ def content_sql(kind: Kind, lake: Iterable[str], *, by_content: bool) -> str:
     skip = set(_NOT_CONTENT)
     if by_content:
         skip.add("id" if kind == "events" else "line")
-    if kind in ("products", "customers"):
+    if kind in VERSIONED:
         skip.add("at")
     return f"hash({', '.join(identifier(name) for name in lake if name not in skip)})"
 
@@ -239,7 +245,7 @@ def _landed(name: str, kind: Kind, present: Sequence[Column], reading: Reading, 
         "event_id": "'order:' || v_order" if value == "NULL" else f"coalesce({value}, 'order:' || v_order)",
         "currency": f"CASE WHEN {priced} THEN coalesce({value}, {quoted(reading.currency)}) END",
     }
-    if kind in ("products", "customers"):
+    if kind in VERSIONED:
         special |= {"at": f"coalesce({value}, {now})", "active": f"coalesce({value}, true)"}
     if kind == "order_lines":
         special["quantity"] = f"coalesce({value}, 1)"

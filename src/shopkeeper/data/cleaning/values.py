@@ -250,4 +250,5 @@ FORMS: Final[Mapping[str, Form]] = {
     "integer": Form(integer_sql, integer_of),
     "amount": Form(amount_sql, amount_of),
     "flag": Form(flag_sql, flag_of),
+    "agreed": Form(flag_sql, flag_of),
 }

@@ -15,7 +15,7 @@ from shopkeeper.learn.rank.signals import Signals, features_of
 from shopkeeper.learn.rank.trees import LambdaMART, LambdaMARTModel
 from shopkeeper.learn.recommend.sequence.attention import SelfAttention
 from shopkeeper.learn.recommend.sequence.attributes import Attributes
-from shopkeeper.learn.recommend.sequence.fitting import judge_of, learn
+from shopkeeper.learn.recommend.sequence.fitting import Parts, judge_of, learn
 from shopkeeper.learn.recommend.sequence.learning import Circumstances, Judged
 from shopkeeper.learn.recommend.sequence.model import SequenceModel
 from shopkeeper.learn.recommend.sequence.sequences import Sequences
@@ -24,17 +24,16 @@ from shopkeeper.learn.recommend.sequential_knn import SequentialItemKNN
 LEAST_SECONDS: Final = 60.0
 LEAST_PEOPLE: Final = 500
 """With less time or fewer people to learn from, counts alone answer."""
-_TWO_NETWORKS_SECONDS = 480.0
 _NETWORK_SHARE = 0.3
-"""of the budget, each"""
-_PER_FINDER = 40
+"""of the budget, for each of the two networks"""
+_PER_FINDER = 50
 _TEACHERS = 20_000
 _TEACHERS_A_SECOND = 40
 _CHOOSERS = 6_000
 _BLOCK = 512
 _TREES = "trees"
 _START: Final[Mapping[str, float]] = {
-    "next": 0.4, "together": 0.1, "likeness": 0.2, "attention": 0.5, "attention_2": 0.5, _TREES: 1.0,
+    "next": 0.4, "together": 0.1, "likeness": 0.2, "attention": 0.5, _TREES: 1.0,
 }  # fmt: skip
 
 
@@ -82,71 +81,79 @@ class Learned:
 
 
 def learned(given: Given) -> Learned:
-    """Networks first (the clock decides how many), then trees, then the weights of all."""
+    """A network and trees that foretell what is known already, a network of all that is known, and the weights."""
     chosen = np.random.default_rng(given.seed).permutation(len(given.judged))[:_CHOOSERS]
-    networks = _networks(given, chosen)
-    given.progress("trees", 0, 1)
-    trees, names = _trees(given)
+    earlier = given.past.keep(given.past.age_rank() > 0)
+    before = _network(given, earlier, _newest_of(given.past, given.seed), "earlier")
+    trees, names = _trees(given, earlier, _named(before))
+    rows, wanted = given.judged[chosen], given.wanted[chosen]
+    network = _network(given, given.past, (rows, wanted), "attention")
     given.progress("weights", 0, 1)
-    signals = Signals.of(given.past, given.items, given.attributes, given.settings, networks, given.seed)
-    people, wanted = given.past.rows(given.judged[chosen]), given.wanted[chosen]
-    parts = [_said(signals, trees, names, block, _PER_FINDER, given.seed) for block in people.blocks(_BLOCK)]
+    signals = Signals.of(given.past, given.items, given.attributes, given.settings, _named(network), given.seed)
+    parts = [_said(signals, trees, names, block, _PER_FINDER, given.seed)
+             for block in given.past.rows(rows).blocks(_BLOCK)]  # fmt: skip
     pairs = Candidates.joined([pairs for pairs, _ in parts])
-    said = {name: np.concatenate([one[name] for _, one in parts]) for name in parts[0][1]}
     opinions = [*signals.finders, *([_TREES] if trees is not None else [])]
+    said = {name: np.concatenate([one[name] for _, one in parts]) for name in opinions}
     weights = weights_of(pairs, said, wanted, _START, opinions)
-    if given.again_from is not None:
-        networks = _again(given, given.again_from, networks)
-        signals = Signals.of(given.again_from, given.items, given.attributes, given.settings, networks, given.seed)
     found = float(np.isfinite(pairs.place_of(fused(said, weights), wanted)).mean())
+    if given.again_from is not None:
+        again = _named(_network(given, given.again_from, None, "again", network))
+        signals = Signals.of(given.again_from, given.items, given.attributes, given.settings, again, given.seed)
     facts = {
-        "networks": {name: model.facts()["learning"] for name, model in networks.items()},
+        "networks": [part.model.facts()["learning"] for part in (before, network) if part is not None],
         "weights": {name: round(weight, 3) for name, weight in weights.items()}, "candidates_found": round(found, 4),
     }  # fmt: skip
     return Learned(signals=signals, trees=trees, names=names, weights=weights, facts=facts, seed=given.seed)
 
 
-def _networks(given: Given, chosen: Int64) -> dict[str, SequenceModel]:
-    """One network, or two that differ; none where torch is not installed: the rest answers without."""
-    known = Sequences.of(given.past, given.items)
-    rows = given.judged[chosen]
-    able = known.sizes[rows] > 0
-    judged = judge_of(known, rows[able], given.wanted[chosen][able].astype(np.int64), SelfAttention().length)
-    names = ["attention", "attention_2"] if given.seconds >= _TWO_NETWORKS_SECONDS else ["attention"]
-    minutes = given.seconds * _NETWORK_SHARE / 60
-    settings = replace(SelfAttention(), minutes=minutes, checkpoint=given.checkpoint)
-    try:
-        return {name: _network(given, settings, known, judged, name) for name in names}
-    except Unavailable:
-        return {}
+def _named(network: Parts | None) -> dict[str, SequenceModel]:
+    return {} if network is None else {"attention": network.model}
+
+
+def _newest_of(past: Histories, seed: int) -> tuple[Int64, Int32]:
+    """Some people's rows, and what they had last."""
+    able = np.flatnonzero(np.diff(past.offsets) > 1)
+    rows = np.random.default_rng(seed).permutation(able)[:_CHOOSERS]
+    return rows, past.product[past.offsets[1:][rows] - 1]
 
 
 def _network(
-    given: Given, settings: SelfAttention, known: Sequences, judged: Judged | None, name: str
-) -> SequenceModel:
-    """The first network knows the attributes, if there are any; the second never does, so that they differ."""
-    first = name == "attention"
-    attributes = given.attributes if first and given.attributes else Attributes.none(given.items)
-    around = Circumstances(seed=given.seed * 101 + (not first), progress=given.progress, task=name)
-    return learn(settings, known, attributes, judged, around).model
+    given: Given, past: Histories, judged: tuple[Int64, Int32] | None, name: str, like: Parts | None = None
+) -> Parts | None:
+    """A network of ``past`` that validates on what the ``judged`` had next, or learns as long as was best for ``like``.
+
+    None where torch is not installed: the rest answers without.
+    """
+    known, settings = Sequences.of(past, given.items), SelfAttention()
+    epochs = settings.epochs if like is None else 1 + int(np.argmax(like.learned.quality))
+    settings = replace(
+        settings, minutes=given.seconds * _NETWORK_SHARE / 60, checkpoint=given.checkpoint, epochs=epochs
+    )
+    around = Circumstances(seed=given.seed * 101, progress=given.progress, task=name)
+    try:
+        return learn(settings, known, given.attributes or Attributes.none(given.items), _judge(known, judged), around)
+    except Unavailable:
+        return None
 
 
-def _again(given: Given, past: Histories, networks: Mapping[str, SequenceModel]) -> dict[str, SequenceModel]:
-    """Networks of everything, with as many epochs as were best when something was kept back."""
-    known = Sequences.of(past, given.items)
-    best = {name: int(np.argmax(model.facts_of_learning["quality"])) + 1 for name, model in networks.items()}
-    return {name: _network(given, replace(SelfAttention(), epochs=best[name]), known, None, name) for name in networks}
+def _judge(known: Sequences, judged: tuple[Int64, Int32] | None) -> Judged | None:
+    if judged is None:
+        return None
+    rows, wanted = judged
+    able = known.sizes[rows] > 0
+    return judge_of(known, rows[able], wanted[able].astype(np.int64), SelfAttention().length)
 
 
-def _trees(given: Given) -> tuple[LambdaMARTModel | None, tuple[str, ...]]:
+def _trees(
+    given: Given, earlier: Histories, networks: Mapping[str, SequenceModel]
+) -> tuple[LambdaMARTModel | None, tuple[str, ...]]:
     """Trees that learned what people chose last in the past, from finders that do not know it yet."""
-    newest = given.past.age_rank() == 0
     able = np.flatnonzero(np.diff(given.past.offsets) > 1)
     most = min(_TEACHERS, int(_TEACHERS_A_SECOND * given.seconds))
     able = np.random.default_rng(given.seed).permutation(able)[:most]
-    earlier = given.past.keep(~newest)
     wanted = given.past.product[given.past.offsets[1:][able] - 1]
-    signals = Signals.of(earlier, given.items, given.attributes, given.settings, {}, given.seed)
+    signals = Signals.of(earlier, given.items, given.attributes, given.settings, networks, given.seed)
     parts: list[tuple[Candidates, Float32]] = []
     names: tuple[str, ...] = ()
     for block in earlier.rows(able).blocks(_BLOCK):

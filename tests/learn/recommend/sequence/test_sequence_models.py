@@ -1,6 +1,7 @@
 """Networks: numpy says what torch says; planted truth; checkpoints; cold products."""
 
 import dataclasses
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 
 from shopkeeper.core.errors import Unavailable
 from shopkeeper.core.histories import Histories
+from shopkeeper.learn.recommend.hybrid import Hybrid, HybridModel
 from shopkeeper.learn.recommend.sequence.attention import SelfAttention
 from shopkeeper.learn.recommend.sequence.attributes import Attributes
 from shopkeeper.learn.recommend.sequence.fitting import Parts, judge_of, learn
@@ -20,7 +22,8 @@ from shopkeeper.learn.recommend.sequence.recurrent import GRU, LSTM
 from shopkeeper.learn.recommend.sequence.sequences import Sequences
 from shopkeeper.learn.recommend.sequence.training.network import Network, Shape
 from shopkeeper.learn.recommend.sequence.training.softmax import full
-from shopkeeper.learn.snapshot import ArraySnapshot
+from shopkeeper.learn.snapshot import ArraySnapshot, microseconds
+from shopkeeper.testing.estimators import small_shop
 
 RING = 12
 SMALL: dict[str, Any] = {"dimensions": 16, "epochs": 12, "dropout": 0.1, "negatives": 0, "learning_rate": 0.02,
@@ -147,6 +150,20 @@ def test_without_torch_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(Unavailable) as refused:
         SelfAttention().fit(ArraySnapshot.of_sequences(ring(), RING))
     assert (refused.value.key, refused.value.facts["extra"]) == ("extra_missing", "deep")
+
+
+def test_a_network_is_a_member_of_the_hybrid(tmp_path: Path) -> None:
+    """Law: a shop can name a network in its hybrid; kept on disk as plain arrays, it answers the same."""
+    shop = small_shop()
+    network = SelfAttention(dimensions=16, epochs=2, negatives=8)
+    model = Hybrid(members=("popularity.Popularity", network), least=-1.0).fit(shop, seed=1)
+    assert "attention" in model.names
+    for name, part in model.arrays().items():
+        np.save(tmp_path / f"{name}.npy", part, allow_pickle=False)
+    arrays = {path.name.removesuffix(".npy"): np.load(path, mmap_mode="r") for path in tmp_path.iterdir()}
+    again = HybridModel.restore(arrays, json.loads(json.dumps(model.facts())))
+    people, now = shop.histories(), microseconds(shop.moment)
+    assert np.array_equal(model.score(people, now), again.score(people, now), equal_nan=True)
 
 
 def test_settings_are_kept_apart() -> None:

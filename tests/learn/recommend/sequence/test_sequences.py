@@ -1,7 +1,7 @@
 """Sequences of products: what counts, windows, padding, batches."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shopkeeper.core.action import Action
@@ -11,6 +11,8 @@ from shopkeeper.learn.recommend.sequence.sequences import Sequences
 from shopkeeper.testing.estimators import small_catalogue
 
 people = st.lists(st.lists(st.integers(0, 9), max_size=14), min_size=1, max_size=6)
+slow_machine = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""No test depends on how fast the machine is."""
 
 
 def sequences(rows: list[list[int]], products: int = 10) -> Sequences:
@@ -27,6 +29,7 @@ def test_what_nobody_wants_is_left_out() -> None:
     assert len(Sequences.of(returned, 10).item) == 0
 
 
+@slow_machine
 @given(people, st.integers(1, 6))
 def test_windows_cover_every_step_once(rows: list[list[int]], length: int) -> None:
     """Law: every two neighbours of a sequence stand in exactly one window, and no window is longer than length + 1."""
@@ -40,6 +43,7 @@ def test_windows_cover_every_step_once(rows: list[list[int]], length: int) -> No
     assert (windows.size <= length + 1).all()
 
 
+@slow_machine
 @given(people, st.integers(1, 30))
 def test_batches_hold_every_window_once(rows: list[list[int]], tokens: int) -> None:
     """Law: the batches are the windows, each once; none is larger than asked for unless it is a single window."""

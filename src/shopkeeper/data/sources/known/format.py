@@ -6,10 +6,11 @@ under exactly these names (NULL where the file lacks them), blanks trimmed, empt
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 from shopkeeper.data.cleaning.columns import Kind
-from shopkeeper.data.cleaning.values import trimmed_sql
+from shopkeeper.data.cleaning.values import quoted, trimmed_sql
 from shopkeeper.data.rows import LINE, Held, Refused, Rows, Warn, identifier, lines_of
 
 THEIRS: Final = "theirs"
@@ -103,9 +104,10 @@ class Known:
         return (Warn(key="rows_skipped", facts={"count": sum(count for _, count in found), "names": names}),)
 
 
-def part_rows(con: Any, part: Part, loaded: Rows, *, main: bool) -> Rows:
+def part_rows(con: Any, part: Part, loaded: Rows, now: datetime, *, main: bool) -> Rows:
     """The rows of one part. What could not be read at all is told with the main one, a format's last."""
-    con.execute(f"CREATE OR REPLACE TABLE {OURS} AS {part.select.format(rows=THEIRS, line=LINE)} ORDER BY {LINE}")
+    select = part.select.format(rows=THEIRS, line=LINE, now=quoted(now.isoformat()))
+    con.execute(f"CREATE OR REPLACE TABLE {OURS} AS {select} ORDER BY {LINE}")
     names = tuple(row[0] for row in con.execute(f"DESCRIBE {OURS}").fetchall() if row[0] != LINE)
     return Rows(
         relation=OURS,

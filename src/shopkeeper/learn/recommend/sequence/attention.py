@@ -37,7 +37,7 @@ class SelfAttention:
     """Whether categories and brands are part of a product's vector."""
     negatives: int = 1024
     """Others that the right product is told from; 0 = all."""
-    epochs: int = 10
+    epochs: int = 8
     learning_rate: float = 0.004
     batch_tokens: int = 1024
     averaging: float = 0.999

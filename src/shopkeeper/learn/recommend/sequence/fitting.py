@@ -34,7 +34,8 @@ def fit(settings: Any, known: Snapshot, around: Circumstances) -> SequenceModel:
     sequences = Sequences.of(known.histories(), len(catalogue))
     learned_from, judged = kept_back(sequences, settings.judged_people, settings.length, around.seed)
     attributes = Attributes.of_catalogue(catalogue) if settings.attributes else Attributes.none(len(catalogue))
-    return learn(settings, learned_from, attributes, judged, around).model
+    model = learn(settings, learned_from, attributes, judged, around).model
+    return model.with_pauses(sequences, known.histories(), around.seed)
 
 
 def kept_back(sequences: Sequences, people: int, length: int, seed: int) -> tuple[Sequences, Judged | None]:
@@ -88,6 +89,7 @@ def learn(
     weights = {name: part for name, part in learned.weights.items() if not name.startswith("products.")}
     model = SequenceModel(
         weights={"table": table, **weights}, known=np.linalg.norm(table, axis=1) > 0.5, name=settings.body,
+        pauses=np.zeros(0, np.float32),
         length=settings.length, heads=settings.heads, temperature=settings.temperature,
         facts_of_learning={"epochs": len(learned.quality), "quality": [round(value, 5) for value in learned.quality]},
     )  # fmt: skip

@@ -1,7 +1,7 @@
 """A learned sequence model: vectors of products and the weights that read a history. Asked with numpy alone."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from shopkeeper.core.ports import Arrays
 from shopkeeper.learn.recommend.because import because
 from shopkeeper.learn.recommend.sequence.forward import direction
 from shopkeeper.learn.recommend.sequence.sequences import Sequences, Windows
+from shopkeeper.learn.recommend.sequence.timing import Moments, foretell_pauses, learn_pauses, newest, pauses
 from shopkeeper.learn.recommend.sparse import row_blocks
 
 _REASON_STEPS = 10
@@ -31,6 +32,8 @@ class SequenceModel:
     length: int
     heads: int
     temperature: float
+    pauses: Float32
+    """Weights of the time to the next purchase; empty where too little was known of times."""
     facts_of_learning: Mapping[str, Any]
 
     def score(self, profiles: Histories, now: int) -> Float32:  # noqa: ARG002
@@ -43,6 +46,27 @@ class SequenceModel:
         scores /= np.float32(self.temperature)
         scores[:, ~self.known] = np.nan
         return scores
+
+    def days_to_next(self, profiles: Histories) -> Float32:
+        """(people,) days from a person's last purchase to the next, as a median; NaN where nothing can be said."""
+        days = np.full(len(profiles), np.nan, np.float32)
+        sequences = Sequences.of(profiles, len(self.known))
+        moments = newest(sequences, profiles, self.length)
+        if len(self.pauses) and len(moments.windows):
+            points, rows = self._points(sequences)
+            days[rows] = foretell_pauses(self.pauses, self._with_product(points, moments), moments)
+        return days
+
+    def with_pauses(self, sequences: Sequences, histories: Histories, seed: int) -> "SequenceModel":
+        """The same model, which has also learned how long people wait."""
+        moments = pauses(sequences, histories, self.length, seed)
+        points, _ = self._directions(sequences, moments.windows)
+        return replace(self, pauses=learn_pauses(self._with_product(points, moments), moments))
+
+    def _with_product(self, points: Float32, moments: Moments) -> Float32:
+        """Where the network looks, and the newest product's own vector."""
+        vectors: Float32 = self.weights["table"][moments.item]
+        return np.concatenate([points, vectors], axis=1)
 
     def _points(self, sequences: Sequences) -> tuple[Float32, Int64]:
         """Where each person with a history looks, and those persons' rows."""
@@ -88,7 +112,7 @@ class SequenceModel:
         return self._directions(pieces, pieces.newest(self.length))[0]
 
     def arrays(self) -> Arrays:
-        return {**self.weights, "known": self.known}
+        return {**self.weights, "known": self.known, "pauses": self.pauses}
 
     def facts(self) -> Mapping[str, Any]:
         return {
@@ -99,5 +123,11 @@ class SequenceModel:
     @classmethod
     def restore(cls, arrays: Arrays, facts: Mapping[str, Any]) -> "SequenceModel":
         plain = {name: value for name, value in facts.items() if name != "learning"}
-        weights = {name: part for name, part in arrays.items() if name != "known"}
-        return cls(weights=weights, known=arrays["known"], facts_of_learning=facts["learning"], **plain)
+        weights = {name: part for name, part in arrays.items() if name not in ("known", "pauses")}
+        return cls(
+            weights=weights,
+            known=arrays["known"],
+            pauses=arrays["pauses"],
+            facts_of_learning=facts["learning"],
+            **plain,
+        )
