@@ -1,5 +1,6 @@
 """Laws of the lake: each batch lands once, what was never adopted is no data, and removed rows leave no byte."""
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -119,6 +120,16 @@ def test_what_is_being_read_stays_until_it_was_read(tmp_path: Path) -> None:
     assert not gone.is_alive()
     assert _count(lake, "events") == 0
     assert list((tmp_path / "lake" / "events").glob("*.parquet")) == []
+
+
+def test_a_table_that_an_older_release_did_not_make_is_empty(tmp_path: Path) -> None:
+    """Reading beside a server of before, or a backup of then, finds no rows; the next writer makes the table."""
+    Lake(tmp_path / "lake")
+    for table in ("events", "attributes"):
+        shutil.rmtree(tmp_path / "lake" / table)
+    beside = Lake(tmp_path / "lake", readonly=True)
+    assert (_count(beside, "attributes"), beside.version("attributes"), beside.files("events")) == (0, -1, [])
+    assert Lake(tmp_path / "lake").version("attributes") == 0
 
 
 def _emptied(file: Path) -> None:

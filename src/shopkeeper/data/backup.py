@@ -156,6 +156,8 @@ def _copy_facts(folder: Path, part: Path, progress: Progress) -> tuple[dict[str,
 
 def _link(lake: Lake, table: str, aside: Path) -> None:
     log = lake.folder / table / "_delta_log"
+    if not log.is_dir():
+        return
     (aside / "_delta_log").mkdir(parents=True)
     for file in lake.files(table):
         os.link(file, aside / Path(file).name)

@@ -84,8 +84,11 @@ class Lake:
         return self.stage_dir(name) / f"{new_id('part')}.parquet"
 
     def version(self, name: str) -> int:
-        """The table's version: grows with every commit."""
-        return int(self._table(name).version())
+        """The table's version: grows with every commit; -1 where an older release has not made the table yet."""
+        return int(self._table(name).version()) if self._is_there(name) else -1
+
+    def _is_there(self, name: str) -> bool:
+        return name in self._tables or (self.folder / name / "_delta_log").is_dir()
 
     def landed(self, name: str, app: str) -> int:
         """The highest number committed for this application; -1 where none was."""
@@ -143,7 +146,7 @@ class Lake:
         Raises:
             DataError: one of them is gone.
         """
-        uris = self._table(name).file_uris()
+        uris = self._table(name).file_uris() if self._is_there(name) else []
         files = sorted(uri.removeprefix("file://") for uri in uris)
         for file in files:
             if not os.path.exists(file):  # noqa: PTH110  # a stat without a Path for each file of each query
