@@ -152,7 +152,7 @@ def test_a_damaged_file_is_named_by_spark_too(both: tuple[LakeSnapshot, LakeSnap
     file.write_bytes(b"PAR1" + b"x" * 200 + b"PAR1")
     with pytest.raises(DataError) as found:
         replace(both[1], lake=lake).query("SELECT * FROM events")
-    assert found.value.key == "lake_damaged"
+    assert (found.value.key, found.value.facts["table"]) == ("lake_damaged", "events")
 
 
 def test_without_pyspark_it_says_what_to_install(

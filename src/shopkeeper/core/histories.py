@@ -43,6 +43,15 @@ class Catalogue:
         return len(self.ids)
 
 
+def taken(offsets: Int64, which: Int64 | Int32) -> tuple[Int64, Int64]:
+    """Some rows of a ragged table (row ``u`` owns ``offsets[u]:offsets[u + 1]``), in the given order, repeats allowed:
+    their offsets, and where their entries stood."""
+    starts, sizes = offsets[:-1][which], np.diff(offsets)[which]
+    fresh = np.zeros(len(which) + 1, np.int64)
+    np.cumsum(sizes, out=fresh[1:])
+    return fresh, np.repeat(starts - fresh[:-1], sizes) + np.arange(fresh[-1])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Histories:
     """People's product events. ``product`` holds catalogue indices; flat arrays have shape (events,)."""
@@ -99,10 +108,7 @@ class Histories:
 
     def rows(self, which: Int64 | Int32) -> "Histories":
         """Some people (by row, in the given order, repeats allowed), whole."""
-        starts, sizes = self.offsets[:-1][which], np.diff(self.offsets)[which]
-        offsets = np.zeros(len(which) + 1, np.int64)
-        np.cumsum(sizes, out=offsets[1:])
-        take = np.repeat(starts - offsets[:-1], sizes) + np.arange(offsets[-1])
+        offsets, take = taken(self.offsets, which)
         return Histories(
             offsets=offsets, product=self.product[take], at=self.at[take], action=self.action[take],
             quantity=self.quantity[take], price=self.price[take], order=self.order[take], people=self.people[which],

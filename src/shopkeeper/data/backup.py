@@ -15,15 +15,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
 
 from shopkeeper.core.errors import DataError, NotFound, SettingsError
 from shopkeeper.core.ids import new_id
 from shopkeeper.core.ports import Progress, quiet
-from shopkeeper.data.lake import Lake, fsync_dir, fsync_file
-from shopkeeper.data.model_store import ModelStore
+from shopkeeper.data.lake import Lake, fsync_dir, fsync_tree
+from shopkeeper.data.model_store import ModelStore, digest
 from shopkeeper.data.schema import TABLES
 
 PAGE: Final = "backup.json"
@@ -73,7 +72,7 @@ def back_up(folder: Path, to: Path, *, moment: datetime, progress: Progress = qu
     model = _copy_model(folder, part, progress)
     page = Backup(moment=moment, journal=last, versions=versions, model=model, files=_hashed(part, progress))
     (part / PAGE).write_text(_to_json(page), "utf-8")
-    _sync(part)
+    fsync_tree(part)
     part.rename(to)
     fsync_dir(to.parent)
     return page
@@ -92,7 +91,7 @@ def read_page(backup: Path) -> Backup:
             raise SettingsError("shop_too_new", folder=str(backup), version=page["format"], needed=_FORMAT)
         return Backup(
             moment=datetime.fromisoformat(page["moment"]), journal=page["journal"], versions=page["versions"],
-            model=page["model"], files={name: (size, digest) for name, (size, digest) in page["files"].items()},
+            model=page["model"], files={name: (size, summary) for name, (size, summary) in page["files"].items()},
         )  # fmt: skip
     except FileNotFoundError:
         raise NotFound("no_backup", folder=str(backup)) from None
@@ -115,16 +114,19 @@ def restored(backup: Path, folder: Path, *, progress: Progress = quiet) -> Itera
     part = folder.with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
-    for done, (name, (size, digest)) in enumerate(sorted(page.files.items()), 1):
+    for done, (name, wanted) in enumerate(sorted(page.files.items()), 1):
         target = part / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        if not (backup / name).is_file() or _copy(backup / name, target) != (size, digest):
+        if not (backup / name).is_file():
+            raise DataError("backup_damaged", file=str(backup / name))
+        shutil.copy(backup / name, target)
+        if _print_of(target) != wanted:
             raise DataError("backup_damaged", file=str(backup / name))
         progress(name, done, len(page.files))
     for table in TABLES:
         (part / "lake" / table).mkdir(parents=True, exist_ok=True)
     yield part
-    _sync(part)
+    fsync_tree(part)
     if folder.exists():
         folder.rmdir()
     part.rename(folder)
@@ -194,29 +196,17 @@ def _copy_model(folder: Path, part: Path, progress: Progress) -> str | None:
     return None
 
 
-def _copy(source: Path, target: Path) -> tuple[int, str]:
-    """Copy a file and say what was read."""
-    summary, size = blake2b(digest_size=16), 0
-    with source.open("rb") as read, target.open("wb") as write:
-        while part := read.read(2**20):
-            summary.update(part)
-            size += len(part)
-            write.write(part)
-    shutil.copymode(source, target)
-    return size, summary.hexdigest()
-
-
 def _hashed(part: Path, progress: Progress) -> dict[str, tuple[int, str]]:
     files = sorted(path for path in part.rglob("*") if path.is_file())
     found: dict[str, tuple[int, str]] = {}
     for done, path in enumerate(files, 1):
-        with path.open("rb") as file:
-            summary = blake2b(digest_size=16)
-            while block := file.read(2**20):
-                summary.update(block)
-        found[str(path.relative_to(part))] = (path.stat().st_size, summary.hexdigest())
+        found[str(path.relative_to(part))] = _print_of(path)
         progress(path.name, done, len(files))
     return found
+
+
+def _print_of(path: Path) -> tuple[int, str]:
+    return path.stat().st_size, digest(path)
 
 
 def _to_json(page: Backup) -> str:
@@ -225,9 +215,3 @@ def _to_json(page: Backup) -> str:
         "model": page.model, "files": page.files,
     }  # fmt: skip
     return json.dumps(facts, indent=1)
-
-
-def _sync(folder: Path) -> None:
-    for path in folder.rglob("*"):
-        fsync_file(path) if path.is_file() else fsync_dir(path)
-    fsync_dir(folder)

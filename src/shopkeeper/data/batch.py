@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from shopkeeper.data.lake import Lake
+from shopkeeper.data.schema import TABLES
 
 Values = Mapping[str, Any]
 
@@ -61,7 +62,7 @@ class DuckBatch:
     def over(self, lake: Lake, views: Mapping[str, str]) -> Iterator[Tables]:
         """See ``Batch.over``."""
         with lake.connect(memory=self.memory, threads=self.threads, tables=()) as con:
-            for name in lake.names:
+            for name in TABLES:
                 con.execute(f"CREATE VIEW lake_{name} AS SELECT * FROM {lake.relation_sql(name)}")
             for name, select in views.items():
                 con.execute(f"CREATE VIEW {name} AS {select}")

@@ -25,6 +25,7 @@ from deltalake.transaction import AddAction, RemoveAction
 from shopkeeper.core.errors import DataError
 from shopkeeper.core.ids import new_id
 from shopkeeper.data.lock import held, held_at_once
+from shopkeeper.data.rows import parquet_sql
 from shopkeeper.data.schema import TABLES
 
 SMALL_FILE_BYTES = 32 * 2**20
@@ -49,6 +50,13 @@ def fsync_file(path: Path) -> None:
         os.close(handle)
 
 
+def fsync_tree(folder: Path) -> None:
+    """Make a folder durable with everything in it."""
+    for path in folder.rglob("*"):
+        fsync_file(path) if path.is_file() else fsync_dir(path)
+    fsync_dir(folder)
+
+
 class Lake:
     """All tables of one shop folder. One process writes (the shop's lock sees to it); any number may read."""
 
@@ -58,11 +66,6 @@ class Lake:
         for name, schema in TABLES.items():
             if not readonly and not DeltaTable.is_deltatable(str(folder / name)):
                 DeltaTable.create(folder / name, schema=schema, mode="ignore", configuration=_CONFIGURATION)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The tables."""
-        return tuple(TABLES)
 
     def _table(self, name: str) -> DeltaTable:
         table = self._tables.get(name)
@@ -157,26 +160,21 @@ class Lake:
         """A DuckDB table expression over the live files; an empty table of the right columns where there are none."""
         files = self.files(name)
         if files:
-            listing = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
-            return f"read_parquet([{listing}], union_by_name=true)"
+            return parquet_sql(files)
         columns = ", ".join(f'NULL::{_duck_type(field.type)} AS "{field.name}"' for field in TABLES[name])
         return f"(SELECT {columns} WHERE false)"
 
-    def rewrite(
-        self, name: str, files: Sequence[str], keep_sql: str, parameters: Sequence[Any], *, wait: bool = True
-    ) -> int:
-        """Replace files by their rows that satisfy ``keep_sql``, in one commit. Returns how many rows were dropped.
+    def rewrite(self, name: str, files: Sequence[str], keep_sql: str, parameters: Sequence[Any]) -> int:
+        """Replace files by their rows that satisfy ``keep_sql``, in one commit; ``clear`` deletes what was replaced.
 
-        Then every replaced file of the table is deleted once nobody reads any; with ``wait=False`` that is left to the
-        next time where somebody does.
+        Returns how many rows were dropped.
         """
         if not files:
             return 0
         target = self.stage_path(name)
-        listing = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
+        source = parquet_sql(files)
         with duckdb.connect() as con:
             con.execute("SET TimeZone='UTC'")
-            source = f"read_parquet([{listing}], union_by_name=true)"
             before = _count(con, f"SELECT count(*) FROM {source}")
             con.execute(f"CREATE TEMP VIEW kept AS SELECT * FROM {source}")
             con.execute(
@@ -190,7 +188,6 @@ class Lake:
             self._commit(name, [*removes, *adds], [])
             if not after:
                 target.unlink()
-        self.clear(name, wait=wait)
         return before - after
 
     def clear(self, name: str, *, wait: bool = True) -> bool:
@@ -218,12 +215,12 @@ class Lake:
         small = [file for file in self.files(name) if Path(file).stat().st_size < SMALL_FILE_BYTES]
         if len(small) < at_least:
             return 0
-        self.rewrite(name, small, "true", [], wait=False)
+        self.rewrite(name, small, "true", [])
+        self.clear(name, wait=False)
         return len(small)
 
     def sweep(self, name: str, *, older_than_seconds: float = 3600) -> int:
         """Remove Parquet files that no commit knows: what a crash left between writing and adopting."""
-        self.clear(name, wait=False)
         live = {Path(file).name for file in self._table(name).file_uris()} | self._replaced(name)
         limit = time.time() - older_than_seconds
         orphans = [
@@ -253,17 +250,22 @@ class Lake:
             yield con
 
 
+def damage(lake: Path, words: str) -> DataError | None:
+    """What an engine says of an unreadable file of the lake, as our error that names the table; None where it speaks of
+    something else."""
+    file = re.search(re.escape(str(lake)) + r"/([a-z_]+)/[^/'\"]+\.parquet", words)
+    return None if file is None else DataError("lake_damaged", table=file[1], why=words.splitlines()[0][:200])
+
+
 @contextmanager
 def _damage_named(lake: Path) -> Iterator[None]:
-    """What DuckDB says of an unreadable file of the lake, as our error that names the table."""
     try:
         yield
     except duckdb.Error as error:
-        text = str(error)
-        file = re.search(re.escape(str(lake)) + r"/([a-z_]+)/[^/'\"]+\.parquet", text)
-        if file is None:
+        ours = damage(lake, str(error))
+        if ours is None:
             raise
-        raise DataError("lake_damaged", table=file[1], why=text.splitlines()[0][:200]) from error
+        raise ours from error
 
 
 def _count(con: Any, sql: str) -> int:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from shopkeeper.core.errors import DataError, NotFound
 from shopkeeper.core.histories import Catalogue, Histories
-from shopkeeper.data.lake import fsync_dir, fsync_file
+from shopkeeper.data.lake import fsync_dir, fsync_file, fsync_tree
 
 MANIFEST: Final = "manifest.json"
 _CURRENT: Final = "current"
@@ -106,15 +106,21 @@ class ModelStore:
             "version": bundle.version, "moment": bundle.moment.isoformat(), "report": bundle.report,
             "received_until": bundle.received_until.isoformat(),
             "models": {name: {"use": model.use, "facts": model.facts} for name, model in bundle.models.items()},
-            "files": {str(path.relative_to(part)): _digest(path) for path in sorted(part.rglob("*")) if path.is_file()},
+            "files": {str(path.relative_to(part)): digest(path) for path in sorted(part.rglob("*")) if path.is_file()},
         }  # fmt: skip
         (part / MANIFEST).write_text(json.dumps(manifest, ensure_ascii=False, indent=1), "utf-8")
-        for path in part.rglob("*"):
-            fsync_file(path) if path.is_file() else fsync_dir(path)
+        fsync_tree(part)
         part.rename(final)
         fsync_dir(self.folder)
         self.make_current(bundle.version)
         self._trim(keep)
+
+    def current_since(self) -> float | None:
+        """When the version that answers was chosen, in seconds since 1970; None before the first training."""
+        try:
+            return (self.folder / _CURRENT).stat().st_mtime
+        except FileNotFoundError:
+            return None
 
     def take(self, other: "ModelStore", version: str) -> None:
         """Move a version in from a store on the same disk, and make it current."""
@@ -186,7 +192,7 @@ class ModelStore:
         manifest = self.manifest(version)
         for name in manifest["files"]:
             if name == "people.parquet" or name.startswith("histories/"):
-                manifest["files"][name] = _digest(folder / name)
+                manifest["files"][name] = digest(folder / name)
         fresh = folder / f"{MANIFEST}.part"
         fresh.write_text(json.dumps(manifest, ensure_ascii=False, indent=1), "utf-8")
         for path in folder.rglob("*"):
@@ -196,7 +202,8 @@ class ModelStore:
         fsync_dir(folder)
 
 
-def _digest(path: Path) -> str:
+def digest(path: Path) -> str:
+    """BLAKE2b of a file's bytes."""
     with path.open("rb") as file:
         summary = blake2b(digest_size=16)
         while part := file.read(2**20):
@@ -207,7 +214,7 @@ def _digest(path: Path) -> str:
 def _verify(folder: Path, files: Mapping[str, str]) -> None:
     for name, wanted in files.items():
         path = folder / name
-        if not path.is_file() or _digest(path) != wanted:
+        if not path.is_file() or digest(path) != wanted:
             raise DataError("model_damaged", file=str(path))
 
 

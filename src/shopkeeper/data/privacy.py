@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from shopkeeper.core.ids import PersonKey
 from shopkeeper.data.lake import Lake
+from shopkeeper.data.rows import parquet_sql
 from shopkeeper.data.schema import PERSON_COLUMNS
 
 _KEY: Final = {"visitor": "'visitor:' || visitor"}
@@ -88,7 +89,7 @@ def _erase(lake: Lake, table: str, person: Person) -> int:
     sql, values = _theirs(table, person)
     files = _files_with(lake, table, sql, values)
     gone = lake.rewrite(table, files, f"NOT {sql}", values)
-    lake.clear(table)  # also what was replaced before and was being read then
+    lake.clear(table)  # what was replaced now, and before while somebody read it
     return gone
 
 
@@ -96,8 +97,7 @@ def _files_with(lake: Lake, table: str, sql: str, values: Sequence[Any]) -> list
     files = lake.files(table)
     if not files:
         return []
-    listing = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
-    source = f"read_parquet([{listing}], union_by_name=true, filename=true)"
     with lake.connect(tables=()) as con:
-        rows = con.execute(f"SELECT DISTINCT filename FROM {source} WHERE {sql}", values).fetchall()
+        asked = f"SELECT DISTINCT filename FROM {parquet_sql(files, named=True)} WHERE {sql}"
+        rows = con.execute(asked, values).fetchall()
     return [row[0] for row in rows]

@@ -1,6 +1,6 @@
 """What every source gives: a relation of text columns, and what it could not even read as a row."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -79,6 +79,12 @@ class Source(Protocol):
             DataError: the file as a whole cannot be read; nothing was stored.
         """
         ...
+
+
+def parquet_sql(files: Iterable[str | Path], *, named: bool = False) -> str:
+    """SQL: the rows of Parquet files, a column that one lacks NULL in it; ``named``: with the column ``filename``."""
+    listing = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
+    return f"read_parquet([{listing}], union_by_name=true{', filename=true' if named else ''})"
 
 
 def identifier(name: str) -> str:

@@ -15,9 +15,9 @@ import pyarrow as pa
 import sqlglot
 from sqlglot import exp
 
-from shopkeeper.core.errors import DataError, SettingsError
+from shopkeeper.core.errors import SettingsError
 from shopkeeper.data.batch import Tables, Values
-from shopkeeper.data.lake import Lake
+from shopkeeper.data.lake import Lake, damage
 from shopkeeper.data.schema import TABLES
 
 _MILLION: Final = exp.Literal.number(1_000_000)
@@ -87,7 +87,7 @@ class SparkBatch:
     def _over(self, lake: Lake, views: Mapping[str, str]) -> Iterator[Tables]:
         session = _started(self.master, self.memory).newSession()
         session.conf.set("spark.sql.session.timeZone", "UTC")
-        for name in lake.names:
+        for name in TABLES:
             _read(session, lake, name).createOrReplaceTempView(f"lake_{name}")
         for name, select in views.items():
             session.sql(spark_sql(select)).createOrReplaceTempView(name)
@@ -95,15 +95,10 @@ class SparkBatch:
         try:
             yield tables
         except Exception as error:
-            raise _named(error) from error
-
-
-def _named(error: Exception) -> Exception:
-    """What Spark says of an unreadable file of the lake, as our error."""
-    words = str(error)
-    if "FAILED_READ_FILE" in words or "CANNOT_READ_FILE" in words:
-        return DataError("lake_damaged", table="?", why=words.splitlines()[0][:200])
-    return error
+            ours = damage(lake.folder, str(error))
+            if ours is None:
+                raise
+            raise ours from error
 
 
 def _read(session: Any, lake: Lake, name: str) -> Any:

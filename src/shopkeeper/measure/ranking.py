@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from shopkeeper.core.histories import Bool, Int64
+from shopkeeper.core.histories import Bool, Int64, taken
 
 Float64 = NDArray[np.float64]
 Ranked = NDArray[np.integer]
@@ -44,10 +44,8 @@ class Relevant:
 
     def rows(self, which: Int64) -> "Relevant":
         """Some people, by row, in the given order."""
-        sizes = self.sizes[which]
-        starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-        take = np.repeat(self.offsets[:-1][which] - starts[:-1], sizes) + np.arange(starts[-1])
-        return Relevant(offsets=starts, items=self.items[take])
+        offsets, take = taken(self.offsets, which)
+        return Relevant(offsets=offsets, items=self.items[take])
 
     def keep(self, mask: Bool) -> "Relevant":
         """The same people with only the marked items."""

@@ -38,10 +38,8 @@ class Retraining:
 
     def age_seconds(self) -> float | None:
         """How long ago the version that answers was made or chosen; None where there is none."""
-        try:
-            return time.time() - (self._shop.models.folder / "current").stat().st_mtime
-        except FileNotFoundError:
-            return None
+        since = self._shop.models.current_since()
+        return None if since is None else time.time() - since
 
     def _due(self) -> bool:
         wait, age = self._shop.settings.train.every_hours * _HOUR, self.age_seconds()

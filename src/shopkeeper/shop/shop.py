@@ -146,8 +146,8 @@ class Shop:
         moved = self._drain.run()
         if moved:
             for table in ("events", "order_lines", "decisions"):
-                self.lake.compact(table)
-                self.lake.sweep(table)
+                if self.lake.compact(table):
+                    self.lake.sweep(table)
         return moved
 
     def _writable(self) -> None:

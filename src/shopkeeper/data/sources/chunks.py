@@ -8,7 +8,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from shopkeeper.data.rows import LINE
+from shopkeeper.data.rows import LINE, parquet_sql
 
 SIZE: Final = 20_000
 """Rows of a piece."""
@@ -36,5 +36,4 @@ class Chunks:
     @property
     def relation(self) -> str:
         """All pieces in order, as one table expression; a column that a piece lacks is NULL in it."""
-        listing = ", ".join("'" + str(path).replace("'", "''") + "'" for path in self.files)
-        return f"read_parquet([{listing}], union_by_name=true)"
+        return parquet_sql(self.files)

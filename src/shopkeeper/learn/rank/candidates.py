@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shopkeeper.core.histories import Float32, Int32, Int64
+from shopkeeper.core.histories import Float32, Int32, Int64, taken
 from shopkeeper.learn.top import top
 
 Float64 = NDArray[np.float64]
@@ -53,9 +53,7 @@ class Candidates:
 
     def rows(self, which: Int64) -> tuple["Candidates", Int64]:
         """Only some people's pairs, and where those were."""
-        sizes = self.sizes[which]
-        offsets = np.concatenate([[0], np.cumsum(sizes)])
-        take = np.repeat(self.offsets[:-1][which] - offsets[:-1], sizes) + np.arange(offsets[-1])
+        offsets, take = taken(self.offsets, which)
         return Candidates(offsets=offsets, item=self.item[take]), take
 
     def best(self, score: Float32) -> Float32:

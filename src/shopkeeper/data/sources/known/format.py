@@ -4,7 +4,7 @@
 under exactly these names (NULL where the file lacks them), blanks trimmed, empty cells NULL, and its physical line.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -143,3 +143,8 @@ def text(column: str, path: str) -> str:
 def each(column: str) -> str:
     """SQL: the members of a JSON array as a list, empty where it is none."""
     return f"(CASE WHEN json_type({column}) = 'ARRAY' THEN from_json({column}, '[\"JSON\"]') ELSE [] END)"
+
+
+def listed(words: Iterable[str]) -> str:
+    """SQL: some texts, as ``IN`` takes them."""
+    return ", ".join(map(quoted, words))

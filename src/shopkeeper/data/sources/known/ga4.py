@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from shopkeeper.data.cleaning.values import quoted
-from shopkeeper.data.sources.known.format import Known, Part, each, text
+from shopkeeper.data.sources.known.format import Known, Part, each, listed, text
 
 ACTIONS: Final[Mapping[str, str]] = {
     "view_item_list": "list_view", "select_item": "click", "view_item": "product_view", "add_to_wishlist": "wishlist_add",
@@ -27,10 +27,6 @@ _PASSED: Final = (
 )  # fmt: skip
 """What GA4 collects by itself and says nothing that we keep."""
 _PER_ITEM: Final = ("select_item", "view_item", "add_to_wishlist", "add_to_cart", "remove_from_cart")
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    return ", ".join(map(quoted, names))
 
 
 def _parameter(name: str) -> str:
@@ -56,7 +52,7 @@ opened AS (
     list_transform({each("event_params")}, lambda p: {{{{name: {text("p", "key")}, value: coalesce({_VALUE})}}}}) AS parameters,
     CASE WHEN json_type(event_params) = 'OBJECT' THEN event_params END AS flat,
     CASE WHEN json_type(items) = 'ARRAY' THEN items ELSE json_extract(ecommerce, '$.items')::VARCHAR END AS goods
-  FROM {{rows}} WHERE {_NAME} IS NULL OR {_NAME} NOT IN ({_listed(_PASSED)})
+  FROM {{rows}} WHERE {_NAME} IS NULL OR {_NAME} NOT IN ({listed(_PASSED)})
 ), told AS (
   SELECT {{line}}, name, moment AS "at", CASE name {_CASES} ELSE name END AS action,
     coalesce(user_pseudo_id, client_id) AS visitor, user_id AS customer, {_parameter("ga_session_id")} AS session,
@@ -76,7 +72,7 @@ opened AS (
 _PRODUCT: Final = f"coalesce({_set(text('one', 'item_id'))}, {_set(text('one', 'item_name'))})"
 _EVENTS: Final = f"""
 WITH {_READ}, single AS (
-  SELECT *, CASE WHEN name IN ({_listed(_PER_ITEM)}) AND len(goods) > 0 THEN goods ELSE [NULL::JSON] END AS members FROM messages
+  SELECT *, CASE WHEN name IN ({listed(_PER_ITEM)}) AND len(goods) > 0 THEN goods ELSE [NULL::JSON] END AS members FROM messages
 ), spread AS (SELECT *, unnest(members) AS one, unnest(range(1, len(members) + 1)) AS number FROM single)
 SELECT {{line}}, CASE WHEN number = 1 THEN id ELSE id || ':' || number END AS id, "at", action, visitor, customer, session,
   {_PRODUCT} AS product, {_set(text("one", "item_variant"))} AS variant, {text("one", "quantity")} AS quantity,
@@ -123,5 +119,5 @@ GA4: Final = Known(
         Part(kind="order_lines", select=_LINES, of="events", orders=False, returns=True),
         Part(kind="events", select=_EVENTS),
     ),
-    skipped=f"SELECT {_NAME}, count(*) FROM {{rows}} WHERE {_NAME} IN ({_listed(_PASSED)}) GROUP BY 1 ORDER BY 2 DESC, 1",
+    skipped=f"SELECT {_NAME}, count(*) FROM {{rows}} WHERE {_NAME} IN ({listed(_PASSED)}) GROUP BY 1 ORDER BY 2 DESC, 1",
 )  # fmt: skip

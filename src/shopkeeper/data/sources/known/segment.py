@@ -7,7 +7,7 @@ from typing import Final
 from shopkeeper.data.cleaning.values import quoted
 from shopkeeper.data.rows import identifier
 from shopkeeper.data.sources.known import segment_words as words
-from shopkeeper.data.sources.known.format import Known, Part, each, text
+from shopkeeper.data.sources.known.format import Known, Part, each, listed, text
 
 
 def _first(paths: tuple[str, ...]) -> str:
@@ -23,12 +23,8 @@ def _cases(of: str, table: Mapping[str, str]) -> str:
     return f"CASE {of} {' '.join(f'WHEN {quoted(a)} THEN {quoted(b)}' for a, b in table.items())} ELSE {of} END"
 
 
-def _listed(names: tuple[str, ...]) -> str:
-    return ", ".join(map(quoted, names))
-
-
-_PASSED: Final = f"""(type IN ({_listed(words.TYPES_PASSED_OVER)})
-  OR type = 'track' AND coalesce(event, '') IN ({_listed(words.PASSED_OVER)}))"""
+_PASSED: Final = f"""(type IN ({listed(words.TYPES_PASSED_OVER)})
+  OR type = 'track' AND coalesce(event, '') IN ({listed(words.PASSED_OVER)}))"""
 _ACTION: Final = f"""CASE WHEN type IS DISTINCT FROM 'track' THEN {_cases("type", words.TYPES)}
   WHEN event = 'Product Reviewed' AND {text("properties", "review_body")} IS NULL THEN 'rating'
   ELSE {_cases("event", words.ACTIONS)} END"""
@@ -46,7 +42,7 @@ messages AS (
 """
 _EVENTS: Final = f"""
 WITH {_MESSAGES}
-SELECT * EXCLUDE (told, kept) REPLACE (CASE WHEN action IN ({_listed(words.WITH_LINES)}) THEN "order" END AS "order"),
+SELECT * EXCLUDE (told, kept) REPLACE (CASE WHEN action IN ({listed(words.WITH_LINES)}) THEN "order" END AS "order"),
   CASE WHEN len(kept) > 0 THEN to_json(map_from_entries(kept))::VARCHAR END AS properties
 FROM messages
 """
