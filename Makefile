@@ -3,6 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+TESTED := .venv/.test-installed
 
 .PHONY: install demo test test-all check bench docs screenshots lock clean
 
@@ -15,16 +16,20 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
+$(TESTED): $(STAMP) requirements-test.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-test.lock
+	touch $@
+
 demo: install  ## open a demo shop on a year of household purchases, then serve it
 	$(BIN)/shopkeeper demo $(ARGS)
 
-test: install  ## everything that takes seconds
+test: $(TESTED)  ## everything that takes seconds
 	$(BIN)/python -m pytest $(ARGS)
 
-test-all: install  ## the minutes-long tests as well
+test-all: $(TESTED)  ## the minutes-long tests as well
 	$(BIN)/python -m pytest -m "" $(ARGS)
 
-check: install  ## format, lint, types and the floor plan
+check: $(TESTED)  ## format, lint, types and the floor plan
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -33,15 +38,17 @@ check: install  ## format, lint, types and the floor plan
 bench: install  ## import, events, decisions and training: rates, latencies and memory
 	$(BIN)/shopkeeper benchmark speed $(ARGS)
 
-docs: install  ## links work; every command, route and setting is documented
+docs: $(TESTED)  ## links work; every command, route and setting is documented
 	$(BIN)/python -m pytest tests/architecture/test_docs.py $(ARGS)
 
-screenshots: install  ## every console page in both languages, in a real browser, into screenshots/
+screenshots: $(TESTED)  ## every console page in both languages, in a real browser, into screenshots/
 	$(BIN)/python -m pytest -m browser tests/journeys $(ARGS)
 
-lock: install  ## write requirements.lock from what .venv holds
+lock: $(TESTED)  ## write the two lock files from what .venv holds
 	$(BIN)/python tools/lock.py > requirements.lock.part
+	$(BIN)/python tools/lock.py --test > requirements-test.lock.part
 	mv requirements.lock.part requirements.lock
+	mv requirements-test.lock.part requirements-test.lock
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,4 +1,4 @@
-"""Prints the exact versions of everything ``shopkeeper[demo,dev]`` needs, as they are installed here."""
+"""Prints exact versions as they are installed here: of what the demo needs, or (``--test``) of what only tests need."""
 
 import sys
 from importlib import metadata
@@ -7,9 +7,11 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 HEADER = """\
-# Exact versions of everything that `.[demo,dev]` needs, as tested with Python 3.11 on Debian 12 (x86-64).
+# Exact versions of {what},
+# as tested with Python 3.11 on Debian 12 (x86-64).
 # Renewed with `make lock`, which writes what the tested .venv holds.
 """
+DEMO, TEST = frozenset({"demo"}), frozenset({"demo", "deep", "scale", "dev"})
 BUILD = "setuptools"
 
 
@@ -32,9 +34,14 @@ def needed(extras: frozenset[str]) -> set[str]:
 
 
 def main() -> None:
-    names = sorted(needed(frozenset({"demo", "dev"})) | {BUILD})
-    pins = [f"{metadata.distribution(name).metadata['Name']}=={metadata.version(name)}" for name in names]
-    sys.stdout.write(HEADER + "\n".join(pins) + "\n")
+    names, what = needed(DEMO) | {BUILD}, "everything that `.[demo]` needs"
+    if "--test" in sys.argv:
+        names, what = needed(TEST) - names, "what the tests need beside requirements.lock: `.[deep,scale,dev]`"
+    pins = [
+        f"{metadata.distribution(name).metadata['Name']}=={metadata.version(name).partition('+')[0]}"
+        for name in sorted(names)
+    ]
+    sys.stdout.write(HEADER.format(what=what) + "\n".join(pins) + "\n")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, TypeVar, get_args, get_origin, get_type_hints
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from shopkeeper.core.errors import SettingsError
@@ -51,6 +51,15 @@ class EngineSection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BatchSection:
+    """``[batch]``: what answers the SQL of training and evaluation."""
+
+    engine: Literal["duckdb", "spark"] = "duckdb"
+    master: str = "local[2]"
+    """Where Spark runs, as Spark writes it: local[2], spark://host:7077, yarn, k8s://…"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSection:
     """One ``[models.<name>]``: a recommender by its path inside the package; the other keys are its settings."""
 
@@ -70,6 +79,8 @@ class TrainSection:
     floor_ndcg: float = 0.0
     """A personal model whose NDCG@10 is below this is not published."""
     keep_versions: int = 5
+    every_hours: float = 24.0
+    """A server trains again when its models are older than this; 0: never."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +121,7 @@ class Settings:
     shop: ShopSection = field(default_factory=ShopSection)
     serve: ServeSection = field(default_factory=ServeSection)
     engine: EngineSection = field(default_factory=EngineSection)
+    batch: BatchSection = field(default_factory=BatchSection)
     train: TrainSection = field(default_factory=TrainSection)
     privacy: PrivacySection = field(default_factory=PrivacySection)
     predict: PredictSection = field(default_factory=PredictSection)
@@ -174,6 +186,8 @@ def _check(settings: Settings, folder: Path) -> None:
         _bad("shop", "language", shop.language, "en or zh")
     if not 0 < settings.serve.port < 65_536:
         _bad("serve", "port", settings.serve.port, "a number from 1 to 65535")
+    if not settings.train.every_hours >= 0:
+        _bad("train", "every_hours", settings.train.every_hours, "hours, or 0 for never")
     if settings.train.test_days < 1:
         _bad("train", "test_days", settings.train.test_days, "at least 1")
     if settings.predict.days < 1:

@@ -110,12 +110,14 @@ def assert_quick_is_safe(form: str, cells: list[str]) -> None:
         {name: st.none() | st.just("x") for name in ("product", "customer", "visitor", "price", "order")}
     ),
     st.sampled_from([action.word for action in Action]),
+    st.sampled_from([None, 0.0, 2.0]),
 )
 @settings(max_examples=40, deadline=None)
-def test_whole_row_rules_agree(rule: Any, cells: dict[str, str | None], action: str) -> None:
+def test_whole_row_rules_agree(rule: Any, cells: dict[str, Any], action: str, quantity: float | None) -> None:
     """A rule says the same of a row in SQL and in Python, and its good form is the opposite of its bad one."""
-    row = {**cells, "action": action}
-    values = ", ".join(f"${name}::VARCHAR AS v_{name}" for name in row)
+    row = {**cells, "action": action, "quantity": quantity}
+    kinds = {"quantity": "DOUBLE"}
+    values = ", ".join(f"${name}::{kinds.get(name, 'VARCHAR')} AS v_{name}" for name in row)
     sql = f"SELECT {rule.sql('v_{}'.format)}, {rule.good('v_{}'.format)} FROM (SELECT {values})"
     bad = rule.bad(row)
     assert connection().execute(sql, row).fetchall() == [(bad, not bad)]

@@ -50,6 +50,14 @@ def test_what_is_not_certain_is_held(change: dict[str, Any], reason: str) -> Non
     held.raw.encode()
 
 
+def test_a_stock_level_of_zero_is_a_fact() -> None:
+    """Sold out is what stock events are for; of every other action nothing is not a quantity."""
+    sold_out = clean({"id": "e", "action": "stock_change", "product": "p", "quantity": 0})
+    assert isinstance(sold_out, Event)
+    assert sold_out.quantity == 0
+    assert isinstance(clean({"id": "e", "action": "stock_change", "product": "p", "quantity": -1}), Held)
+
+
 def test_a_key_reports_only_what_it_may() -> None:
     """An action outside ``allowed`` is held."""
     held = clean({"id": "e", "action": "order", "order": "o", "visitor": "v"}, BROWSER_ACTIONS)

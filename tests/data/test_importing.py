@@ -232,6 +232,15 @@ def test_events_without_ids_are_known_by_content(importer: Importer, tmp_path: P
     assert rows(importer, "SELECT id FROM events")[0][0].startswith("e_")
 
 
+def test_only_a_stock_level_may_be_zero(importer: Importer, tmp_path: Path) -> None:
+    """A file of events and single events are judged alike: sold out is a fact, nothing put into a cart is none."""
+    head = "id,at,action,visitor,product,quantity\n"
+    text = head + "1,2026-11-01,stock_change,,p,0\n2,2026-11-01,cart_add,v,p,0\n3,2026-11-01,product_view,v,p,\n"
+    account = importer.file(write(tmp_path, text), "events")
+    assert (account.kept, account.by_reason) == (2, {"zero_quantity": 1})
+    assert rows(importer, "SELECT quantity FROM events WHERE action = 'stock_change'") == [(0.0,)]
+
+
 def test_products_get_a_new_version_only_when_they_change(importer: Importer, tmp_path: Path) -> None:
     """Equal rows are duplicates, changed ones are kept beside the old."""
     importer.file(write(tmp_path, "id,name,price\n1,a,1\n2,b,2\n"), "products")

@@ -1,7 +1,10 @@
 """Laws of the lake: each batch lands once, what was never adopted is no data, and removed rows leave no byte."""
 
+import shutil
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from shopkeeper.core.action import Action
+from shopkeeper.core.errors import DataError
 from shopkeeper.core.event import Event, OrderLine
 from shopkeeper.core.ids import CustomerId, EventId, OrderId, ProductId, VisitorId
 from shopkeeper.core.money import Money
@@ -95,6 +99,56 @@ def test_compaction_keeps_every_row(tmp_path: Path) -> None:
     with again.connect() as con:
         assert con.execute("SELECT * FROM events ORDER BY id").fetchall() == before
     assert again.landed("events", APP) == 20
+
+
+def test_what_is_being_read_stays_until_it_was_read(tmp_path: Path) -> None:
+    """Files that are joined while somebody reads them go later; to erase means to wait for the reader."""
+    lake = Lake(tmp_path / "lake")
+    for number in range(16):
+        lake.append("events", _rows(_view(number)), key="k", number=number + 1)
+    with lake.connect() as con:
+        assert Lake(tmp_path / "lake").compact("events") == 16
+        assert con.execute("SELECT count(*) FROM events").fetchone() == (16,)
+        assert lake.sweep("events", older_than_seconds=-1) == 0
+        assert len(list((tmp_path / "lake" / "events").glob("*.parquet"))) == 17
+        gone = threading.Thread(target=erase_rows, args=(Lake(tmp_path / "lake"), Person(customer="c1")))
+        gone.start()
+        gone.join(timeout=0.5)
+        assert gone.is_alive()
+        assert con.execute("SELECT count(*) FROM events").fetchone() == (16,)
+    gone.join(timeout=30)
+    assert not gone.is_alive()
+    assert _count(lake, "events") == 0
+    assert list((tmp_path / "lake" / "events").glob("*.parquet")) == []
+
+
+def test_a_table_that_an_older_release_did_not_make_is_empty(tmp_path: Path) -> None:
+    """Reading beside a server of before, or a backup of then, finds no rows; the next writer makes the table."""
+    Lake(tmp_path / "lake")
+    for table in ("events", "attributes"):
+        shutil.rmtree(tmp_path / "lake" / table)
+    beside = Lake(tmp_path / "lake", readonly=True)
+    assert (_count(beside, "attributes"), beside.version("attributes"), beside.files("events")) == (0, -1, [])
+    assert Lake(tmp_path / "lake").version("attributes") == 0
+
+
+def _emptied(file: Path) -> None:
+    file.write_bytes(b"")
+
+
+def _cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-40])
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, _emptied, _cut])
+def test_a_file_that_is_gone_or_damaged_is_named(tmp_path: Path, damage: Callable[[Path], None]) -> None:
+    """Nobody meets DuckDB's own words: the error names the table, and the sentence says to restore a backup."""
+    lake = Lake(tmp_path / "lake")
+    lake.append("events", _rows(_view(1)), key="k")
+    damage(Path(lake.files("events")[0]))
+    with pytest.raises(DataError) as found:
+        _count(lake, "events")
+    assert (found.value.key, found.value.facts["table"]) == ("lake_damaged", "events")
 
 
 def test_an_event_survives_the_journal_unchanged() -> None:

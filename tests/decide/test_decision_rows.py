@@ -3,10 +3,12 @@
 import json
 from datetime import UTC
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shopkeeper.core.decision import Choice, Decision, Reason, Request
+from shopkeeper.data.drain import decisions_of
 from shopkeeper.data.schema import DECISIONS
 from shopkeeper.decide.log import from_row, to_row
 
@@ -37,6 +39,15 @@ DECISIONS_MADE = st.builds(
 def test_round_trip(decision: Decision) -> None:
     """Nothing is lost or changed, not even the last bit of a propensity."""
     assert from_row(to_row(decision)) == decision
+
+
+@given(made=st.lists(DECISIONS_MADE, min_size=1, max_size=4))
+@settings(deadline=None)
+def test_the_way_through_the_journal_loses_nothing(made: list[Decision]) -> None:
+    """Encoded for the journal and read into the lake's table, each decision is what it was."""
+    table = decisions_of([msgspec.json.encode(to_row(decision)) for decision in made])
+    assert table.schema == DECISIONS
+    assert [from_row(row) for row in table.to_pylist()] == made
 
 
 @given(decision=DECISIONS_MADE)

@@ -12,6 +12,7 @@ from shopkeeper.decide.rules import Filter, judge
 from shopkeeper.decide.rules.asked import AskedCategories, NotOnPage
 from shopkeeper.decide.rules.goods import Banned, HasPrice, InStock, MarginFloor
 from shopkeeper.decide.rules.past import AlreadyBought, AlreadySeen
+from shopkeeper.decide.shelf import shelf_of
 
 NAN = float("nan")
 GOODS = replace(
@@ -47,8 +48,22 @@ OLD, NEW = bought(1, days_ago=40), bought(1, days_ago=3)
     ],
 )
 def test_allowed(rule: Filter, past: Histories | None, about: dict[str, object], allowed: list[int]) -> None:
-    """(rule, history, request) -> which of four products it allows."""
-    assert rule.allowed(context(GOODS, past, **about)).tolist() == [bool(one) for one in allowed]
+    """(rule, history, request) -> which of four products it allows; None stands for all of them."""
+    said = rule.allowed(context(GOODS, past, **about))
+    assert (np.ones(4, np.bool_) if said is None else said).tolist() == [bool(one) for one in allowed]
+
+
+def test_a_rule_about_goods_is_asked_once_a_catalogue() -> None:
+    """What depends on the catalogue alone is kept with it; a change of stock makes it be asked again."""
+    rule = InStock()
+    goods = replace(GOODS, in_stock=np.array([True, False, True, True]))
+    shelf = shelf_of(goods)
+    first, again = judge((rule,), context(goods)), judge((rule,), context(goods, OLD))
+    assert first.each[0] is again.each[0]
+    assert shelf_of(goods) is shelf
+    sold_out = replace(goods, in_stock=np.array([False, False, True, True]))
+    assert judge((rule,), context(sold_out)).allowed.tolist() == [False, False, True, True]
+    assert judge((rule,), context(goods)).allowed.tolist() == [True, False, True, True]
 
 
 def test_the_first_refusal_counts() -> None:

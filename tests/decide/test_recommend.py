@@ -1,6 +1,7 @@
 """Recommend: the answer obeys consent and rules, and the log tells all of it."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,8 +13,9 @@ from tiny_shop import NOW, YES, Fixed, FixedInParts, Notebook, ask, bought, cata
 
 from shopkeeper.core.consent import NO_CONSENT, Consent, Purpose
 from shopkeeper.core.decision import Decision
-from shopkeeper.core.histories import Histories
+from shopkeeper.core.histories import Float32, Histories
 from shopkeeper.core.ids import CustomerId, VisitorId
+from shopkeeper.core.opinion import Opinion, Why, opinion_of
 from shopkeeper.decide.log import to_row
 from shopkeeper.learn.recommend.blend import Part
 from shopkeeper.learn.recommend.hybrid import HybridModel
@@ -127,14 +129,20 @@ def test_parts_of_a_hybrid_are_logged() -> None:
     assert shop(scorer=scorer).decide(ask()).choices[0].parts == {"knn": 0.75}
 
 
-def test_a_scorer_that_explains_at_once_is_asked_once() -> None:
-    """``explain`` gets all chosen products in one call and is preferred to asking one by one."""
+def test_a_scorer_with_an_opinion_is_asked_once() -> None:
+    """An opinion is preferred to a row of scores, and explains all chosen products in one call."""
     asked: list[list[int]] = []
 
-    class AtOnce(FixedInParts):
-        def explain(self, profile: Histories, products: list[int], now: int) -> list[Any]:
-            asked.append(products)
-            return [(None, {"whole": 2.0}) for _ in products]
+    class AtOnce(Fixed):
+        def opinion(self, profile: Histories, now: int) -> Opinion:
+            def explain(products: Sequence[int]) -> list[Why]:
+                asked.append(list(products))
+                return [(None, {"whole": 2.0}) for _ in products]
+
+            return opinion_of(self.scores, explain)
+
+        def score(self, profiles: Histories, now: int) -> Float32:
+            raise AssertionError("asked for everything")
 
     decision = shop(scorer=AtOnce(scores=np.arange(12, dtype=np.float32))).decide(ask())
     assert asked == [[11, 10, 9, 8]]
@@ -276,3 +284,13 @@ def test_stock_that_changes_is_seen_at_once(chooser: dict[str, Any]) -> None:
     empty = replace(goods, in_stock=np.zeros(12, np.bool_))
     assert len(shop(goods=goods, **chooser).decide(ask()).choices) == 4
     assert shop(goods=empty, **chooser).decide(ask()).choices == ()
+
+
+def test_each_stage_is_marked_once_and_in_order() -> None:
+    """Whoever measures is told each stage's end, whatever the placement; measuring changes no answer."""
+    told: list[str] = []
+    policy = shop(name="product", page=range(12))
+    watched = replace(policy, mark=told.append)
+    request = ask(product="P3")
+    assert answer(watched.decide(request)) == answer(policy.decide(request))
+    assert told == ["read", "filter", "score", "find", "choose", "explain"]

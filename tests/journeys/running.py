@@ -80,7 +80,7 @@ def _wait(process: subprocess.Popen[bytes], client: httpx.Client, log: Path) -> 
     while time.monotonic() < deadline:
         assert process.poll() is None, log.read_text()
         with contextlib.suppress(httpx.TransportError):
-            if client.get("/health/live").status_code == 200:
+            if client.get("/health/ready").status_code == 200:
                 return
         time.sleep(0.05)
     raise AssertionError(log.read_text())

@@ -116,8 +116,8 @@ def check_refused(*words: object, says: str, language: str = "en") -> None:
 
 
 def test_what_is_wrong_with_a_shop_is_one_sentence(tmp_path: Path) -> None:
-    """No shop, a shop twice, an old or a newer one, broken settings, an unknown algorithm, an extra that is not
-    installed, nobody who agreed to training: each is said in a sentence, in both languages, with exit code 2."""
+    """No shop, a shop twice, an old or a newer one, broken settings, an unknown algorithm,
+    nobody who agreed to training: each is said in a sentence, in both languages, with exit code 2."""
     shop = tmp_path / "shop"
     check_refused("train", "--shop", shop, says="shopkeeper init")
     check_refused("train", "--shop", shop, says="请用", language="zh")

@@ -1,12 +1,16 @@
 """Files and held events into a shop."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from shopkeeper.core.consent import Purpose
+from shopkeeper.core.ids import PersonKey
 from shopkeeper.shop import Shop
 from shopkeeper.shop.importing import import_files, replay
+from shopkeeper.shop.people import erase, export
 
 VIEW = {"id": "e1", "action": "product_view", "visitor": "v", "product": "p"}
 
@@ -27,7 +31,8 @@ def test_a_held_event_is_replayed_once(shop: Shop) -> None:
     assert [(one.read, one.kept, one.quarantined) for one in second] == [(1, 0, 1)]
     assert shop.quarantine.counts() == {"zero_quantity": 1}
     shop.drain()
-    events = shop.lake.connect(tables=["events"]).execute("SELECT id FROM events").fetchall()
+    with shop.lake.connect(tables=["events"]) as con:
+        events = con.execute("SELECT id FROM events").fetchall()
     assert events == [("e1",)]
 
 
@@ -48,3 +53,18 @@ def test_an_import_knows_what_was_collected_before(shop: Shop, tmp_path: Path) -
     path.write_text("order_id,date,customer_id,sku,quantity,price\no1,2026-11-01,c,p,1,3.00\n")
     ((_, account),) = import_files(shop, [path], kind="order_lines")
     assert (account.kept, dict(account.by_reason)) == (0, {"order_known": 1})
+
+
+def test_third_party_attributes_bring_their_consent(shop: Shop, tmp_path: Path) -> None:
+    """Who agreed is noted as of the moment of collection, a later withdrawal stays; they are handed out and erased."""
+    shop.state.consent.record(PersonKey("c2"), {Purpose.THIRD_PARTY: False}, at=datetime(2026, 11, 1, tzinfo=UTC))
+    path = tmp_path / "interests.csv"
+    path.write_text(
+        "customer_id,attribute,value,origin,consent,collected_at\n"
+        "c1,interest,tea,Acme,yes,2026-10-01\nc2,interest,art,Acme,yes,2026-10-01\n"
+    )
+    import_files(shop, [path])
+    assert shop.consent_of(PersonKey("c1")).allows(Purpose.THIRD_PARTY)
+    assert not shop.consent_of(PersonKey("c2")).allows(Purpose.THIRD_PARTY)
+    assert export(shop, "c1")["attributes"][0]["value"] == "tea"
+    assert erase(shop, "c1")["attributes"] == 1

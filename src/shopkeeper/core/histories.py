@@ -71,6 +71,8 @@ class Histories:
 
     def row_of_event(self) -> Int32:
         """(events,) the person's row of each event."""
+        if len(self) == 1:
+            return np.zeros(self.events, np.int32)
         return np.repeat(np.arange(len(self), dtype=np.int32), np.diff(self.offsets))
 
     def age_rank(self) -> Int32:

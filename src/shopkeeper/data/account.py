@@ -22,6 +22,8 @@ class Account:
     by_reason: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[Warn, ...] = ()
     seconds: float = 0.0
+    format: str = ""
+    """The known format that the file was recognised as."""
 
     def __post_init__(self) -> None:
         if self.read != self.kept + self.duplicate + self.quarantined:

@@ -6,22 +6,25 @@ takes only entries above its own number.
 """
 
 import threading
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
+import pyarrow as pa
+from pyarrow.json import ParseOptions, ReadOptions, read_json
 
 from shopkeeper.core.action import Action
 from shopkeeper.core.event import Event
 from shopkeeper.core.money import Money
 from shopkeeper.data.journal import DECISION, EVENT, Journal, Kept
 from shopkeeper.data.lake import Lake
-from shopkeeper.data.schema import event_row, line_rows, table_of
+from shopkeeper.data.schema import TABLES, event_row, line_rows, table_of
 
 APP: Final = "journal"
 _event = msgspec.json.Decoder(Event)
-_row = msgspec.json.Decoder(dict[str, Any])
+_DECISIONS: Final = "decisions"
+_PART: Final = 2_000
+"""How many decisions are read at once: what Arrow may hold of them beside the table."""
 
 
 def encode_event(event: Event) -> bytes:
@@ -57,16 +60,18 @@ class Drain:
             fresh = [row for seq, row in rows if seq > landed]
             if fresh:
                 self.lake.append(table, table_of(table, fresh), key=APP, number=last)
+        landed = self.lake.landed(_DECISIONS, APP)
+        bodies = [entry.body for entry in entries if entry.kind == DECISION and entry.seq > landed]
+        if bodies:
+            self.lake.append(_DECISIONS, decisions_of(bodies), key=APP, number=last)
         self.journal.forget_drained(last)
 
     def _rows(self, entries: list[Kept]) -> Mapping[str, list[tuple[int, dict[str, Any]]]]:
         tables: dict[str, list[tuple[int, dict[str, Any]]]] = {
-            "events": [], "order_lines": [], "prices": [], "decisions": [],
+            "events": [], "order_lines": [], "prices": [],
         }  # fmt: skip
         for entry in entries:
-            if entry.kind == DECISION:
-                tables["decisions"].append((entry.seq, _decision_row(entry.body)))
-            elif entry.kind == EVENT:
+            if entry.kind == EVENT:
                 event = decode_event(entry.body)
                 tables["events"].append((entry.seq, event_row(event)))
                 tables["order_lines"].extend((entry.seq, row) for row in line_rows(event))
@@ -82,7 +87,17 @@ def _price_row(event: Event, price: Money) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _decision_row(body: bytes) -> dict[str, Any]:
-    row = _row.decode(body)
-    row["at"] = msgspec.convert(row["at"], type=datetime)
-    return row
+def decisions_of(bodies: Sequence[bytes]) -> pa.Table:
+    """Decisions as the journal keeps them, as rows of the lake.
+
+    Read by Arrow, whose reader leaves the interpreter to others: there are as many of them as there are requests, and
+    reading them in Python would hold requests up.
+    """
+    parts = [bodies[begin : begin + _PART] for begin in range(0, len(bodies), _PART)]
+    return pa.concat_tables([_read(b"\n".join(part)) for part in parts])
+
+
+def _read(lines: bytes) -> pa.Table:
+    how = ParseOptions(explicit_schema=TABLES[_DECISIONS], unexpected_field_behavior="ignore")
+    whole = ReadOptions(use_threads=False, block_size=len(lines) + 1)
+    return read_json(pa.BufferReader(lines), read_options=whole, parse_options=how)

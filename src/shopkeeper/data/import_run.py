@@ -4,7 +4,7 @@ import json
 import shutil
 from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +20,8 @@ from shopkeeper.data.cleaning.values import Reading
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.mapping import MapFile
 from shopkeeper.data.marking import DUPLICATE, MARKS, Marking
-from shopkeeper.data.rows import LINE, Held, Rows, Source, Warn, identifier
+from shopkeeper.data.preview import PreviewRow
+from shopkeeper.data.rows import LINE, Held, Rows, Source, Warn, identifier, lines_of
 from shopkeeper.data.schema import lake_types
 
 _STEPS: Final = 5
@@ -40,6 +41,8 @@ class ImportRun:
     scratch: Path
     con: Any
     progress: Progress
+    orders: bool = True
+    """Whether order lines make the events of their orders."""
     files: list[tuple[str, Path]] = field(default_factory=list)
 
     @classmethod
@@ -79,9 +82,65 @@ class ImportRun:
     def types(self) -> dict[str, str]:
         return lake_types(self.kind)
 
-    def execute(self, reader: Source) -> tuple[Account, list[Held]]:
+    def open(self, reader: Source) -> Rows:
+        """The file as rows of text."""
         self._tell(0)
-        rows = reader.open(self.con, self.path, self.mapping, self.scratch)
+        return reader.open(self.con, self.path, self.mapping, self.scratch)
+
+    def part(self, kind: Kind, mapping: MapFile, reading: Reading, *, orders: bool) -> "ImportRun":
+        """Another run on the same connection, for what the same file says of another kind."""
+        self._clear()
+        return replace(self, id=new_id("i"), kind=kind, mapping=mapping, reading=reading, orders=orders, files=[])
+
+    def _clear(self) -> None:
+        self.con.execute("DROP VIEW IF EXISTS whole")
+        for name in ("staged", "marked", "marks", "twice", "known"):
+            self.con.execute(f"DROP TABLE IF EXISTS {name}")
+        self.con.execute(f"SET TimeZone='{self.reading.timezone}'")
+        self.con.execute("SET preserve_insertion_order=true")
+
+    def take(self, rows: Rows) -> tuple[Account, list[Held]]:
+        """Clean the rows and write what is kept; nothing is in the lake before ``adopt``."""
+        matched, plan, rejects = self.stage(rows)
+        self._tell(3)
+        held = [*rows.held, *rejects, *self._held(plan, rows, matched, rejects)]
+        kept = self._store(rows)
+        orders = self._store_orders(matched) if self.kind == "order_lines" and self.orders else 0
+        self._tell(4)
+        return self._account(rows, matched, rejects, held, kept, orders), held
+
+    def preview(self, rows: Rows, count: int) -> tuple[PreviewRow, ...]:
+        """What would become of the first rows; nothing is written."""
+        few = replace(rows, relation=f"(SELECT * FROM {rows.relation} LIMIT {count})", held=())
+        matched, plan, rejects = self.stage(few)
+        held = {one.line: one for one in [*rejects, *self._held(plan, few, matched, rejects)]}
+        line = _lines(few, rejects)
+        columns = ", ".join(map(identifier, self.types))
+        place = LINE if few.numbered else "row"
+        found = self.con.execute(
+            f"SELECT {place}, what = {DUPLICATE}, {columns} FROM whole LEFT JOIN marks USING (row) "
+            "WHERE code = 0 ORDER BY row"
+        )
+        names = [one[0] for one in found.description[2:]]
+        shown = [
+            PreviewRow(line=number, fate="quarantined", reason=one.reason, facts=one.facts, values=_cells(one.raw))
+            for number, one in held.items()
+            if number is not None
+        ]
+        for at, twice, *values in found.fetchall():
+            if (number := line(int(at))) not in held:
+                told = {name: value for name, value in zip(names, values, strict=True) if value is not None}
+                shown.append(PreviewRow(line=number, fate="duplicate" if twice else "kept", values=told))
+        return tuple(sorted(shown, key=lambda one: one.line))
+
+    def adopt(self) -> None:
+        """Let what was written be part of the lake."""
+        for name, file in self.files:
+            self.lake.adopt(name, [file], key=f"import:{self.id}")
+        self._tell(_STEPS)
+
+    def stage(self, rows: Rows) -> tuple[Matched, Staging, list[Held]]:
+        """Judge every row: by itself, and beside the others and the lake."""
         matched = match(self.kind, rows.columns, self.mapping, str(self.path))
         plan = staging(self.kind, rows, matched, self.mapping, self.reading, self.types, self.source)
         self._tell(1)
@@ -91,16 +150,7 @@ class ImportRun:
         self._tell(2)
         timed = "at" in matched.theirs or "at" in self.mapping.constants
         Marking(self.con, self.lake, self.kind, plan, timed=timed).fill()
-        self._tell(3)
-        held = [*rows.held, *rejects, *self._held(plan, rows, matched, rejects)]
-        kept = self._store(rows)
-        orders = self._store_orders(matched) if self.kind == "order_lines" else 0
-        self._tell(4)
-        for name, file in self.files:
-            self.lake.adopt(name, [file], key=f"import:{self.id}")
-        account = self._account(rows, matched, rejects, held, kept, orders)
-        self._tell(_STEPS)
-        return account, held
+        return matched, plan, rejects
 
     def _tell(self, step: int) -> None:
         self.progress(f"import {self.path.name}", step, _STEPS)
@@ -198,7 +248,13 @@ class ImportRun:
             for name, its in lake_types("events").items()
         )
         lake = self.lake
-        new = f"ANTI JOIN {lake.relation_sql('events')} e USING (id)" if lake.files("events") else ""
+        known = f"SELECT id FROM {lake.relation_sql('events')}"
+        told = f"SELECT action, order_id FROM {lake.relation_sql('events')} WHERE order_id IS NOT NULL"
+        new = (
+            f"ANTI JOIN ({known}) USING (id) ANTI JOIN ({told}) USING (action, order_id)"
+            if lake.files("events")
+            else ""
+        )
         held = f"SELECT row FROM marks WHERE what > {DUPLICATE}"
         return self._copy(
             "events",
@@ -208,12 +264,19 @@ class ImportRun:
         )
 
 
+def _cells(raw: str) -> dict[str, Any]:
+    try:
+        cells = json.loads(raw)
+    except ValueError:
+        return {"row": raw[:200]}
+    return {name: value for name, value in cells.items() if value is not None} if isinstance(cells, dict) else {}
+
+
 def _lines(rows: Rows, rejects: list[Held]) -> Callable[[int], int]:
     """From a row's place (or its own line) to its physical line: refused lines before it count."""
     if rows.numbered:
         return lambda line: line
-    refused = sorted(one.line for one in rejects if one.line is not None)
-    shifted = [line - before for before, line in enumerate(refused)]
+    shifted = lines_of(rejects)
 
     def line_of(place: int) -> int:
         plain = place + rows.first_line

@@ -7,7 +7,8 @@ quarantine; the account says how many of each, and they add up to the rows read.
 
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,13 +23,19 @@ from shopkeeper.data.account import Account
 from shopkeeper.data.cleaning.columns import Kind
 from shopkeeper.data.cleaning.rows import IDENTITY
 from shopkeeper.data.cleaning.values import Reading
+from shopkeeper.data.detection import settle
 from shopkeeper.data.import_run import ImportRun
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.mapping import NO_MAPPING, MapFile, mapping_of
+from shopkeeper.data.preview import Preview
 from shopkeeper.data.quarantine import HeldRow, Quarantine
-from shopkeeper.data.rows import LINE, Held, Rows, Source
+from shopkeeper.data.recognising import Found, find
+from shopkeeper.data.rows import LINE, Held, Refused, Rows, Source
+from shopkeeper.data.sources.baskets import Baskets
 from shopkeeper.data.sources.delimited import Delimited
+from shopkeeper.data.sources.feed_xml import FeedXml
 from shopkeeper.data.sources.jsonl import JsonLines
+from shopkeeper.data.sources.known import rule_of
 from shopkeeper.data.sources.parquet import Parquet
 from shopkeeper.data.sources.xlsx import Xlsx
 
@@ -36,7 +43,7 @@ __all__ = ["SOURCES", "Account", "Importer", "import_file"]
 
 SOURCES: Final[Mapping[str, Callable[[], Source]]] = {
     ".csv": Delimited, ".tsv": Delimited, ".txt": Delimited, ".jsonl": JsonLines, ".ndjson": JsonLines,
-    ".parquet": Parquet, ".xlsx": Xlsx, ".xlsm": Xlsx,
+    ".parquet": Parquet, ".xml": FeedXml, ".xlsx": Xlsx, ".xlsm": Xlsx,
 }  # fmt: skip
 
 
@@ -52,20 +59,78 @@ class Importer:
     threads: int = 2
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
+    def take(
+        self, path: Path, kind: Kind | None = None, *, mapping: MapFile = NO_MAPPING, source: str = "",
+        progress: Progress = quiet,
+    ) -> list[Account]:  # fmt: skip
+        """Import one file, finding out what it is: one account for each kind of row that it holds.
+
+        ``kind``: only rows of this kind, and what belongs to them.
+
+        Raises:
+            DataError: the file as a whole cannot be read, or is not certain to be understood; nothing was stored.
+        """
+        started = time.perf_counter()
+        source, done = source or f"file:{path.name}", list[tuple[ImportRun, Account, list[Held]]]()
+        run = self._start(path, kind or "events", mapping, source, self._reading(mapping), progress)
+        with _told(path), closing(run):
+            for found, part in self._parts(run, path, kind, mapping):
+                account, held = part.take(found.rows)
+                done.append((part, replace(account, format=found.format), held))
+            for part, _, _ in done:
+                part.adopt()
+        for part, account, held in done:
+            self._hold(held, account, path, part.mapping, source)
+        seconds = time.perf_counter() - started
+        said = [account for _, account, _ in done if account.read] or [done[0][1]]
+        return [replace(account, seconds=seconds / len(said)) for account in said]
+
+    def preview(
+        self, path: Path, kind: Kind | None = None, *, mapping: MapFile = NO_MAPPING, count: int = 20
+    ) -> list[Preview]:
+        """What ``take`` would do with the first rows of each kind in a file. Nothing is stored or held.
+
+        Raises:
+            DataError: as ``take``.
+        """
+        run = self._start(path, kind or "events", mapping, f"file:{path.name}", self._reading(mapping), quiet)
+        with _told(path), closing(run):
+            return [
+                Preview(
+                    file=str(path), kind=found.kind, format=found.format, warnings=found.rows.warnings,
+                    rows=part.preview(found.rows, count),
+                )
+                for found, part in self._parts(run, path, kind, mapping)
+            ]  # fmt: skip
+
+    def _parts(
+        self, run: ImportRun, path: Path, kind: Kind | None, mapping: MapFile
+    ) -> Iterator[tuple[Found, ImportRun]]:
+        """What a file holds, kind by kind, each with the run that brings it in."""
+        reader = Baskets() if kind == "baskets" else self._reader(path)
+        for found in find(run.con, run.open(reader), kind, mapping, str(path), self.clock()):
+            rows, told = settle(run.con, found.kind, found.rows, found.mapping, self.currency, str(path))
+            part = run.part(found.kind, told, self._reading(told), orders=found.orders)
+            yield replace(found, rows=rows, mapping=told), part
+
     def file(
         self, path: Path, kind: Kind, *, mapping: MapFile = NO_MAPPING, source: str = "", progress: Progress = quiet
     ) -> Account:
-        """Import one file; its format is known by the end of its name.
+        """Import one file of rows of one kind; nothing about it is found out but its format, by the end of its name.
 
         Raises:
             DataError: the file as a whole cannot be read or lacks a column; nothing was stored.
         """
+        reader = self._reader(path)
+        return self.rows(reader, path, kind, mapping=mapping, source=source or f"file:{path.name}", progress=progress)
+
+    def _reader(self, path: Path) -> Source:
         if not path.is_file():
             raise DataError("file_missing", file=str(path))
         make = SOURCES.get(path.suffix.lower())
         if make is None:
             raise DataError("file_format_unknown", file=str(path), allowed=", ".join(SOURCES))
-        return self.rows(make(), path, kind, mapping=mapping, source=source or f"file:{path.name}", progress=progress)
+        return make()
 
     def rows(
         self, reader: Source, path: Path, kind: Kind, *, mapping: MapFile = NO_MAPPING, source: str,
@@ -74,28 +139,46 @@ class Importer:
         """Import what a source reads."""
         started = time.perf_counter()
         account, held = self._run(reader, path, kind, mapping, source, progress)
-        self.quarantine.add(
-            held, import_id=account.import_id, kind=kind, file=str(path), at=self.clock(),
-            reading={"mapping": asdict(mapping), "source": source},
-        )  # fmt: skip
+        self._hold(held, account, path, mapping, source)
         return replace(account, seconds=time.perf_counter() - started)
 
-    def _run(
-        self, reader: Source, path: Path, kind: Kind, mapping: MapFile, source: str, progress: Progress
-    ) -> tuple[Account, list[Held]]:
-        reading = Reading(
+    def _hold(self, held: list[Held], account: Account, path: Path, mapping: MapFile, source: str) -> None:
+        self.quarantine.add(
+            held, import_id=account.import_id, kind=account.kind, file=str(path), at=self.clock(),
+            reading={"mapping": asdict(mapping), "source": source, "format": account.format},
+        )  # fmt: skip
+
+    def _reading(self, mapping: MapFile) -> Reading:
+        return Reading(
             currency=mapping.currency or self.currency, timezone=mapping.timezone or self.timezone,
             decimal=mapping.decimal, date_format=mapping.date_format, now=self.clock(),
         )  # fmt: skip
-        run = ImportRun.start(
+
+    def _start(
+        self, path: Path, kind: Kind, mapping: MapFile, source: str, reading: Reading, progress: Progress
+    ) -> ImportRun:
+        return ImportRun.start(
             self.lake, path, kind, mapping, source, reading, progress, memory=self.memory, threads=self.threads
         )
-        try:
-            return run.execute(reader)
-        except duckdb.Error as error:
-            raise DataError("import_failed", file=str(path), why=str(error).splitlines()[0]) from error
-        finally:
-            run.close()
+
+    def _run(
+        self,
+        reader: Source,
+        path: Path,
+        kind: Kind,
+        mapping: MapFile,
+        source: str,
+        progress: Progress,
+        *,
+        orders: bool = True,
+    ) -> tuple[Account, list[Held]]:
+        reading = self._reading(mapping)
+        run = self._start(path, kind, mapping, source, reading, progress)
+        with _told(path), closing(run):
+            run.orders = orders
+            account, held = run.take(run.open(reader))
+            run.adopt()
+            return account, held
 
     def replay(self, ids: Iterable[str] | None = None, *, progress: Progress = quiet) -> list[Account]:
         """Send held rows of files (all, or these) through the same cleaning again. A row that is believed now leaves
@@ -109,8 +192,10 @@ class Importer:
         for (import_id, kind), rows in groups.items():
             told = self.quarantine.reading(import_id)
             mapping = mapping_of(_declared(told.get("mapping", {})))
-            reader, path, source = _Replayed(rows), Path(rows[0].file), told.get("source", "replay")
-            account, held = self._run(reader, path, kind, mapping, source, progress)  # type: ignore[arg-type]  # checked above
+            path, source, part = Path(rows[0].file), told.get("source", "replay"), rule_of(told.get("format", ""), kind)
+            reader = _Replayed(rows, part.refused if part else ())
+            orders = part is None or part.orders
+            account, held = self._run(reader, path, kind, mapping, source, progress, orders=orders)  # type: ignore[arg-type]  # checked above
             still = {one.line: one for one in held}
             self.quarantine.mark([row.id for n, row in enumerate(rows, 1) if n not in still], "replayed")
             self.quarantine.explain({rows[n - 1].id: one for n, one in still.items() if n})
@@ -123,6 +208,15 @@ class Importer:
         return self.quarantine.list(limit=1_000_000)
 
 
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Say which file it was where the engine could not go on."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise DataError("import_failed", file=str(path), why=str(error).splitlines()[0]) from error
+
+
 def _declared(mapping: Mapping[str, Any]) -> dict[str, Any]:
     """A stored mapping without what was not said."""
     return {name: value for name, value in mapping.items() if value not in ("", None)}
@@ -133,6 +227,7 @@ class _Replayed:
     """Held rows as a source."""
 
     rows: Sequence[HeldRow]
+    refused: tuple[Refused, ...] = ()
 
     def open(self, con: Any, path: Path, mapping: MapFile, scratch: Path) -> Rows:  # noqa: ARG002
         cells = [row.cells() or {} for row in self.rows]
@@ -140,7 +235,7 @@ class _Replayed:
         columns = {name: pa.array([_cell(one.get(name)) for one in cells], pa.string()) for name in names}
         lines = pa.array(range(1, len(self.rows) + 1), pa.int64())
         con.register("replayed_rows", pa.table({LINE: lines, **columns}))
-        return Rows(relation="replayed_rows", columns=tuple(names), numbered=True)
+        return Rows(relation="replayed_rows", columns=tuple(names), numbered=True, refused=self.refused)
 
 
 def _cell(value: Any) -> str | None:

@@ -175,7 +175,7 @@ class Journal:
         if "full" in str(error):
             return Unavailable("disk_full", folder=str(self.path.parent), retry_after_seconds=30)
         failed = Unavailable("storage_failed", folder=str(self.path.parent), why=str(error))
-        if "I/O" in str(error) or "malformed" in str(error):
+        if _poisonous(error):
             self._failed = failed
         return failed
 
@@ -227,6 +227,13 @@ class Journal:
         self._thread.join()
         with self._reader_lock:
             self._reader.close()
+
+
+def _poisonous(error: sqlite3.Error) -> bool:
+    """Whether what was written before may be lost. A write that was refused is rolled back and may be tried again; a
+    failed fsync may not (the system may have dropped the pages), and neither may a damaged file be written on."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT) and code != sqlite3.SQLITE_IOERR_WRITE
 
 
 def _connect(path: Path) -> sqlite3.Connection:

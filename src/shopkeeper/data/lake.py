@@ -9,8 +9,10 @@ Source: Delta protocol, "Transaction Identifiers" and "Add File and Remove File"
 
 import json
 import os
+import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +24,11 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from shopkeeper.core.errors import DataError
 from shopkeeper.core.ids import new_id
+from shopkeeper.data.lock import held, held_at_once
 from shopkeeper.data.schema import TABLES
 
 SMALL_FILE_BYTES = 32 * 2**20
+_READERS = "readers.lock"
 _CONFIGURATION = {"delta.dataSkippingNumIndexedCols": "0", "delta.checkpointInterval": "50"}
 
 
@@ -55,6 +59,11 @@ class Lake:
             if not readonly and not DeltaTable.is_deltatable(str(folder / name)):
                 DeltaTable.create(folder / name, schema=schema, mode="ignore", configuration=_CONFIGURATION)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The tables."""
+        return tuple(TABLES)
+
     def _table(self, name: str) -> DeltaTable:
         table = self._tables.get(name)
         if table is None:
@@ -75,8 +84,11 @@ class Lake:
         return self.stage_dir(name) / f"{new_id('part')}.parquet"
 
     def version(self, name: str) -> int:
-        """The table's version: grows with every commit."""
-        return int(self._table(name).version())
+        """The table's version: grows with every commit; -1 where an older release has not made the table yet."""
+        return int(self._table(name).version()) if self._is_there(name) else -1
+
+    def _is_there(self, name: str) -> bool:
+        return name in self._tables or (self.folder / name / "_delta_log").is_dir()
 
     def landed(self, name: str, app: str) -> int:
         """The highest number committed for this application; -1 where none was."""
@@ -92,7 +104,8 @@ class Lake:
             for file in files:
                 file.unlink(missing_ok=True)
             return False
-        self._commit(name, [self._add(file) for file in files], [Transaction(key, number)])
+        with self.still():
+            self._commit(name, [self._add(file) for file in files], [Transaction(key, number)])
         return True
 
     def append(self, name: str, rows: pa.Table, *, key: str, number: int = 1) -> bool:
@@ -110,6 +123,15 @@ class Lake:
         stats = json.dumps({"numRecords": rows})
         return AddAction(file.name, size, {}, int(time.time() * 1000), True, stats)
 
+    def still(self) -> AbstractContextManager[None]:
+        """While this is held, by any process, nothing is committed to the lake and no file of it is removed."""
+        return held(self.folder / "still.lock")
+
+    def reading(self) -> AbstractContextManager[None]:
+        """While this is held, by any process, files that were live stay on disk, so that a listing can be read to its
+        end. Joining small files does not wait for it, erasing does."""
+        return held(self.folder / _READERS, shared=True)
+
     def _commit(self, name: str, actions: list[Any], transactions: list[Transaction]) -> None:
         fsync_dir(self.folder / name)
         properties = CommitProperties(app_transactions=transactions)
@@ -119,9 +141,17 @@ class Lake:
         fsync_dir(self.folder / name / "_delta_log")
 
     def files(self, name: str) -> list[str]:
-        """Paths of the table's live Parquet files."""
-        uris = self._table(name).file_uris()
-        return sorted(uri.removeprefix("file://") for uri in uris)
+        """Paths of the table's live Parquet files.
+
+        Raises:
+            DataError: one of them is gone.
+        """
+        uris = self._table(name).file_uris() if self._is_there(name) else []
+        files = sorted(uri.removeprefix("file://") for uri in uris)
+        for file in files:
+            if not os.path.exists(file):  # noqa: PTH110  # a stat without a Path for each file of each query
+                raise DataError("lake_damaged", table=name, why=f"{Path(file).name} is missing")
+        return files
 
     def relation_sql(self, name: str) -> str:
         """A DuckDB table expression over the live files; an empty table of the right columns where there are none."""
@@ -132,10 +162,13 @@ class Lake:
         columns = ", ".join(f'NULL::{_duck_type(field.type)} AS "{field.name}"' for field in TABLES[name])
         return f"(SELECT {columns} WHERE false)"
 
-    def rewrite(self, name: str, files: Sequence[str], keep_sql: str, parameters: Sequence[Any]) -> int:
-        """Replace files by their rows that satisfy ``keep_sql``, in one commit, and delete the old files.
+    def rewrite(
+        self, name: str, files: Sequence[str], keep_sql: str, parameters: Sequence[Any], *, wait: bool = True
+    ) -> int:
+        """Replace files by their rows that satisfy ``keep_sql``, in one commit. Returns how many rows were dropped.
 
-        Returns how many rows were dropped.
+        Then every replaced file of the table is deleted once nobody reads any; with ``wait=False`` that is left to the
+        next time where somebody does.
         """
         if not files:
             return 0
@@ -153,25 +186,45 @@ class Lake:
             after = _count(con, f"SELECT count(*) FROM read_parquet('{target}')")
         removes = [_remove(Path(file)) for file in files]
         adds = [self._add(target)] if after else []
-        self._commit(name, [*removes, *adds], [])
-        if not after:
-            target.unlink()
-        for file in files:
-            Path(file).unlink(missing_ok=True)
-        fsync_dir(self.folder / name)
+        with self.still():
+            self._commit(name, [*removes, *adds], [])
+            if not after:
+                target.unlink()
+        self.clear(name, wait=wait)
         return before - after
+
+    def clear(self, name: str, *, wait: bool = True) -> bool:
+        """Delete the files that were replaced; whether that could be done: without ``wait`` not while anybody reads."""
+        if wait:
+            with held(self.folder / _READERS):
+                return self._clear(name)
+        with held_at_once(self.folder / _READERS) as alone:
+            return alone and self._clear(name)
+
+    def _replaced(self, name: str) -> set[str]:
+        """Files that a commit has removed from the table and that may still be on disk."""
+        files = self._table(name).vacuum(retention_hours=0, dry_run=True, enforce_retention_duration=False)
+        return {Path(file).name for file in files}
+
+    def _clear(self, name: str) -> bool:
+        with self.still():
+            for file in self._replaced(name):
+                (self.stage_dir(name) / file).unlink(missing_ok=True)
+            fsync_dir(self.folder / name)
+        return True
 
     def compact(self, name: str, *, at_least: int = 16) -> int:
         """Join small files into one where there are many. Returns how many were joined."""
         small = [file for file in self.files(name) if Path(file).stat().st_size < SMALL_FILE_BYTES]
         if len(small) < at_least:
             return 0
-        self.rewrite(name, small, "true", [])
+        self.rewrite(name, small, "true", [], wait=False)
         return len(small)
 
     def sweep(self, name: str, *, older_than_seconds: float = 3600) -> int:
         """Remove Parquet files that no commit knows: what a crash left between writing and adopting."""
-        live = {Path(file).name for file in self.files(name)}
+        self.clear(name, wait=False)
+        live = {Path(file).name for file in self._table(name).file_uris()} | self._replaced(name)
         limit = time.time() - older_than_seconds
         orphans = [
             path
@@ -182,17 +235,35 @@ class Lake:
             path.unlink(missing_ok=True)
         return len(orphans)
 
-    def connect(self, *, memory: str = "2GB", threads: int = 2, tables: Iterable[str] = TABLES) -> Any:
-        """A private in-memory DuckDB with a view for each table, in UTC. The caller closes it."""
-        con = duckdb.connect()
-        con.execute("SET TimeZone='UTC'")
-        con.execute(f"SET memory_limit='{memory}'")
-        con.execute(f"SET threads={threads}")
-        con.execute(f"SET temp_directory='{self.folder.parent / 'tmp'}'")
-        con.execute("SET enable_progress_bar=false")
-        for name in tables:
-            con.execute(f'CREATE VIEW "{name}" AS SELECT * FROM {self.relation_sql(name)}')
-        return con
+    @contextmanager
+    def connect(self, *, memory: str = "2GB", threads: int = 2, tables: Iterable[str] = TABLES) -> Iterator[Any]:
+        """A private in-memory DuckDB with a view for each table, in UTC.
+
+        Raises:
+            DataError: a Parquet file of the lake is gone or is not what was written.
+        """
+        with self.reading(), duckdb.connect() as con, _damage_named(self.folder):
+            con.execute("SET TimeZone='UTC'")
+            con.execute(f"SET memory_limit='{memory}'")
+            con.execute(f"SET threads={threads}")
+            con.execute(f"SET temp_directory='{self.folder.parent / 'tmp'}'")
+            con.execute("SET enable_progress_bar=false")
+            for name in tables:
+                con.execute(f'CREATE VIEW "{name}" AS SELECT * FROM {self.relation_sql(name)}')
+            yield con
+
+
+@contextmanager
+def _damage_named(lake: Path) -> Iterator[None]:
+    """What DuckDB says of an unreadable file of the lake, as our error that names the table."""
+    try:
+        yield
+    except duckdb.Error as error:
+        text = str(error)
+        file = re.search(re.escape(str(lake)) + r"/([a-z_]+)/[^/'\"]+\.parquet", text)
+        if file is None:
+            raise
+        raise DataError("lake_damaged", table=file[1], why=text.splitlines()[0][:200]) from error
 
 
 def _count(con: Any, sql: str) -> int:

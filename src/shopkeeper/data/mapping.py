@@ -1,8 +1,8 @@
 """The map file: what a person says about a file that its columns' names do not."""
 
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -58,6 +58,25 @@ def mapping_of(table: Mapping[str, Any], where: str = "map") -> MapFile:
             raise DataError("map_bad", file=where, name=name, value=str(value), wanted="a text in quotes")
     mapping = MapFile(columns=columns, constants=constants, returns=table.get("returns") is True, **declared)
     _check_declared(mapping, where)
+    return mapping
+
+
+def declare(mapping: MapFile, pairs: Sequence[str]) -> MapFile:
+    """A mapping with more said about it: ``name=value`` for each declaration a map file can make.
+
+    Raises:
+        DataError: no such declaration, or an impossible value.
+    """
+    said: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or name not in (*_TEXTS, "returns"):
+            raise DataError(
+                "map_bad", file="--declare", name=name, value=value, wanted=f"one of {', '.join(_TEXTS)}, returns"
+            )
+        said[name] = value == "true" if name == "returns" else value
+    mapping = replace(mapping, **said)
+    _check_declared(mapping, "--declare")
     return mapping
 
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from shopkeeper.data.cleaning import bots
 from shopkeeper.data.cleaning.columns import Kind
-from shopkeeper.data.cleaning.rows import IDENTITY, Staging, content_sql
+from shopkeeper.data.cleaning.rows import VERSIONED, Staging, content_sql, identity_of
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.rows import identifier
 from shopkeeper.data.schema import lake_types
@@ -56,10 +56,10 @@ class Marking:
         if not lake.files(self.kind):
             return
         content = content_sql(self.kind, lake_types(self.kind), by_content=self.plan.by_content)
-        columns = [name for name in IDENTITY[self.kind] if name != "at" or self.timed]
+        columns = identity_of(self.kind, timed=self.timed, by_event=self.plan.by_event)
         identity = content if self.plan.by_content else f"hash({', '.join(map(identifier, columns))})"
-        versioned = self.kind in ("products", "customers") and not self.timed
-        newest = 'QUALIFY row_number() OVER (PARTITION BY id ORDER BY "at" DESC) = 1' if versioned else ""
+        versioned = self.kind in VERSIONED and not self.timed
+        newest = f'QUALIFY row_number() OVER (PARTITION BY {identity} ORDER BY "at" DESC) = 1' if versioned else ""
         self.con.execute(
             f"CREATE TABLE known AS SELECT identity, content FROM (SELECT {identity} AS identity, "
             f"{content} AS content, * FROM {lake.relation_sql(self.kind)}) "
@@ -81,9 +81,16 @@ class Marking:
             "SELECT order_id FROM whole WHERE code = 0 GROUP BY order_id "
             "HAVING min(coalesce(customer, '')) <> max(coalesce(customer, '')))"
         )
-        if self.lake.files("order_lines"):
+        sold = "AND quantity > 0" if self.plan.by_event else ""
+        if self.plan.by_event:
+            first = "first_value(event_id) OVER (PARTITION BY order_id ORDER BY row)"
             self.con.execute(
-                "INSERT INTO marked SELECT row, 4 FROM whole WHERE code = 0 AND order_id IN ("
-                f"SELECT order_id FROM {self.lake.relation_sql('order_lines')}) "
+                f"INSERT INTO marked SELECT row, 4 FROM (SELECT row, event_id, {first} AS first FROM whole "
+                f"WHERE code = 0 {sold}) WHERE event_id <> first"
+            )
+        if self.lake.files("order_lines"):
+            known = f"SELECT order_id FROM {self.lake.relation_sql('order_lines')} WHERE true {sold}"
+            self.con.execute(
+                f"INSERT INTO marked SELECT row, 4 FROM whole WHERE code = 0 {sold} AND order_id IN ({known}) "
                 "AND row NOT IN (SELECT row FROM marked WHERE what = 1)"
             )

@@ -116,6 +116,12 @@ class ModelStore:
         self.make_current(bundle.version)
         self._trim(keep)
 
+    def take(self, other: "ModelStore", version: str) -> None:
+        """Move a version in from a store on the same disk, and make it current."""
+        (other.folder / version).rename(self.folder / version)
+        fsync_dir(self.folder)
+        self.make_current(version)
+
     def make_current(self, version: str) -> None:
         """Name the version that answers, atomically.
 

@@ -6,11 +6,14 @@ counts only, so nothing personal is left in it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from shopkeeper.core.ids import PersonKey
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.schema import PERSON_COLUMNS
+
+_KEY: Final = {"visitor": "'visitor:' || visitor"}
+"""How a column becomes a person key, where it is not one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,14 +41,26 @@ def find_person(lake: Lake, customer: str) -> Person:
     return Person(customer=customer, visitors=tuple(row[0] for row in rows))
 
 
+def people_in(lake: Lake) -> frozenset[PersonKey]:
+    """The keys of everybody of whom the lake keeps a row."""
+    parts = [
+        f"SELECT DISTINCT {_KEY.get(column, column)} AS person FROM {table}"
+        for table, columns in PERSON_COLUMNS.items()
+        for column in columns
+    ]
+    with lake.connect(tables=PERSON_COLUMNS) as con:
+        rows = con.execute(" UNION ".join(parts)).fetchall()
+    return frozenset(PersonKey(row[0]) for row in rows if row[0])
+
+
 def _theirs(table: str, person: Person) -> tuple[str, list[Any]]:
     """SQL that is true for a person's rows, never NULL, with its parameters.
 
     A visitor's rows count only while they name no other customer: a shared browser is not one person.
     """
     columns = PERSON_COLUMNS[table]
-    if columns == ("id",):
-        return "coalesce(id = ?, false)", [person.customer]
+    if len(columns) == 1:
+        return f"coalesce({columns[0]} = ?, false)", [person.customer]
     unnamed = "customer IS NULL AND coalesce(list_contains(?::VARCHAR[], visitor), false)"
     sql = f"(coalesce(customer = ?, false) OR ({unnamed}))"
     return sql, [person.customer, list(person.visitors)]
@@ -72,7 +87,9 @@ def erase_rows(lake: Lake, person: Person) -> dict[str, int]:
 def _erase(lake: Lake, table: str, person: Person) -> int:
     sql, values = _theirs(table, person)
     files = _files_with(lake, table, sql, values)
-    return lake.rewrite(table, files, f"NOT {sql}", values)
+    gone = lake.rewrite(table, files, f"NOT {sql}", values)
+    lake.clear(table)  # also what was replaced before and was being read then
+    return gone
 
 
 def _files_with(lake: Lake, table: str, sql: str, values: Sequence[Any]) -> list[str]:

@@ -15,12 +15,14 @@ from shopkeeper.data.snapshot import LakeSnapshot
 
 Row = dict[str, Any]
 
+_GROSS: Final = "CAST(floor(abs(quantity) * coalesce(price_minor, 0) + 0.5) AS BIGINT)"
 _PAID: Final = (
-    "CASE WHEN quantity < 0"
-    " THEN -coalesce(refund_minor, -quantity * coalesce(price_minor, 0) - coalesce(discount_minor, 0))"
-    " ELSE quantity * coalesce(price_minor, 0) - coalesce(discount_minor, 0) - coalesce(refund_minor, 0) END"
+    f"CASE WHEN quantity < 0 THEN -coalesce(refund_minor, {_GROSS} - coalesce(discount_minor, 0))"
+    f" ELSE {_GROSS} - coalesce(discount_minor, 0) - coalesce(refund_minor, 0) END"
 )
-"""What one order line brought in, minor units, before tax; a return takes back its refund, or what had been paid."""
+"""What one order line brought in, whole minor units, before tax; a return takes back its refund, or what was paid."""
+_UNITS: Final = "sum(CAST(floor(quantity * 1e6 + 0.5) AS HUGEINT)) / 1e6"
+"""Units sold, summed as whole millionths: no order of the rows changes a digit."""
 
 _TOTALS = f"""
 SELECT count(DISTINCT order_id) FILTER (quantity > 0) AS orders, count(*) AS lines,
@@ -46,7 +48,7 @@ ORDER BY {{order}} LIMIT $size OFFSET $skip
 """
 _PRODUCTS = f"""
 WITH sold AS (
-  SELECT product AS id, count(DISTINCT coalesce(customer, visitor)) AS buyers, sum(quantity) AS units,
+  SELECT product AS id, count(DISTINCT coalesce(customer, visitor)) AS buyers, {_UNITS} AS units,
          sum({_PAID})::DOUBLE AS revenue_minor, max("at") AS last_at
   FROM order_lines GROUP BY 1
 )
@@ -197,8 +199,8 @@ def events_since(snapshot: LakeSnapshot, received: datetime) -> Iterator[Event]:
         yield event_of(row, tuple(line_of(line) for line in its))
 
 
-_WEEKS: Final = """
-SELECT date_trunc('week', "at")::DATE AS week, sum(quantity) AS units FROM order_lines
+_WEEKS: Final = f"""
+SELECT date_trunc('week', "at")::DATE AS week, {_UNITS} AS units FROM order_lines
 WHERE product = $product AND "at" >= (SELECT max("at") FROM order_lines) - INTERVAL 26 WEEK GROUP BY 1 ORDER BY 1
 """
 

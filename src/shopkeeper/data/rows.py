@@ -1,6 +1,6 @@
 """What every source gives: a relation of text columns, and what it could not even read as a row."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -34,6 +34,15 @@ class Warn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A rule of one format: rows for which ``condition`` (SQL over the row's texts) is true are held."""
+
+    reason: str
+    column: str
+    condition: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
     """A file as rows of text. ``relation`` is a DuckDB table expression on the connection that opened it.
 
@@ -48,8 +57,16 @@ class Rows:
     """Whether it is known that no cell has blanks round it or control characters in it."""
     warnings: tuple[Warn, ...] = ()
     held: tuple[Held, ...] = ()
+    refused: tuple[Refused, ...] = ()
     rejects: Callable[[], list[Held]] = list
     """Called once after the relation was read: rows that DuckDB refused."""
+
+
+def lines_of(rejects: Sequence[Held]) -> list[int]:
+    """For rows without numbers: the n-th entry is the first place (counted from ``first_line``) that n + 1 refused
+    lines stand before."""
+    refused = sorted(one.line for one in rejects if one.line is not None)
+    return [line - before for before, line in enumerate(refused)]
 
 
 class Source(Protocol):

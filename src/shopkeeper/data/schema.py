@@ -39,6 +39,13 @@ CUSTOMERS: Final = _schema(
     source=_TEXT,
 )  # fmt: skip
 PRICES: Final = _schema(product=_TEXT, at=_TIME, price_minor=pa.int64(), currency=_TEXT, source=_TEXT)
+COMPETITOR_PRICES: Final = _schema(
+    product=_TEXT, competitor=_TEXT, at=_TIME, price_minor=pa.int64(), currency=_TEXT, url=_TEXT, source=_TEXT
+)
+ATTRIBUTES: Final = _schema(
+    customer=_TEXT, at=_TIME, name=_TEXT, value=_TEXT, origin=_TEXT, consent_source=_TEXT, source=_TEXT
+)
+"""What third parties say of customers who agreed to it."""
 DECISIONS: Final = _schema(
     id=_TEXT, at=_TIME, visitor=_TEXT, customer=_TEXT, placement=_TEXT, policy=_TEXT, personal=pa.bool_(),
     eligible=pa.int32(), fallback=_TEXT, experiment=_TEXT, arm=_TEXT, assignment_probability=pa.float64(),
@@ -52,6 +59,8 @@ TABLES: Final[Mapping[str, pa.Schema]] = {
     "customers": CUSTOMERS,
     "prices": PRICES,
     "decisions": DECISIONS,
+    "competitor_prices": COMPETITOR_PRICES,
+    "attributes": ATTRIBUTES,
 }
 _SQL_TYPES: Final = {
     pa.string(): "VARCHAR", pa.int64(): "BIGINT", pa.int32(): "INTEGER", pa.float64(): "DOUBLE", pa.bool_(): "BOOLEAN",
@@ -61,6 +70,7 @@ PERSON_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "events": ("customer", "visitor"),
     "order_lines": ("customer", "visitor"),
     "customers": ("id",),
+    "attributes": ("customer",),
     "decisions": ("customer", "visitor"),
 }
 """Where a person stands in each table that keeps personal data; erasure and export go by it."""

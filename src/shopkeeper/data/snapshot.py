@@ -1,6 +1,7 @@
 """Everything known before one moment: what training and features read. Nothing after the moment can leak in."""
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -12,15 +13,21 @@ import pyarrow as pa
 from shopkeeper.core.action import Action
 from shopkeeper.core.histories import Catalogue, Histories
 from shopkeeper.core.money import exponent
+from shopkeeper.data.batch import Batch, DuckBatch, Tables
 from shopkeeper.data.lake import Lake
 
 _BEFORE: Final = 'SELECT * FROM lake_{name} WHERE "at" < {when}'
-_NEWEST: Final = _BEFORE + ' QUALIFY row_number() OVER (PARTITION BY id ORDER BY "at" DESC) = 1'
+_NEWEST: Final = (
+    'SELECT * EXCLUDE (newest) FROM (SELECT *, row_number() OVER (PARTITION BY id ORDER BY "at" DESC) AS newest '
+    'FROM lake_{name} WHERE "at" < {when}) WHERE newest = 1'
+)
 _CUT: Final = {
     "events": _BEFORE,
     "order_lines": _BEFORE,
     "prices": _BEFORE,
     "decisions": _BEFORE,
+    "competitor_prices": _BEFORE,
+    "attributes": _BEFORE,
     "products": _NEWEST,
     "customers": _NEWEST,
 }
@@ -60,7 +67,7 @@ WITH actions AS (
 SELECT who, product, micros, code, quantity::FLOAT AS quantity, price_minor,
        CASE WHEN order_id IS NULL THEN -1
             ELSE dense_rank() OVER (PARTITION BY who, order_id IS NULL ORDER BY micros, order_id) - 1 END AS basket
-FROM known ORDER BY who, micros, product
+FROM known ORDER BY who, micros, product, code, basket, quantity, price_minor
 """
 
 
@@ -75,8 +82,8 @@ class LakeSnapshot:
     moment: datetime
     currency: str
     may_train: Callable[[], list[str]]
-    memory: str = "4GB"
-    threads: int = 2
+    batch: Batch = field(default_factory=DuckBatch)
+    """The engine that answers."""
     horizon: datetime | None = None
     _earlier: Histories | None = field(default=None, repr=False)
 
@@ -100,11 +107,11 @@ class LakeSnapshot:
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
         """Run SQL over the tables as they were; ``$moment`` in it is this moment."""
-        with self._connect() as con:
-            values = dict(parameters or {})
-            if "$moment" in sql:
-                values.setdefault("moment", self.moment)
-            return con.sql(sql, params=values or None).to_arrow_table()
+        values = dict(parameters or {})
+        if "$moment" in sql:
+            values.setdefault("moment", self.moment)
+        with self._tables() as tables:
+            return tables.ask(sql, values)
 
     def received_until(self) -> datetime:
         """When the newest fact in the lake was received; this moment where there is none."""
@@ -114,21 +121,17 @@ class LakeSnapshot:
         ]
         return newest or self.moment
 
-    def _connect(self, moment: datetime | None = None) -> Any:
-        con = self.lake.connect(memory=self.memory, threads=self.threads, tables=())
+    def _tables(self, moment: datetime | None = None) -> AbstractContextManager[Tables]:
         when = f"TIMESTAMPTZ '{(moment or self.moment).isoformat()}'"
-        for name, select in _CUT.items():
-            con.execute(f"CREATE VIEW lake_{name} AS SELECT * FROM {self.lake.relation_sql(name)}")
-            con.execute(f"CREATE VIEW {name} AS {select.format(name=name, when=when)}")
-        return con
+        return self.batch.over(self.lake, {name: select.format(name=name, when=when) for name, select in _CUT.items()})
 
     def catalogue(self) -> Catalogue:
         return self._catalogue
 
     @cached_property
     def _catalogue(self) -> Catalogue:
-        with self._connect(self._horizon) as con:
-            table = con.sql(_CATALOGUE).to_arrow_table()
+        with self._tables(self._horizon) as tables:
+            table = tables.ask(_CATALOGUE)
         return catalogue_of(table, self.currency)
 
     def histories(self) -> Histories:
@@ -143,17 +146,19 @@ class LakeSnapshot:
     def for_people(self, keys: Iterable[str]) -> Histories:
         """The histories of these people until the moment; those without any event are left out."""
         people = sorted(keys)
-        with self._connect() as con:
-            con.register("persons_in", pa.table({"person": pa.array(people, pa.string())}))
-            con.execute(
-                "CREATE TABLE persons AS SELECT person, (row_number() OVER () - 1)::INTEGER AS row FROM persons_in"
-            )
-            ids = pa.array(self._catalogue.ids.tolist(), pa.string())
-            con.register("numbered", pa.table({"id": ids, "row": pa.array(np.arange(len(ids), dtype=np.int32))}))
-            words = [action.word for action in Action]
-            con.register("codes", pa.table({"word": words, "code": pa.array([int(a) for a in Action], pa.int8())}))
-            table = con.sql(_HISTORIES, params={"currency": self.currency}).to_arrow_table()
+        ids = self._catalogue.ids.tolist()
+        words = [action.word for action in Action]
+        codes = pa.array([int(action) for action in Action], pa.int32())
+        with self._tables() as tables:
+            tables.put("persons", pa.table({"person": pa.array(people, pa.string()), "row": _numbers(len(people))}))
+            tables.put("numbered", pa.table({"id": pa.array(ids, pa.string()), "row": _numbers(len(ids))}))
+            tables.put("codes", pa.table({"word": words, "code": codes}))
+            table = tables.ask(_HISTORIES, {"currency": self.currency})
         return _histories_of(table, np.array(people, object), 10.0 ** exponent(self.currency))
+
+
+def _numbers(count: int) -> pa.Array:
+    return pa.array(np.arange(count, dtype=np.int32))
 
 
 def _numpy(table: pa.Table, name: str, kind: Any) -> Any:

@@ -48,6 +48,10 @@ class Chooser(Protocol):
         """(candidates,) sums to 1 over the open ones, 0 elsewhere. At least one is open; the first of equals wins."""
         ...
 
+    def draw(self, value: Float64, open_: Bool, dice: np.random.Generator) -> tuple[int, float]:
+        """One of the candidates by these probabilities, and its own."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Greedy:
@@ -57,6 +61,10 @@ class Greedy:
 
     def probabilities(self, value: Float64, open_: Bool) -> Float64:
         return _best(value, open_, 1.0)
+
+    def draw(self, value: Float64, open_: Bool, dice: np.random.Generator) -> tuple[int, float]:  # noqa: ARG002
+        """The best, without a throw."""
+        return int(np.where(open_, value, -np.inf).argmax()), 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +76,9 @@ class EpsilonGreedy:
 
     def probabilities(self, value: Float64, open_: Bool) -> Float64:
         return _best(value, open_, 1.0 - self.epsilon) + open_ * (self.epsilon / np.count_nonzero(open_))
+
+    def draw(self, value: Float64, open_: Bool, dice: np.random.Generator) -> tuple[int, float]:
+        return _draw(self.probabilities(value, open_), dice.random())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,32 +96,37 @@ class PlackettLuce:
         weights = np.exp((logits - logits.max()) / self.temperature)
         return np.asarray(weights / weights.sum(), np.float64)
 
+    def draw(self, value: Float64, open_: Bool, dice: np.random.Generator) -> tuple[int, float]:
+        return _draw(self.probabilities(value, open_), dice.random())
+
 
 def choose(pool: Pool, count: int, chooser: Chooser, dice: np.random.Generator) -> tuple[list[int], list[float]]:
     """The chosen candidates in order, and the propensity of each given those before it.
 
     Fewer than ``count`` where candidates or caps run out; a later pin then moves up.
     """
-    return _walk(pool, count, chooser, lambda odds, _: _draw(odds, dice.random()))
+    return _walk(pool, count, chooser.diversity, lambda value, open_, _: chooser.draw(value, open_, dice))
 
 
 def slate_probability(pool: Pool, count: int, chooser: Chooser, slate: Sequence[int]) -> float:
     """How likely ``choose`` gives exactly this slate."""
 
-    def follow(_: Float64, position: int) -> int:
-        return slate[position] if position < len(slate) else -1
+    def follow(value: Float64, open_: Bool, position: int) -> tuple[int, float]:
+        if position >= len(slate):
+            return -1, 0.0
+        return slate[position], float(chooser.probabilities(value, open_)[slate[position]])
 
-    chosen, propensities = _walk(pool, count, chooser, follow)
+    chosen, propensities = _walk(pool, count, chooser.diversity, follow)
     return float(np.prod(propensities)) if chosen == list(slate) else 0.0
 
 
 def _walk(
-    pool: Pool, count: int, chooser: Chooser, pick: Callable[[Float64, int], int]
+    pool: Pool, count: int, diversity: float, pick: Callable[[Float64, Bool, int], tuple[int, float]]
 ) -> tuple[list[int], list[float]]:
     open_ = np.ones(len(pool), np.bool_)
     pins = _pin(pool, count, open_, room := _Room(pool))
-    alike = np.zeros(len(pool))
     value = np.asarray(pool.utility, np.float64)
+    worth, penalty = (1.0 - diversity) * value, np.zeros(len(pool))
     chosen: list[int] = []
     propensities: list[float] = []
     for slot in range(count):
@@ -119,17 +135,15 @@ def _walk(
         elif not open_.any():
             continue
         else:
-            odds = chooser.probabilities(value, open_)
-            item = pick(odds, len(chosen))
-            if item < 0 or odds[item] <= 0.0:
+            item, propensity = pick(value, open_, len(chosen))
+            if item < 0 or propensity <= 0.0:
                 return chosen, [*propensities, 0.0]  # only when following a slate that cannot happen
-            propensity = float(odds[item])
             room.take(item, open_)
         chosen.append(item)
         propensities.append(propensity)
-        if chooser.diversity > 0:
-            np.maximum(alike, _likeness(pool, item), out=alike)
-            value = (1.0 - chooser.diversity) * pool.utility - chooser.diversity * alike
+        if diversity > 0 and slot + 1 < count:
+            np.maximum(penalty, diversity * _likeness(pool, item), out=penalty)
+            value = worth - penalty
     return chosen, propensities
 
 
@@ -172,8 +186,9 @@ def _likeness(pool: Pool, item: int) -> Float64:
     """(candidates,) how alike each is to one candidate, 0 to 1. Source: the idea of MMR, Carbonell & Goldstein 1998."""
     if not len(pool.weights):
         return np.zeros(len(pool))
-    mine = pool.groups[:, item : item + 1]
-    return np.asarray((pool.weights * (mine[:, 0] >= 0)) @ (pool.groups == mine), np.float64)
+    mine = pool.groups[:, item]
+    weights = np.where(mine >= 0, pool.weights, 0.0)
+    return np.asarray(weights.dot(pool.groups == mine[:, None]), np.float64)
 
 
 def _best(value: Float64, open_: Bool, probability: float) -> Float64:
@@ -182,8 +197,10 @@ def _best(value: Float64, open_: Bool, probability: float) -> Float64:
     return odds
 
 
-def _draw(odds: Float64, throw: float) -> int:
-    """The candidate a throw in [0, 1) falls on; never one without a chance."""
+def _draw(odds: Float64, throw: float) -> tuple[int, float]:
+    """The candidate a throw in [0, 1) falls on, never one without a chance; and its chance."""
     edges = odds.cumsum()
-    item = int(np.searchsorted(edges, throw * edges[-1], side="right"))
-    return item if item < len(odds) else int(np.flatnonzero(odds)[-1])
+    item = int(edges.searchsorted(throw * edges[-1], side="right"))
+    if item >= len(odds):
+        item = int(odds.nonzero()[0][-1])
+    return item, float(odds[item])

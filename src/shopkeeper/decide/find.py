@@ -1,34 +1,23 @@
-"""Which products are candidates: the best of each layer of scores, minus what the rules refuse."""
+"""Which products are candidates: the best of each layer of scores, minus what the rules refuse.
 
-from collections.abc import Callable, Mapping, Sequence
+A layer is an ``Opinion``: few products with a score of their own over a base that holds for everybody. The base is put
+in order once a day; so finding costs as much as there are candidates, not as there are products.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shopkeeper.core.decision import Reason
 from shopkeeper.core.histories import Bool, Float32, Int64
+from shopkeeper.core.opinion import Opinion
 from shopkeeper.decide.shelf import Shelf
 
 Float64 = NDArray[np.float64]
 
-Why = tuple[Reason | None, Mapping[str, float]]
-"""The evidence for a product, and what its score is made of."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layer:
-    """One source of candidates: its scores, and how it explains one of them."""
-
-    scores: Float32
-    """(products,) not finite = cannot say."""
-    explain: Callable[[Sequence[int]], Sequence[Why]]
-    """Why for each of some products."""
-
-    @property
-    def says(self) -> bool:
-        """Whether it has a score for anything at all."""
-        return bool(np.isfinite(self.scores).any())
+Layer = Opinion
+"""One source of candidates: its scores, and how it explains some of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,33 +43,69 @@ def find(
 
     A layer is asked only when those before it left room.
     """
-    groups = _stack(layers, allowed, shelf, count, day)
-    known = np.concatenate([*groups, np.empty(0, np.int64)])
-    late = np.array([pin for pin in dict.fromkeys(pins.tolist()) if allowed[pin] and pin not in known], np.int64)
-    scores = [layers[place]().scores[group].astype(np.float64) for place, group in enumerate(groups)]
+    free = _stack(layers, np.ones(len(shelf), np.bool_), shelf, count, day)
+    refused = [group[~allowed[group]] for group, _ in free]
+    groups = _stack(layers, allowed, shelf, count, day) if any(map(len, refused)) else free
+    known = np.concatenate([group for group, _ in groups])
+    wanted = list(dict.fromkeys(pins.tolist()))
+    late = np.array([pin for pin in wanted if allowed[pin] and pin not in known], np.int64)
+    scores = [score.astype(np.float64) for _, score in groups]
     scaled = [_scaled(score) - place for place, score in enumerate(scores)]
-    near = _near(layers, groups, allowed, count)
-    unruled = _stack(layers, near, shelf, count, day) if (near & ~allowed).any() else []
-    wanted = np.concatenate([*unruled, pins])
     return Found(
         products=np.concatenate([known, late]),
-        layer=np.repeat(np.arange(len(groups) + 1), [*map(len, groups), len(late)]),
+        layer=np.repeat(np.arange(len(groups) + 1), [*map(len, scores), len(late)]),
         score=np.concatenate([*scores, np.zeros(len(late))]),
         utility=np.concatenate([*scaled, np.full(len(late), -float(len(layers)))]),
-        removed=tuple(dict.fromkeys(wanted[~allowed[wanted]].tolist())),
+        removed=tuple(dict.fromkeys([*np.concatenate(refused).tolist(), *(pin for pin in wanted if not allowed[pin])])),
     )
 
 
-def best(scores: Float32, allowed: Bool, shelf: Shelf, *, count: int, day: int) -> Int64:
-    """The ``count`` allowed products with the highest finite scores, best first; ties by the day's hash of the id."""
-    usable = np.flatnonzero(allowed & np.isfinite(scores))
-    if len(usable) > count:
-        values = scores[usable]
-        last = _kth(values, count)
-        above, tied = usable[values > last], usable[values == last]
-        tied = tied[np.argpartition(shelf.ties(tied, day), count - len(above) - 1)[: count - len(above)]]
-        usable = np.concatenate([above, tied])
-    return usable[np.lexsort((shelf.ties(usable, day), -scores[usable]))]
+def best(layer: Layer, allowed: Bool, shelf: Shelf, *, count: int, day: int) -> tuple[Int64, Float32]:
+    """The ``count`` allowed products with the highest scores, best first, and their scores; ties by the day's hash of
+    the id."""
+    mine = allowed[layer.own]
+    products, scores = (layer.own, layer.scores) if mine.all() else (layer.own[mine], layer.scores[mine])
+    if layer.base is not None:
+        others = allowed.copy()
+        others[layer.own] = False
+        rest = _first(_order(layer.base, shelf, day), others, count)
+        products, scores = np.concatenate([products, rest]), np.concatenate([scores, layer.base[rest]])
+    if len(products) > count:
+        last = _kth(scores, count)
+        above, tied = (scores > last).nonzero()[0], (scores == last).nonzero()[0]
+        wanted = count - len(above)
+        if len(tied) > wanted:
+            tied = tied[np.argpartition(shelf.ties(products[tied], day), wanted - 1)[:wanted]]
+        kept = np.concatenate([above, tied])
+        products, scores = products[kept], scores[kept]
+    turn = np.lexsort((shelf.ties(products, day), -scores))
+    return products[turn], scores[turn]
+
+
+def _first(order: Int64, allowed: Bool, count: int) -> Int64:
+    """The first ``count`` of an order that are allowed; most often they stand near its beginning."""
+    size = 2 * count
+    while True:
+        some = order[:size]
+        found = some[allowed[some]]
+        if len(found) >= count or size >= len(order):
+            return found[:count]
+        size *= 4
+
+
+_recent: list[tuple[Float32, NDArray[np.uint64], int, Int64]] = []
+_REMEMBERED = 8
+
+
+def _order(base: Float32, shelf: Shelf, day: int) -> Int64:
+    """The products a base can score, best first, ties by the day's hash: sorted once a day for each base."""
+    for known, hashes, on, order in _recent:
+        if known is base and hashes is shelf.hashes and on == day:
+            return order
+    products = np.flatnonzero(np.isfinite(base))
+    order = products[np.lexsort((shelf.ties(products, day), -base[products]))]
+    _recent[:] = [(base, shelf.hashes, day, order), *_recent[: _REMEMBERED - 1]]
+    return order
 
 
 def _kth(values: Float32, count: int) -> np.float32:
@@ -98,28 +123,20 @@ def _kth(values: Float32, count: int) -> np.float32:
     return found
 
 
-def _stack(layers: Sequence[Callable[[], Layer]], allowed: Bool, shelf: Shelf, count: int, day: int) -> list[Int64]:
-    """The best of the first layer, then of the next among the rest, … until there are ``count``."""
-    groups: list[Int64] = []
+def _stack(
+    layers: Sequence[Callable[[], Layer]], allowed: Bool, shelf: Shelf, count: int, day: int
+) -> list[tuple[Int64, Float32]]:
+    """The best of the first layer, then of the next among the rest, … until there are ``count``; with their scores."""
+    groups: list[tuple[Int64, Float32]] = []
     left = allowed.copy()
     for layer in layers:
-        group = best(layer().scores, left, shelf, count=count, day=day)
+        group, scores = best(layer(), left, shelf, count=count, day=day)
         left[group] = False
         count -= len(group)
-        groups.append(group)
+        groups.append((group, scores))
         if count <= 0:
             break
     return groups
-
-
-def _near(layers: Sequence[Callable[[], Layer]], groups: list[Int64], allowed: Bool, count: int) -> Bool:
-    """(products,) the candidates and whatever could be among the best in their stead if there were no rules."""
-    near = np.zeros(len(allowed), np.bool_)
-    for place, group in enumerate(groups):
-        scores, count = layers[place]().scores, count - len(group)
-        near[group] = True
-        near |= ~allowed & (scores >= (scores[group[-1]] if len(group) and count <= 0 else -np.inf))
-    return near
 
 
 def _scaled(scores: Float64) -> Float64:

@@ -7,11 +7,14 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from shopkeeper.core.decision import Choice, Decision, Reason, Request
 from shopkeeper.core.ports import Policy
 from shopkeeper.decide.failure import where, why
 
 _log = logging.getLogger(__name__)
+_encode = msgspec.json.Encoder().encode
 _COLUMNS = ("at", "visitor", "customer", "placement")
 """What of a request has a column of its own; the rest is its JSON."""
 _REST = tuple(part.name for part in fields(Request) if part.name not in _COLUMNS)
@@ -52,7 +55,7 @@ def to_row(decision: Decision) -> dict[str, Any]:
         "eligible": decision.eligible, "fallback": decision.fallback or None,
         "experiment": decision.experiment or None, "arm": decision.arm or None,
         "assignment_probability": decision.assignment_probability, "request": _json(rest),
-        "choices": _json([_choice(choice) for choice in decision.choices]), "removed": _json(dict(decision.removed)),
+        "choices": _json(decision.choices), "removed": _json(decision.removed),
     }  # fmt: skip
 
 
@@ -73,17 +76,9 @@ def _request(at: datetime, row: Mapping[str, Any], rest: Mapping[str, Any]) -> d
     return {**rest, **columns, "cart": tuple(rest["cart"]), "categories": tuple(rest["categories"])}
 
 
-def _choice(choice: Choice) -> dict[str, Any]:
-    reason = {"key": choice.reason.key, "facts": dict(choice.reason.facts), "scorer": choice.reason.scorer}
-    return {
-        "item": choice.item, "score": choice.score, "propensity": choice.propensity, "reason": reason,
-        "parts": dict(choice.parts),
-    }  # fmt: skip
-
-
 def _read(choice: Mapping[str, Any]) -> Choice:
     return Choice(**{**choice, "reason": Reason(**choice["reason"])})
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return _encode(value).decode()

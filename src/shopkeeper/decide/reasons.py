@@ -1,7 +1,8 @@
 """Reasons as they are logged (product ids and dates) and as they are said (names, in the reader's language)."""
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import date, timedelta
+from functools import lru_cache
 
 from shopkeeper.core.decision import Reason
 from shopkeeper.core.histories import Catalogue
@@ -23,10 +24,16 @@ def settle(reason: Reason, catalogue: Catalogue) -> Reason:
         if name == "product_index":
             facts["product"] = str(catalogue.ids[int(value)])
         elif name == "at" and not isinstance(value, str):
-            facts["at"] = datetime.fromtimestamp(int(value) // 1_000_000, UTC).date().isoformat()
+            facts["at"] = _day(int(value) // 86_400_000_000)
         else:
             facts[name] = _plain(value)
     return Reason(key=reason.key, facts=facts, scorer=reason.scorer)
+
+
+@lru_cache(10_000)
+def _day(days: int) -> str:
+    """Days since 1970 as an ISO date."""
+    return (date(1970, 1, 1) + timedelta(days=days)).isoformat()
 
 
 def about_page(reason: Reason, product: int) -> Reason:
@@ -51,6 +58,7 @@ def say_reason(reason: Reason, catalogue: Catalogue, language: str) -> str:
     return reason.key
 
 
+@lru_cache(10_000)
 def say_date(day: str, language: str) -> str:
     """An ISO date as people write it: 3 Nov 2017, 2017年11月3日."""
     when = date.fromisoformat(day)
@@ -72,6 +80,8 @@ def _said(name: str, value: str | float, catalogue: Catalogue, language: str) ->
 
 def _plain(value: object) -> str | int | float:
     """A numpy number as a Python one."""
+    if type(value) in (str, int, float):
+        return value  # type: ignore[return-value]  # just looked
     if hasattr(value, "item"):
         value = value.item()
     return value if isinstance(value, str | int | float) else str(value)

@@ -1,10 +1,10 @@
 """Which products to show whom: find, filter, score, blend, choose, log."""
 
+import math
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
 
 import numpy as np
 
@@ -12,10 +12,11 @@ from shopkeeper.core.action import Action
 from shopkeeper.core.decision import Choice, Decision, Reason, Request
 from shopkeeper.core.histories import Catalogue, Float32, Histories
 from shopkeeper.core.ids import DecisionId, new_id
+from shopkeeper.core.opinion import Why, opinion_of, opinionated
 from shopkeeper.core.ports import Scorer
-from shopkeeper.decide.choose import Chooser, Pool, choose
+from shopkeeper.decide.choose import Chooser, Greedy, Pool, choose
 from shopkeeper.decide.context import ConsentOf, Context, HistoryOf, microseconds, nobody, one_row, person_to_read
-from shopkeeper.decide.find import Found, Layer, Why, find
+from shopkeeper.decide.find import Found, Layer, find
 from shopkeeper.decide.placement import PlacementSettings, Rule
 from shopkeeper.decide.reasons import about_page, settle
 from shopkeeper.decide.rules import judge
@@ -24,6 +25,14 @@ from shopkeeper.decide.shelf import Shelf, shelf_of
 
 _BRAND_WEIGHT = 0.25
 """How much of two products' likeness is their brand; the rest is how far down their categories agree."""
+
+_OF_SLATES = (CategoryCap, BrandCap, Pinned)
+_UNTHROWN = np.random.default_rng(0)
+"""For the chooser that throws no dice: making some takes longer than all its choosing of a slot."""
+
+
+def unmarked(stage: str) -> None:
+    """The watch of somebody who does not measure."""
 
 
 def unlogged(decision: Decision) -> None:
@@ -54,6 +63,8 @@ class Recommend:
     rules: tuple[Rule, ...]
     chooser: Chooser
     log: Callable[[Decision], None] = unlogged
+    mark: Callable[[str], None] = unmarked
+    """Told the name of each stage when it is over, for whoever measures."""
 
     def decide(self, request: Request) -> Decision:
         """Choose at most ``request.count`` products; fewer only where rules and catalogue leave fewer.
@@ -64,17 +75,21 @@ class Recommend:
         if request.seed is None:
             request = replace(request, seed=secrets.randbits(53))
         context = self._look(request)
-        filters = [rule for rule in self.rules if not isinstance(rule, CategoryCap | BrandCap | Pinned)]
-        verdicts = judge(filters, context)
+        self.mark("read")
+        verdicts = judge([rule for rule in self.rules if not isinstance(rule, _OF_SLATES)], context)
+        self.mark("filter")
         layers = self._layers(context)
+        self.mark("score")
         pins = self._pins(context.shelf, request.count)
         found = find(
             layers, verdicts.allowed, context.shelf, count=self.placement.candidates, day=context.day,
             pins=np.array(list(pins.values()), np.int64),
         )  # fmt: skip
+        self.mark("find")
         pool = self._pool(found, context.shelf, pins)
-        dice = np.random.default_rng(abs(request.seed or 0))
+        dice = _UNTHROWN if isinstance(self.chooser, Greedy) else np.random.default_rng(abs(request.seed or 0))
         chosen, propensities = choose(pool, max(request.count, 0), self.chooser, dice)
+        self.mark("choose")
         ids = context.shelf.catalogue.ids
         decision = Decision(
             id=DecisionId(new_id("d")), request=request, policy=f"{self.name}@{self.version}",
@@ -82,6 +97,7 @@ class Recommend:
             eligible=len(pool), personal=context.profile is not None,
             removed={str(ids[product]): verdicts.refusal(product) for product in found.removed},
         )  # fmt: skip
+        self.mark("explain")
         self.log(decision)
         return decision
 
@@ -103,13 +119,13 @@ class Recommend:
     def _main(self, context: Context) -> Layer | None:
         """What suits the page and the person; None where nothing can be said of either."""
         page, share = self._page(context), self.placement.personal_share
-        if page is not None and page.says and share == 0.0:
+        if page is not None and _says(page) and share == 0.0:
             return page
         past = context.profile
         personal = _layer(self.scorer, past, context, "personal") if past is not None and past.events else None
-        match [layer for layer in (page, personal) if layer is not None and layer.says]:
+        match [layer for layer in (page, personal) if layer is not None and _says(layer)]:
             case [suits_page, suits_person]:
-                return _blend(suits_page, suits_person, share)
+                return _blend(suits_page, suits_person, share, len(context.shelf))
             case [only]:
                 return only
             case _:
@@ -129,7 +145,7 @@ class Recommend:
         def explain(products: Sequence[int]) -> list[Why]:
             return [(reason and about_page(reason, newest), parts) for reason, parts in layer.explain(products)]
 
-        return Layer(scores=layer.scores, explain=explain)
+        return replace(layer, explain=explain)
 
     def _pins(self, shelf: Shelf, count: int) -> dict[int, int]:
         """slot -> product of the pinned products that the catalogue has."""
@@ -143,72 +159,85 @@ class Recommend:
     def _pool(self, found: Found, shelf: Shelf, pins: Mapping[int, int]) -> Pool:
         row = {int(product): place for place, product in enumerate(found.products)} if pins else {}
         share = (1.0 - _BRAND_WEIGHT) / max(shelf.depth, 1)
-        caps = [(rule.most, rule.groups(shelf)) for rule in self.rules if isinstance(rule, CategoryCap | BrandCap)]
+        caps = [(rule.most, rule.groups(shelf)) for rule in self.rules if isinstance(rule, (CategoryCap, BrandCap))]
         return Pool(
             utility=found.utility,
             weights=np.array([share] * shelf.depth + [_BRAND_WEIGHT]),
-            groups=np.stack([kind[found.products] for kind in (*shelf.paths, shelf.brands)]),
+            groups=shelf.kinds[:, found.products],
             caps=tuple((most, group[found.products]) for most, group in caps),
             pins={slot: row[product] for slot, product in pins.items() if product in row},
         )
 
 
 def _layer(scorer: Scorer, row: Histories, context: Context, name: str) -> Layer:
-    """A scorer's opinion on one history, as wide as the catalogue; with ``opinion(profile, now)``, whose ``scores`` it
-    can ``explain(products)``, it need not score again to explain."""
-    opinion: Callable[[Histories, int], Any] | None = getattr(scorer, "opinion", None)
-    if opinion is not None:
-        said = opinion(row, context.now)
-        return Layer(scores=_wide(said.scores[0], len(context.shelf)), explain=said.explain)
-    scores = _wide(scorer.score(row, context.now)[0], len(context.shelf))
+    """A scorer's opinion on one history, about products of the catalogue only."""
+    able = opinionated(scorer)
+    if able is not None:
+        layer = _within(able.opinion(row, context.now), len(context.shelf))
+    else:
+        scores = scorer.score(row, context.now)[0, : len(context.shelf)]
+        layer = opinion_of(scores, lambda products: _reasons(scorer, row, products, context.now))
+    return _named(layer, name)
 
-    return Layer(scores=scores, explain=lambda products: _explain(scorer, row, products, context.now, scores, name))
+
+def _within(layer: Layer, products: int) -> Layer:
+    """Without products that left the catalogue after the fit."""
+    if layer.base is not None and len(layer.base) > products:
+        return _within(opinion_of(layer.wide(len(layer.base)), layer.explain), products)
+    if not len(layer.own) or layer.own[-1] < products:
+        return layer
+    inside = layer.own < products
+    return replace(layer, own=layer.own[inside], scores=layer.scores[inside])
 
 
-def _explain(
-    scorer: Scorer, row: Histories, products: Sequence[int], now: int, scores: Float32, name: str
-) -> Sequence[Why]:
-    """Why for each product: all at once where the scorer has ``explain(profile, products, now)``; otherwise one by one,
-    with ``parts(profile, product, now)`` where it says what a score is made of."""
-    at_once: Callable[[Histories, Sequence[int], int], Sequence[Why]] | None = getattr(scorer, "explain", None)
-    if at_once is not None:
-        return at_once(row, products, now)
+def _named(layer: Layer, name: str) -> Layer:
+    """Where the scorer does not say what a score is made of, it is made of itself."""
+
+    def explain(products: Sequence[int]) -> list[Why]:
+        found = layer.explain(products)
+        if all(parts for _, parts in found):
+            return list(found)
+        scores = layer.of(np.array(products, np.int64)).tolist()
+        return [(reason, parts or {name: score}) for (reason, parts), score in zip(found, scores, strict=True)]
+
+    return replace(layer, explain=explain)
+
+
+def _reasons(scorer: Scorer, row: Histories, products: Sequence[int], now: int) -> list[Why]:
+    """One by one, with ``parts(profile, product, now)`` where it says what a score is made of."""
     made_of: Callable[[Histories, int, int], Mapping[str, float]] | None = getattr(scorer, "parts", None)
-    return [
-        (scorer.reason(row, item, now), {name: float(scores[item])} if made_of is None else made_of(row, item, now))
-        for item in products
-    ]
+    return [(scorer.reason(row, item, now), {} if made_of is None else made_of(row, item, now)) for item in products]
 
 
-def _wide(scores: Float32, products: int) -> Float32:
-    """Scores of a model that was fitted before the newest products came: NaN for those."""
-    if len(scores) >= products:
-        return scores[:products]
-    return np.concatenate([scores, np.full(products - len(scores), np.nan, np.float32)])
+def _says(layer: Layer) -> bool:
+    """Whether it has a score for anything at all."""
+    return bool(len(layer.own)) or (layer.base is not None and bool(np.isfinite(layer.base).any()))
 
 
-def _blend(page: Layer, personal: Layer, share: float) -> Layer:
+def _blend(page: Layer, personal: Layer, share: float, products: int) -> Layer:
     """The page decides what is possible, the person's taste shifts it: each scaled to 0 … 1 first."""
-    taste = _unit(personal.scores)
-    one, two = (1.0 - share) * _unit(page.scores), np.where(np.isnan(taste), np.float32(0), share * taste)
+    own = page.own if page.base is None else np.flatnonzero(np.isfinite(page.wide(products)))
+    taste = _unit(personal.of(own), personal.wide(products))
+    scores = page.of(own)
+    one, two = (1.0 - share) * _unit(scores, scores), np.where(np.isnan(taste), np.float32(0), share * taste)
 
     def explain(products: Sequence[int]) -> list[Why]:
         found = [reason for reason, _ in page.explain(products)]
         left = [item for item, reason in zip(products, found, strict=True) if reason is None]
         more = dict(zip(left, personal.explain(left), strict=True)) if left else {}
+        row = own.searchsorted(np.array(products, np.int64)).tolist()
         return [
-            (reason or more[item][0], {"context": float(one[item]), "personal": float(two[item])})
-            for item, reason in zip(products, found, strict=True)
+            (reason or more[item][0], {"context": float(one[at]), "personal": float(two[at])})
+            for item, reason, at in zip(products, found, row, strict=True)
         ]
 
-    return Layer(scores=one + two, explain=explain)
+    return Layer(own=own, scores=one + two, explain=explain)
 
 
-def _unit(scores: Float32) -> Float32:
-    """Best = 1, worst = 0; all 1 where they are equal; NaN where not finite."""
-    finite = np.where(np.isfinite(scores), scores, np.float32(np.nan))
-    low, high = np.fmin.reduce(finite), np.fmax.reduce(finite)
-    scaled: Float32 = (finite - low) / (high - low) if high > low else finite - low + np.float32(1)
+def _unit(scores: Float32, among: Float32) -> Float32:
+    """Scores where the best of all is 1 and the worst 0; all 1 where those are equal; NaN stays."""
+    low, high = np.fmin.reduce(among), np.fmax.reduce(among)
+    scaled: Float32 = (scores - low) / (high - low) if high > low else scores - low + np.float32(1)
     return scaled
 
 
@@ -218,19 +247,25 @@ def _choices(
 ) -> tuple[Choice, ...]:  # fmt: skip
     """The chosen candidates with their evidence; pinned ones say that the shop picked them."""
     why: dict[int, Why] = dict.fromkeys(pinned, (Reason(key="pinned"), {}))
+    brought, products = found.layer[chosen].tolist(), found.products[chosen].tolist()
     for place, layer in enumerate(layers):
-        mine = [item for item in chosen if found.layer[item] == place and item not in pinned]
+        mine = [
+            (item, product) for item, product, by in zip(chosen, products, brought, strict=True)
+            if by == place and item not in pinned
+        ]  # fmt: skip
         if mine:
-            why.update(zip(mine, layer().explain([int(found.products[item]) for item in mine]), strict=True))
+            items = [item for item, _ in mine]
+            why.update(zip(items, layer().explain([product for _, product in mine]), strict=True))
+    scores = found.score[chosen].tolist()
     return tuple(
         Choice(
-            item=str(shelf.catalogue.ids[found.products[item]]),
-            score=float(found.score[item]),
+            item=str(shelf.catalogue.ids[product]),
+            score=score,
             propensity=propensity,
             reason=settle(why[item][0] or _plain_reason(why[item][1]), shelf.catalogue),
             parts=_finite(why[item][1]),
         )
-        for item, propensity in zip(chosen, propensities, strict=True)
+        for item, product, score, propensity in zip(chosen, products, scores, propensities, strict=True)
     )
 
 
@@ -241,4 +276,4 @@ def _plain_reason(parts: Mapping[str, float]) -> Reason:
 
 
 def _finite(parts: Mapping[str, float]) -> dict[str, float]:
-    return {name: float(value) for name, value in parts.items() if np.isfinite(value)}
+    return {name: float(value) for name, value in parts.items() if math.isfinite(value)}

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,10 @@ class Shelf:
     brands: Int32
     hashes: UInt64
     """(products,) a hash of the product's id."""
+    kinds: Int32
+    """(levels + 1, products) the paths, widest first, and the brands: what makes two products alike."""
+    judged: dict[int, tuple[object, Bool | None]] = field(init=False, default_factory=dict, repr=False, compare=False)
+    """What rules that look at nothing but this catalogue said of it, by the rule's identity."""
 
     def __len__(self) -> int:
         return len(self.catalogue)
@@ -61,9 +65,15 @@ class Shelf:
 def shelf_of(catalogue: Catalogue) -> Shelf:
     """The shelf of a catalogue; made once for as long as its ids, categories and brands are the same arrays."""
     for shelf in _recent:
+        if shelf.catalogue is catalogue:
+            return shelf
+    for shelf in _recent:
         if _same_texts(shelf.catalogue, catalogue):
-            return shelf if shelf.catalogue is catalogue else replace(shelf, catalogue=catalogue)
-    shelf = _make(catalogue)
+            return _remember(replace(shelf, catalogue=catalogue))
+    return _remember(_make(catalogue))
+
+
+def _remember(shelf: Shelf) -> Shelf:
     _recent[:] = [shelf, *_recent[: _REMEMBERED - 1]]
     return shelf
 
@@ -80,10 +90,11 @@ def _make(catalogue: Catalogue) -> Shelf:
     categories = tuple(_codes(level, words) for level in catalogue.categories)
     ids = [str(item) for item in catalogue.ids]
     hashed = b"".join(hashlib.blake2b(item.encode("utf-8", "surrogatepass"), digest_size=8).digest() for item in ids)
+    paths, brands = _paths(categories), _codes(catalogue.brands, {})
     return Shelf(
         catalogue=catalogue, index_of={item: index for index, item in enumerate(ids)}, category_codes=words,
-        categories=categories, paths=_paths(categories), brands=_codes(catalogue.brands, {}),
-        hashes=np.frombuffer(hashed, "<u8").astype(np.uint64),
+        categories=categories, paths=paths, brands=brands,
+        hashes=np.frombuffer(hashed, "<u8").astype(np.uint64), kinds=np.stack([*paths, brands]),
     )  # fmt: skip
 
 

@@ -1,12 +1,14 @@
 -- One row a person: how recently, how often and for how much they bought, and what they did besides.
 -- $moment: when; $currency: money in other currencies is left out. A line's money is rounded to whole minor units.
--- The columns after "cart_adds" are the sums that the numbers are made of: with them a row can be folded on.
+-- The columns after "cart_adds" are the sums that the numbers are made of: with them a row can be folded on. Logarithms
+-- are summed as whole millionths, so that no order of the rows changes a digit.
 WITH lines AS (
   SELECT coalesce(customer, 'visitor:' || visitor) AS person, coalesce(event_id, order_id) AS event, "at",
          coalesce(quantity, 1) > 0 AS bought, coalesce(currency = $currency, FALSE) AS ours,
          CAST(floor(abs(coalesce(quantity, 1)) * coalesce(price_minor, 0) + 0.5) AS BIGINT) AS gross,
          coalesce(discount_minor, 0) AS discount, refund_minor,
-         CASE WHEN currency = $currency AND price_minor > 0 THEN ln(price_minor) END AS price_log
+         CASE WHEN currency = $currency AND price_minor > 0
+              THEN CAST(floor(ln(price_minor) * 1000000 + 0.5) AS BIGINT) END AS price_log
   FROM order_lines WHERE coalesce(customer, visitor) IS NOT NULL
 ), orders AS (
   SELECT person, event, bought, min("at") AS first_at, max("at") AS last_at, count(*) AS lines,
@@ -16,7 +18,7 @@ WITH lines AS (
          sum(CASE WHEN NOT ours THEN 0
                   WHEN bought THEN gross - discount - coalesce(refund_minor, 0)
                   ELSE -coalesce(refund_minor, gross - discount) END) AS paid,
-         count(price_log) AS priced, sum(price_log) AS logs, sum(price_log * price_log) AS squares
+         count(price_log) AS priced, sum(price_log) AS logs, sum(CAST(price_log * price_log AS HUGEINT)) AS squares
   FROM lines GROUP BY person, event, bought
 ), buying AS (
   SELECT person, max(last_at) AS last_at,
@@ -51,22 +53,24 @@ WITH lines AS (
          CAST(coalesce(gross_minor, 0) AS BIGINT) AS gross_minor,
          CAST(coalesce(discount_minor, 0) AS BIGINT) AS discount_minor,
          CAST(coalesce(priced_lines, 0) AS BIGINT) AS priced_lines,
-         CAST(coalesce(price_logs, 0) AS DOUBLE) AS price_logs,
-         CAST(coalesce(price_log_squares, 0) AS DOUBLE) AS price_log_squares
+         CAST(coalesce(price_logs, 0) AS BIGINT) AS price_logs,
+         CAST(coalesce(price_log_squares, 0) AS HUGEINT) AS price_log_squares
   FROM doing d FULL JOIN buying b ON d.person = b.person
 )
 SELECT person, last_seen_at, first_order_at, last_order_at,
-       (epoch($moment) - epoch(last_order_at)) / 86400.0 AS recency_days,
+       (epoch_us($moment) - epoch_us(last_order_at)) / 86400000000.0 AS recency_days,
        orders, monetary_minor,
        CASE WHEN orders > 0 THEN lines / orders END AS mean_basket_lines,
        CASE WHEN paid_orders > 0 THEN (gross_minor - discount_minor) / paid_orders END AS mean_basket_minor,
-       CASE WHEN orders > 1 THEN (epoch(last_order_at) - epoch(first_order_at)) / 86400.0 / (orders - 1)
+       CASE WHEN orders > 1 THEN (epoch_us(last_order_at) - epoch_us(first_order_at)) / 86400000000.0 / (orders - 1)
             END AS days_between_orders,
-       CASE WHEN priced_lines > 0 THEN exp(price_logs / priced_lines) END AS usual_price_minor,
+       CASE WHEN priced_lines > 0 THEN exp(price_logs / priced_lines / 1000000) END AS usual_price_minor,
        CASE WHEN priced_lines > 0
-            THEN sqrt(greatest(price_log_squares / priced_lines - pow(price_logs / priced_lines, 2), 0)) END AS price_spread,
+            THEN sqrt(CAST(priced_lines * price_log_squares - CAST(price_logs AS HUGEINT) * price_logs AS DOUBLE))
+                 / priced_lines / 1000000 END AS price_spread,
        CASE WHEN gross_minor > 0 THEN discount_minor / gross_minor END AS discount_share,
        returns, views, cart_adds,
-       lines, paid_orders, gross_minor, discount_minor, priced_lines, price_logs, price_log_squares
+       lines, paid_orders, gross_minor, discount_minor, priced_lines, price_logs,
+       CAST(price_log_squares AS DOUBLE) AS price_log_squares
 FROM known
 ORDER BY person

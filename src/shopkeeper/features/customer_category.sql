@@ -1,5 +1,5 @@
 -- Long: how much a person cares for each widest category: what they did with its products, each act weighing half as
--- much every 60 days. $moment: when.
+-- much every 60 days. $moment: when. Weights are summed as whole billionths: no order of the rows changes a digit.
 WITH acts AS (
   SELECT coalesce(customer, 'visitor:' || visitor) AS person, product, "at",
          CASE action WHEN 'product_view' THEN 1.0 WHEN 'click' THEN 1.0 WHEN 'wishlist_add' THEN 2.0
@@ -11,7 +11,8 @@ WITH acts AS (
   FROM order_lines WHERE coalesce(quantity, 1) > 0
 )
 SELECT person, category_1 AS category,
-       sum(worth * pow(2.0, (epoch(acts."at") - epoch($moment)) / (60 * 86400.0))) AS weight, count(*) AS acts
+       sum(CAST(floor(worth * pow(2.0, (epoch_us(acts."at") - epoch_us($moment)) / (60 * 86400000000.0)) * 1e9 + 0.5) AS BIGINT))
+         / 1e9 AS weight, count(*) AS acts
 FROM acts JOIN products ON products.id = acts.product
 WHERE person IS NOT NULL AND category_1 IS NOT NULL
 GROUP BY person, category_1

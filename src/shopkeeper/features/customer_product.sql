@@ -11,7 +11,8 @@ WITH acts AS (
   FROM order_lines WHERE coalesce(quantity, 1) > 0 AND product IS NOT NULL
 )
 SELECT person, product,
-       sum(worth * pow(2.0, (epoch("at") - epoch($moment)) / (60 * 86400.0))) AS weight, count(*) AS acts,
+       sum(CAST(floor(worth * pow(2.0, (epoch_us("at") - epoch_us($moment)) / (60 * 86400000000.0)) * 1e9 + 0.5) AS BIGINT))
+         / 1e9 AS weight, count(*) AS acts,
        count(DISTINCT bought_in) AS orders, max(CASE WHEN bought_in IS NOT NULL THEN "at" END) AS last_order_at
 FROM acts WHERE person IS NOT NULL
 GROUP BY person, product

@@ -15,7 +15,7 @@ from shopkeeper.core.action import Action
 from shopkeeper.core.event import Event, OrderLine
 from shopkeeper.core.ids import PersonKey
 from shopkeeper.core.money import Money
-from shopkeeper.features.state import ActsState, CustomerState, ProductState, grown, micros_of, moment_of
+from shopkeeper.features.state import LOG_UNITS, ActsState, CustomerState, ProductState, grown, micros_of, moment_of
 from shopkeeper.features.tables import Query, feature_sql
 
 WORTH: Final[Mapping[Action, float]] = {
@@ -92,7 +92,7 @@ class FeatureFold:
         at = micros_of(event.at)
         bought = [line for line, quantity in lines if quantity > 0]
         ours = [line for line in bought if self._ours(line)]
-        logs = [log(line.price.minor) for line in ours if line.price and line.price.minor > 0]
+        logs = [floor(log(line.price.minor) * LOG_UNITS + 0.5) for line in ours if line.price and line.price.minor > 0]
         return CustomerState(
             last_seen_at=at, first_order_at=at if bought else None, last_order_at=at if bought else None,
             orders=int(bool(bought)), returns=int(len(bought) < len(lines)), lines=len(bought),

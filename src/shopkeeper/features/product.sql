@@ -1,28 +1,31 @@
 -- One row a product that anybody did anything with: who buys it, how much of it goes, how it is doing lately.
 -- "recent_units" counts each unit sold half as much every 60 days. $moment: when; $currency: money in other
--- currencies is left out. The columns after "return_share" are what a row can be folded on with.
+-- currencies is left out. Units are summed as whole millionths (lately: billionths), so that no order of the rows
+-- changes a digit. The columns after "return_share" are what a row can be folded on with.
 WITH lines AS (
   SELECT product, coalesce(customer, 'visitor:' || visitor) AS person, coalesce(event_id, order_id) AS event, "at",
          coalesce(quantity, 1) > 0 AS bought, coalesce(currency = $currency, FALSE) AS ours,
-         abs(coalesce(quantity, 1)) AS quantity,
+         CAST(floor(abs(coalesce(quantity, 1)) * 1e6 + 0.5) AS HUGEINT) AS millionths,
          CAST(floor(abs(coalesce(quantity, 1)) * coalesce(price_minor, 0) + 0.5) AS BIGINT) AS gross,
          coalesce(discount_minor, 0) AS discount, refund_minor
   FROM order_lines WHERE product IS NOT NULL
 ), buyers AS (
   SELECT product, person, count(DISTINCT CASE WHEN bought THEN event END) AS orders,
-         sum(CASE WHEN bought THEN quantity ELSE 0 END) AS sold,
-         sum(CASE WHEN bought THEN 0 ELSE quantity END) AS returned,
+         sum(CASE WHEN bought THEN millionths ELSE 0 END) AS sold,
+         sum(CASE WHEN bought THEN 0 ELSE millionths END) AS returned,
          sum(CASE WHEN NOT ours THEN 0
                   WHEN bought THEN gross - discount - coalesce(refund_minor, 0)
                   ELSE -coalesce(refund_minor, gross - discount) END) AS paid,
-         sum(CASE WHEN bought THEN quantity * pow(2.0, (epoch("at") - epoch($moment)) / (60 * 86400.0))
+         sum(CASE WHEN bought THEN CAST(floor(
+               millionths * pow(2.0, (epoch_us("at") - epoch_us($moment)) / (60 * 86400000000.0)) * 1e3 + 0.5) AS HUGEINT)
                   ELSE 0 END) AS recent,
          max(CASE WHEN bought THEN "at" END) AS last_sold_at
   FROM lines GROUP BY product, person
 ), selling AS (
   SELECT product, sum(CASE WHEN orders > 0 AND person IS NOT NULL THEN 1 ELSE 0 END) AS buyers,
          sum(CASE WHEN orders > 1 AND person IS NOT NULL THEN 1 ELSE 0 END) AS repeat_buyers,
-         sum(orders) AS orders, sum(sold) AS sold, sum(returned) AS returned, sum(paid) AS paid, sum(recent) AS recent,
+         sum(orders) AS orders, sum(sold) / 1e6 AS sold, sum(returned) / 1e6 AS returned,
+         sum(paid) AS paid, sum(recent) / 1e9 AS recent,
          max(last_sold_at) AS last_sold_at
   FROM buyers GROUP BY product
 ), looking AS (

@@ -15,6 +15,8 @@ _DAY: Final = 86_400_000_000
 _1970: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _REFERENCE: Final = 1_577_836_800_000_000  # 2020-01-01: near enough that no power overflows for 160 years
 HALF_LIFE_DAYS: Final = 60
+LOG_UNITS: Final = 1_000_000
+"""Logarithms are kept as whole millionths: whole numbers add up to the same in any order."""
 
 S = TypeVar("S", bound="CustomerState | ActsState | ProductState")
 Row = Mapping[str, Any]
@@ -80,8 +82,9 @@ class CustomerState:
     gross_minor: int = 0
     discount_minor: int = 0
     priced_lines: int = 0
-    price_logs: float = 0.0
-    price_log_squares: float = 0.0
+    price_logs: int = 0
+    """Sum of the natural logarithms of the prices in minor units, each rounded to ``LOG_UNITS``."""
+    price_log_squares: int = 0
 
     def __add__(self, other: "CustomerState") -> "CustomerState":
         return _merged(self, other)
@@ -90,7 +93,7 @@ class CustomerState:
     def from_row(cls, row: Row) -> "CustomerState":
         """The state of a row of ``customer.sql``."""
         times = _times(row, "last_seen_at", "first_order_at", "last_order_at")
-        return cls(**times, **{name: row[name] for name in cls.__slots__ if name not in times})
+        return cls(**times, **{name: int(row[name]) for name in cls.__slots__ if name not in times})
 
     def features(self, moment: datetime) -> dict[str, Any]:
         """The row of ``customer.sql`` at a moment, without the person."""
@@ -101,7 +104,7 @@ class CustomerState:
             "mean_basket_lines": share(self.lines, self.orders),
             "mean_basket_minor": share(self.gross_minor - self.discount_minor, self.paid_orders),
             "days_between_orders": self._days_between(),
-            "usual_price_minor": exp(self.price_logs / self.priced_lines) if self.priced_lines else None,
+            "usual_price_minor": self._usual_price(),
             "price_spread": self._price_spread(), "discount_share": share(self.discount_minor, self.gross_minor),
         }  # fmt: skip
 
@@ -112,8 +115,11 @@ class CustomerState:
     def _price_spread(self) -> float | None:
         if not self.priced_lines:
             return None
-        mean = self.price_logs / self.priced_lines
-        return sqrt(max(self.price_log_squares / self.priced_lines - mean * mean, 0.0))
+        squared = max(self.priced_lines * self.price_log_squares - self.price_logs**2, 0)
+        return sqrt(squared) / self.priced_lines / LOG_UNITS
+
+    def _usual_price(self) -> float | None:
+        return exp(self.price_logs / self.priced_lines / LOG_UNITS) if self.priced_lines else None
 
 
 def _days(first: int | None, last: int | None) -> float | None:

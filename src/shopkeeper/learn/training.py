@@ -20,14 +20,19 @@ class Fitted:
 
 
 def fit_with(
-    settings: Estimator[Any], known: Snapshot, ready: Sequence[tuple[Estimator[Any], Any]], *, seed: int = 0
-) -> Any:
+    settings: Estimator[Any], known: Snapshot, ready: Sequence[tuple[Estimator[Any], Any]], *, seed: int = 0,
+    progress: Progress = quiet,
+) -> Any:  # fmt: skip
     """A fitted model. One that is made of others (it has ``fit_with``) takes those that are ready instead of fitting
-    them again: (settings, model) of the same snapshot and seed."""
+    them again: (settings, model) of the same snapshot and seed. One that takes long (it has ``fit_watched``) tells how
+    far it is."""
     made_of_others: Callable[..., Any] | None = getattr(settings, "fit_with", None)
-    if made_of_others is None:
-        return settings.fit(known, seed=seed)
-    return made_of_others(known, seed=seed, fitted=ready)
+    if made_of_others is not None:
+        return made_of_others(known, seed=seed, fitted=ready)
+    watched: Callable[..., Any] | None = getattr(settings, "fit_watched", None)
+    if watched is not None:
+        return watched(known, seed=seed, progress=progress)
+    return settings.fit(known, seed=seed)
 
 
 def fit_all(
@@ -46,7 +51,7 @@ def fit_all(
         progress(name, number, len(models))
         started = time.perf_counter()
         settings = estimator(name, section)
-        model = fit_with(settings, known, ready, seed=seed)
+        model = fit_with(settings, known, ready, seed=seed, progress=progress)
         ready.append((settings, model))
         fitted[name] = Fitted(model=model, seconds=time.perf_counter() - started)
     progress("", len(models), len(models))

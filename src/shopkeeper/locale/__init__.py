@@ -5,12 +5,13 @@ The area ``errors`` is ``errors.toml`` and every ``errors_<part>.toml`` beside i
 
 import tomllib
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 LANGUAGES = ("en", "zh")
 
 
+@lru_cache(1_000)
 def language_of(text: str) -> str:
     """The language we speak that is nearest to a tag: ``zh-CN`` is ``zh``; one we do not speak is ``en``."""
     first = text.replace("_", "-").partition("-")[0].strip().lower()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from shopkeeper.core.errors import ShopkeeperError, Unavailable
+from shopkeeper.core.errors import DataError, ShopkeeperError, Unavailable
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.lock import FolderLock
 from shopkeeper.data.model_store import ModelStore
@@ -88,12 +88,12 @@ def _journal(folder: Path) -> Iterator[Finding]:
 def _lake(folder: Path) -> Iterator[Finding]:
     lake = Lake(folder / "lake", readonly=True)
     for table in TABLES:
-        missing = [file for file in lake.files(table) if not Path(file).is_file()]
-        if missing:
-            yield Finding(level="wrong", key="lake_missing", facts={"table": table, "file": missing[0]})
+        try:
+            with lake.connect(tables=(table,)) as con:
+                rows = con.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+        except DataError as error:
+            yield Finding(level="wrong", key="lake_damaged", facts=error.facts)
             continue
-        with lake.connect(tables=(table,)) as con:
-            rows = con.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
         yield Finding(level="ok", key="lake_table", facts={"table": table, "rows": f"{rows:,}"})
 
 

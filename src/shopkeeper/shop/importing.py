@@ -13,7 +13,8 @@ from shopkeeper.core.ports import Progress, quiet
 from shopkeeper.data.cleaning.columns import KINDS, Kind
 from shopkeeper.data.cleaning.event import clean_event
 from shopkeeper.data.importing import Account, Importer
-from shopkeeper.data.mapping import NO_MAPPING, load_mapping
+from shopkeeper.data.mapping import NO_MAPPING, MapFile, declare, load_mapping
+from shopkeeper.data.preview import Preview
 from shopkeeper.data.quarantine import HeldRow
 from shopkeeper.data.rows import Held
 from shopkeeper.data.store.consent import Answer
@@ -34,11 +35,12 @@ def importer(shop: Shop) -> Importer:
 
 
 def import_files(
-    shop: Shop, files: Sequence[Path], *, kind: str, mapping: Path | None = None, purposes: Iterable[Purpose] = (),
-    consent_source: str = "", progress: Progress = quiet,
+    shop: Shop, files: Sequence[Path], *, kind: str = "", mapping: Path | None = None, purposes: Iterable[Purpose] = (),
+    consent_source: str = "", progress: Progress = quiet, declared: Sequence[str] = (),
 ) -> list[tuple[str, Account]]:  # fmt: skip
-    """Import files of one kind, one after the other; each file's name and account.
+    """Import files, one after the other; each file's name and its accounts, one for each kind of row in it.
 
+    ``kind``: what the files hold, where it cannot be seen from their columns.
     ``purposes`` are what the people named in these files agreed to; without them nobody has agreed to anything.
 
     Raises:
@@ -50,14 +52,36 @@ def import_files(
         raise DataError("import_nothing")
     if purposes and not consent_source.strip():
         raise SettingsError("consent_without_source", purposes=", ".join(purposes))
-    told = load_mapping(mapping) if mapping else NO_MAPPING
+    told = told_by(mapping, declared)
+    wanted = known_kind(kind) if kind else None
     shop.drain()  # what was collected is in the lake before anything is compared with the lake
     accounts = []
     for path in files:
-        account = importer(shop).file(path, known_kind(kind), mapping=told, progress=progress)
-        record_consent(shop, account.kind, f"file:{path.name}", purposes, consent_source)
-        accounts.append((path.name, account))
+        for account in importer(shop).take(path, wanted, mapping=told, progress=progress):
+            record_consent(shop, account.kind, f"file:{path.name}", purposes, consent_source)
+            record_third_party(shop, account.kind, f"file:{path.name}")
+            accounts.append((path.name, account))
     return accounts
+
+
+def preview_files(
+    shop: Shop, files: Sequence[Path], *, kind: str = "", mapping: Path | None = None, declared: Sequence[str] = (),
+) -> list[Preview]:  # fmt: skip
+    """What an import would do with the first rows of these files. Nothing is stored.
+
+    Raises:
+        DataError, SettingsError: as ``import_files``.
+    """
+    if not files:
+        raise DataError("import_nothing")
+    told, wanted = told_by(mapping, declared), known_kind(kind) if kind else None
+    shop.drain()
+    return [one for path in files for one in importer(shop).preview(path, wanted, mapping=told)]
+
+
+def told_by(mapping: Path | None, declared: Sequence[str]) -> MapFile:
+    """What a map file and declarations beside it say about a file."""
+    return declare(load_mapping(mapping) if mapping else NO_MAPPING, declared)
 
 
 def known_kind(word: str) -> Kind:
@@ -84,6 +108,23 @@ def record_consent(shop: Shop, kind: str, imported: str, purposes: Sequence[Purp
     at = shop.clock()
     shop.state.consent.record_many(
         Answer(person=PersonKey(person), given=given, at=at, source=source) for person in people if person
+    )
+    return len(people)
+
+
+def record_third_party(shop: Shop, kind: str, imported: str) -> int:
+    """Note that the people of imported third-party attributes agreed to their use, as of the moment each was collected:
+    who withdrew later has withdrawn. Returns how many people that are."""
+    if kind != "attributes":
+        return 0
+    sql = (
+        'SELECT customer, max("at") AS moment, coalesce(any_value(consent_source), any_value(origin)) AS told '
+        "FROM attributes WHERE source = $source GROUP BY customer"
+    )
+    people = shop.snapshot().query(sql, {"source": imported}).to_pylist()
+    given = {Purpose.THIRD_PARTY: True}
+    shop.state.consent.record_many(
+        Answer(person=PersonKey(one["customer"]), given=given, at=one["moment"], source=one["told"]) for one in people
     )
     return len(people)
 

@@ -229,8 +229,8 @@ class _One:
         value = float(model.returns.expected(np.array([back]), np.array([orders]))[0])
         low, high = model.returns.interval(min(back, orders), orders, _LEVEL)
         value = min(value, 1.0)
-        return Prediction(name="returns", value=value, low=min(low, value), high=max(high, value), level=_LEVEL, unit="share",
-                          facts={"returns": back, "order_days": orders})  # fmt: skip
+        return Prediction(name="returns", value=value, low=min(low, value), high=max(high, value), level=_LEVEL,
+                          unit="share", facts={"returns": back, "order_days": orders})  # fmt: skip
 
     def _own_prices(self) -> Mapping[str, float]:
         """Prices on offer are the whole shop's, so the products that this customer bought are read with all buyers."""

@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
@@ -13,10 +14,11 @@ import msgspec
 from shopkeeper.core.action import Action
 from shopkeeper.core.consent import Consent, given_in
 from shopkeeper.core.decision import Decision, Request
-from shopkeeper.core.errors import NotFound, SettingsError, ShopkeeperError, Unavailable
+from shopkeeper.core.errors import DataError, NotFound, SettingsError, ShopkeeperError, Unavailable
 from shopkeeper.core.event import Event
 from shopkeeper.core.ids import PersonKey, ProductId
 from shopkeeper.data import reports
+from shopkeeper.data.batch import DuckBatch
 from shopkeeper.data.drain import Drain, decode_event
 from shopkeeper.data.journal import DECISION, EVENT, Entry, Journal, Outcome
 from shopkeeper.data.lake import Lake
@@ -25,6 +27,7 @@ from shopkeeper.data.model_store import ModelStore
 from shopkeeper.data.quarantine import Quarantine
 from shopkeeper.data.schema import TABLES
 from shopkeeper.data.snapshot import LakeSnapshot
+from shopkeeper.data.spark import SparkBatch
 from shopkeeper.data.store.consent import Answer
 from shopkeeper.data.store.state import State
 from shopkeeper.decide.log import Logged, from_row, to_row
@@ -34,6 +37,7 @@ from shopkeeper.shop.serving import Serving, serving_of, without_models
 
 _log: Final = logging.getLogger(__name__)
 _STATIC_ITEMS: Final = 100
+_UNLOADABLE: Final = frozenset({"model_damaged", "model_outdated", "extra_missing", "unknown_version"})
 T = TypeVar("T")
 
 
@@ -62,7 +66,10 @@ class Shop:
         self._collector = Collector(self.journal, self.quarantine, settings.shop.currency, clock, self._taken)
         self._remembered: dict[str, tuple[tuple[int, ...], Any]] = {}
         self._serving: Serving | None = None
+        self._wanted = ""
         self._serving_lock = threading.Lock()
+        self.forgiving = False
+        """Answer with an older version, or the popular list, where the current one cannot be loaded: for servers."""
 
     @classmethod
     def create(
@@ -140,6 +147,7 @@ class Shop:
         if moved:
             for table in ("events", "order_lines", "decisions"):
                 self.lake.compact(table)
+                self.lake.sweep(table)
         return moved
 
     def _writable(self) -> None:
@@ -152,9 +160,20 @@ class Shop:
         """What the lake knows (before a moment, or now), with the people who agreed to training."""
         return LakeSnapshot(
             lake=self.lake, moment=moment or self.clock(), currency=self.settings.shop.currency,
-            may_train=self.state.consent.may_train, memory=self.settings.engine.memory,
-            threads=self.settings.engine.threads,
+            may_train=self.state.consent.may_train,
+            batch=DuckBatch(memory=self.settings.engine.memory, threads=self.settings.engine.threads),
         )  # fmt: skip
+
+    def batch_snapshot(self, moment: datetime | None = None) -> LakeSnapshot:
+        """The same, asked by the engine of ``[batch]``: for training and evaluation.
+
+        Raises:
+            SettingsError: the engine is Spark, and it is not installed or does not answer.
+        """
+        known, chosen = self.snapshot(moment), self.settings.batch
+        if chosen.engine == "duckdb":
+            return known
+        return replace(known, batch=SparkBatch(master=chosen.master, memory=self.settings.engine.memory))
 
     def consent_of(self, person: PersonKey) -> Consent:
         """What a person agreed to; nothing, where nothing is known."""
@@ -180,22 +199,34 @@ class Shop:
         """Load the current version if it is not the one that answers. Events taken meanwhile are not lost."""
         with self._serving_lock:
             version = self.models.current()
-            if self._serving is not None and self._serving.version == (version or ""):
+            if self._serving is not None and self._wanted == (version or ""):
                 return self._serving
-            fresh = self._load(version)
-            self._serving = fresh
+            fresh = self._load_some(version) if self.forgiving else self._load(version)
+            self._serving, self._wanted = fresh, version or ""
             for kept in self.journal.undrained(limit=10_000_000):
                 if kept.kind == EVENT:
                     fresh.fold(decode_event(kept.body))
             return fresh
 
+    def _load_some(self, version: str | None) -> Serving:
+        """The version, or the newest older one that can be loaded, or none: the popular list."""
+        older = [each for each in reversed(self.models.versions()) if each < (version or "")]
+        for each in (version, *older):
+            try:
+                return self._load(each)
+            except (DataError, Unavailable, NotFound) as error:
+                if error.key not in _UNLOADABLE:
+                    raise
+                _log.error("model version %s cannot answer: %s", each, error)
+        return self._load(None)
+
     def _load(self, version: str | None) -> Serving:
         now = self.snapshot()
         if version is None:
             best = reports.bestsellers(now, _STATIC_ITEMS)
-            return without_models(now.catalogue(), best, self.settings, self._log_decision)
+            return without_models(now.catalogue(), best, self.settings, self.log_decision)
         bundle = self.models.load(version)
-        serving = serving_of(bundle, now.catalogue(), self.settings, consent=self.consent_of, log=self._log_decision)
+        serving = serving_of(bundle, now.catalogue(), self.settings, consent=self.consent_of, log=self.log_decision)
         for event in reports.events_since(now, bundle.received_until):
             serving.fold(event)
         return serving
@@ -260,7 +291,8 @@ class Shop:
             for person in people:
                 self._serving.profiles.forget(person)
 
-    def _log_decision(self, decision: Decision) -> None:
+    def log_decision(self, decision: Decision) -> None:
+        """Keep a decision without waiting for the disk; nothing where the shop is open for reading only."""
         if self.readonly:
             return
         row = to_row(decision)

@@ -10,7 +10,7 @@ from shopkeeper.core.consent import Purpose
 from shopkeeper.core.errors import DataError, SettingsError
 from shopkeeper.core.histories import Histories
 from shopkeeper.core.ports import Progress, quiet
-from shopkeeper.data.model_store import Bundle, StoredModel
+from shopkeeper.data.model_store import Bundle, ModelStore, StoredModel
 from shopkeeper.data.snapshot import LakeSnapshot
 from shopkeeper.learn.evaluation import How, Report, evaluate
 from shopkeeper.learn.loading import estimator, path_of
@@ -47,9 +47,9 @@ def train(shop: Shop, *, judged: bool = True, seed: int = 0, progress: Progress 
     _floor(shop, report)
     if not shop.readonly:
         shop.drain()
-    known = shop.snapshot()
+    known = shop.batch_snapshot()
     fitted = fit_all(shop.settings.models, known, seed=seed, progress=progress)
-    version = f"v{known.moment:%Y%m%dT%H%M%S}{known.moment.microsecond // 1000:03d}Z"
+    version = version_of(known.moment)
     began = time.perf_counter()
     progress(FORETELL, 0, 1)
     bundle = _bundle(shop, version, known, fitted, report)
@@ -64,6 +64,20 @@ def train(shop: Shop, *, judged: bool = True, seed: int = 0, progress: Progress 
         seconds={**{name: model.seconds for name, model in fitted.items()}, FORETELL: time.perf_counter() - began},
         report=report,
     )  # fmt: skip
+
+
+def version_of(moment: datetime) -> str:
+    """What a version that was made at this moment is called."""
+    return f"v{moment:%Y%m%dT%H%M%S}{moment.microsecond // 1000:03d}Z"
+
+
+def refit(
+    shop: Shop, store: ModelStore, *, version: str, moment: datetime, seed: int = 0, progress: Progress = quiet
+) -> None:
+    """Fit every model of shop.toml on the facts before a moment and save them in a store of its own."""
+    known = shop.batch_snapshot(moment)
+    fitted = fit_all(shop.settings.models, known, seed=seed, progress=progress)
+    store.save(_bundle(shop, version, known, fitted, None), keep=1)
 
 
 def _judged(shop: Shop, seed: int, progress: Progress) -> Report | None:
@@ -123,7 +137,7 @@ def judge(shop: Shop, *, seed: int = 0, progress: Progress = quiet) -> Report:
     if not shop.readonly:
         shop.drain()
     models = {name: estimator(name, section) for name, section in shop.settings.models.items()}
-    known = shop.snapshot()
+    known = shop.batch_snapshot()
     cut_at = cut_of(known, shop.settings.train.test_days)
     how = How(baseline=shop.settings.train.popular, seed=seed)
     days = shop.settings.train.test_days

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from shopkeeper.core.action import Action
 from shopkeeper.core.errors import DataError
 from shopkeeper.core.histories import MICROSECONDS_PER_DAY, Catalogue, Float32, Histories
+from shopkeeper.core.opinion import opinionated
 from shopkeeper.core.ports import Scorer
 from shopkeeper.learn.snapshot import ArraySnapshot, microseconds
 
@@ -187,10 +188,31 @@ def reasons_are_true(settings: Any) -> None:
                 assert (person.at[person.product == item] == reason.facts["at"]).any()
 
 
+def an_opinion_is_the_score(settings: Any) -> None:
+    """Where a model gives an opinion on one person, it says bit for bit what ``score`` and ``reason`` say, products
+    that came after fitting are none of it, and its base is one array for everybody."""
+    model, people, now = _fitted(settings)
+    able = opinionated(model)
+    if able is None:
+        return
+    bases = []
+    asked = [nobody(), one_item(3), one_item(PRODUCTS + 5), *(people.rows(np.array([row])) for row in range(0, 40, 3))]
+    for person in asked:
+        said = able.opinion(person, now)
+        bases.append(said.base)
+        assert (np.diff(said.own) > 0).all()
+        assert np.isfinite(said.scores).all()
+        assert _same(said.wide(PRODUCTS), model.score(person, now)[0])
+        items = [*range(PRODUCTS), PRODUCTS + 5]
+        assert _same(said.of(np.array(items)), np.append(model.score(person, now)[0], np.float32(np.nan)))
+        assert [why for why, _ in said.explain(items)] == [model.reason(person, item, now) for item in items]
+    assert all(base is bases[0] for base in bases)
+
+
 LAWS: Final[tuple[Law, ...]] = (
     is_a_scorer, seed_decides_all, rows_are_independent, never_infinite, the_result_is_the_callers,
     nobody_is_no_error, one_item_is_enough, newer_products_are_ignored, nothing_known_is_no_crash,
-    kept_and_restored, reasons_are_true,
+    kept_and_restored, reasons_are_true, an_opinion_is_the_score,
 )  # fmt: skip
 
 

@@ -5,7 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-FIGURES = {"import", "train", "import_tenth", "train_tenth", "serve", "growth_exponent"}
+from shopkeeper.apps.jobs.stages import STAGES, Clock
+
+FIGURES = {"import", "train", "import_tenth", "train_tenth", "stages", "serve", "growth_exponent"}
 
 
 def test_a_small_run_measures_everything(tmp_path: Path) -> None:
@@ -26,3 +28,18 @@ def test_a_small_run_measures_everything(tmp_path: Path) -> None:
     assert 3800 <= found["train"]["events"] <= 4000, "a line that repeats another of its order is a duplicate"
     assert found["serve"]["events"] == {**found["serve"]["events"], "acknowledged": 500, "refused": 0}
     assert found["serve"]["decisions"] == {**found["serve"]["decisions"], "requests": 20, "failed": 0}
+    assert found["serve"]["decisions"]["server_ms_per_request"] > 0
+    assert list(found["stages"]["microseconds"]) == list(STAGES)
+    assert found["stages"]["total_microseconds"] == sum(found["stages"]["microseconds"].values())
+
+
+def test_every_moment_belongs_to_the_stage_that_ends_it() -> None:
+    """What lies before ``start`` belongs to none; a stage that comes twice adds up."""
+    ticks = iter([0, 500, 2_500, 3_500, 9_000, 10_000])
+    clock = Clock(lambda: next(ticks))
+    clock.start()
+    clock.mark("score")
+    clock.mark("find")
+    clock.start()
+    clock.mark("score")
+    assert clock.microseconds(2) == {**dict.fromkeys(STAGES, 0.0), "score": 1.5, "find": 0.5}

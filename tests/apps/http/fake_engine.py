@@ -112,6 +112,9 @@ class FakeEngine:
         self._maybe_fail("erase")
         return {"events": 3}
 
+    def model_age_seconds(self) -> float | None:
+        return 90.0
+
     def waiting(self) -> int:
         return 7
 

@@ -32,7 +32,8 @@ def ask(engine: FakeEngine) -> Ask:
 
 def call_of(route: ApiRoute) -> dict[str, Any]:
     path = route.path.replace("{id}", "d_1")
-    body = {"content": json.dumps([EVENT])} if route.name == "post_events" else {}
+    bodies = {"post_events": [EVENT], "post_batch": [{"type": "group"}]}
+    body = {"content": json.dumps(bodies[route.name])} if route.name in bodies else {}
     return {"method": route.method, "path": path, **body}
 
 

@@ -30,17 +30,22 @@ print("closed" if engine.closed else "open", flush=True)
 
 
 @contextlib.contextmanager
-def running() -> Iterator[tuple[subprocess.Popen[str], str]]:
+def running(program: str = PROGRAM) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    path = os.pathsep.join([*sys.path, str(Path(__file__).parent)])
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        cwd=Path(__file__).parent, env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+        [sys.executable, "-c", program], stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        cwd=Path(__file__).parent, env={**os.environ, "PYTHONPATH": path},
     )  # fmt: skip
     assert process.stdout is not None
     try:
         yield process, process.stdout.readline().strip()
     finally:
         process.kill()
-        process.communicate()
+        process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
 
 
 def test_a_server_answers_says_where_and_ends_in_order() -> None:
@@ -52,6 +57,66 @@ def test_a_server_answers_says_where_and_ends_in_order() -> None:
     assert out.strip() == "closed"
     lines = [json.loads(line) for line in err.splitlines()]
     assert [line["route"] for line in lines if line["event"] == "request"] == ["get_health"]
+
+
+SLOW = """
+import sys, threading
+from fake_engine import FakeEngine
+from shopkeeper.apps.http import server
+from shopkeeper.core.errors import DataError
+class Slow(FakeEngine):
+    loaded = False
+    def ready(self):
+        word = "" if self.loaded else sys.stdin.readline().strip()
+        self.loaded = True
+        if word == "fail":
+            raise DataError("model_damaged", file="x.npy")
+bound = server.bind
+def bind(host, port):
+    taken = bound(host, port)
+    print(f"http://127.0.0.1:{taken.getsockname()[1]}", flush=True)
+    return taken
+server.bind = bind
+engine = Slow()
+try:
+    server.serve(engine, "127.0.0.1", 0, started=lambda address: print("open", address, flush=True))
+finally:
+    print("closed" if engine.closed else "left open", flush=True)
+"""
+
+
+def get(address: str, path: str) -> httpx.Response:
+    return httpx.get(f"{address}{path}", headers={"Authorization": "Bearer sk_secret"}, trust_env=False, timeout=20)
+
+
+def test_until_the_models_are_loaded_only_what_needs_none_is_answered() -> None:
+    """The port listens first: alive at once, events are taken, everything else is told to come again."""
+    with running(SLOW) as (process, address):
+        assert get(address, "/health/live").status_code == 200
+        events = {"events": [{"id": "e1", "action": "product_view", "visitor": "v", "product": "p"}]}
+        key = {"Authorization": "Bearer sk_secret"}
+        assert httpx.post(f"{address}/v1/events", json=events, headers=key, trust_env=False).status_code == 200
+        for path in ("/health", "/health/ready", "/v1/recommendations?lang=zh", "/nowhere"):
+            early = get(address, path)
+            assert (early.status_code, early.json()["error"]["key"]) == (503, "starting")
+            assert early.headers["retry-after"] == "1"
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+        assert process.stdout.readline().strip() == f"open {address}"
+        assert get(address, "/health/ready").status_code == 200
+        assert get(address, "/v1/recommendations").status_code == 200
+
+
+def test_models_that_cannot_be_loaded_end_the_server() -> None:
+    """The reason is raised after the server has ended in order and the shop was closed."""
+    with running(SLOW) as (process, address):
+        assert get(address, "/health/live").status_code == 200
+        out, err = process.communicate("fail\n", timeout=20)
+    assert "closed" in out
+    assert "model_damaged" in err
+    assert process.returncode != 0
 
 
 def test_a_client_that_says_nothing_is_let_go() -> None:

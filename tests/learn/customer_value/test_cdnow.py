@@ -67,6 +67,15 @@ def test_thousands_of_orders_do_not_overflow() -> None:
         assert expected[1] > expected[0] >= 0
 
 
+def test_nobody_ever_leaves() -> None:
+    """Where leaving is all but impossible (a tiny, b huge) purchases come at the posterior mean rate."""
+    known = Purchases(x=np.array([0.0, 20.0]), t_x=np.array([0.0, 140.0]), T=np.array([100.0, 150.0]))
+    for a, b in ((6e-6, 1.6e5), (1e-3, 1.6e5), (1e-5, 50.0)):
+        model = BGNBD(r=2.0, alpha=10.0, a=a, b=b, log_likelihood=0.0, covariance=np.full((4, 4), np.nan))
+        wanted = (2.0 + known.x) / (10.0 + known.T) * 365
+        assert model.expected(known, 365.0) == pytest.approx(wanted, rel=0.01)
+
+
 def test_a_kept_model_is_the_same(cdnow: np.ndarray) -> None:
     """facts -> restore gives equal answers."""
     known = purchases(cdnow)

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shopkeeper.core.decision import Reason
 from shopkeeper.core.errors import SettingsError
 from shopkeeper.core.histories import MICROSECONDS_PER_DAY, Float32, Histories
 from shopkeeper.core.ports import Snapshot
-from shopkeeper.learn.recommend.blend import Part, best_of, shaped
+from shopkeeper.learn.recommend.blend import SHAPES, Part, best_of, shaped
 from shopkeeper.learn.recommend.buy_again import BuyAgain
 from shopkeeper.learn.recommend.hybrid import Hybrid, HybridModel
 from shopkeeper.learn.recommend.item_knn import ItemKNN
@@ -135,6 +137,18 @@ def test_shapes_by_hand() -> None:
     np.testing.assert_array_equal(alone, shaped(scores, "rank", best))
 
 
+@given(
+    known=st.lists(st.sampled_from([-1.0, 0.0, 0.5, 2.0, 2.5, 7.0]), max_size=12), depth=st.integers(1, 14),
+    shape=st.sampled_from(SHAPES),
+)  # fmt: skip
+def test_contributions_to_one_person_are_those_of_the_row(known: list[float], depth: int, shape: str) -> None:
+    """``of_one`` of the known scores says bit for bit what ``of`` says of the whole row."""
+    part = Part(weight=0.3, shape=shape, slope=1.5, offset=-0.5, depth=depth)
+    row = np.full((1, 20), np.nan, np.float32)
+    row[0, 3 : 3 + len(known)] = known
+    np.testing.assert_array_equal(part.of_one(np.array(known, np.float32)), part.of(row)[0, 3 : 3 + len(known)])
+
+
 def test_takes_members_that_are_ready() -> None:
     """A model of equal settings is taken as it is; one of other settings is not."""
     shop, settings = habits(), Hybrid(members=(BuyAgain(),), validation_days=20)
@@ -147,7 +161,7 @@ def test_an_opinion_is_the_score_and_its_explanation() -> None:
     """An opinion explains what ``score``, ``reason`` and ``explain`` say; unknown products are silent."""
     model, me = fitted(Popularity(), BuyAgain(), ItemKNN()), habits().histories().rows(np.array([5]))
     said = model.opinion(me, NOW)
-    np.testing.assert_array_equal(said.scores, model.score(me, NOW))
+    np.testing.assert_array_equal(said.wide(PRODUCTS), model.score(me, NOW)[0])
     assert said.explain([0, 7, PRODUCTS]) == model.explain(me, [0, 7, PRODUCTS], NOW)
     assert said.explain([7])[0][0] == model.reason(me, 7, NOW)
     assert said.explain([PRODUCTS]) == [(None, {})]

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from shopkeeper.apps.cli import benchmark_files as files
+from shopkeeper.apps.cli import benchmark_seeds as several
 from shopkeeper.apps.cli import say
 from shopkeeper.apps.cli.options import Json, Seed
 from shopkeeper.apps.jobs.speed import Asked
@@ -18,7 +19,6 @@ from shopkeeper.core.errors import SettingsError
 from shopkeeper.learn.benchmarks.next_basket import NextBasket
 from shopkeeper.learn.benchmarks.next_basket import next_basket as foretell_basket
 from shopkeeper.learn.benchmarks.next_item import NextItem
-from shopkeeper.learn.benchmarks.next_item import next_item as foretell_item
 from shopkeeper.learn.benchmarks.rules import mine_rules
 from shopkeeper.measure.bootstrap import Interval
 
@@ -27,7 +27,7 @@ app = typer.Typer(no_args_is_help=True, help="Published tasks on your own files,
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 Out = Annotated[Path, typer.Option("--out", help="The CSV file to write.")]
 Top = Annotated[int, typer.Option("--top", help="Items a user.")]
-Budget = Annotated[str, typer.Option("--budget", help="Time for choosing settings: 90s, 20m, 1h.")]
+Budget = Annotated[str, typer.Option("--budget", help="Time for learning and choosing: 90s, 20m, 1h.")]
 
 
 @app.command("next-item")
@@ -39,23 +39,33 @@ def next_item(
     budget: Budget = "20m",
     seed: Seed = 0,
     refit: Annotated[bool, typer.Option("--refit", help="Learn from each line's last item too.")] = False,
+    seeds: Annotated[int, typer.Option("--seeds", help="Answer so many times, with one seed each.")] = 1,
+    truth: Annotated[Path | None, typer.Option("--truth", help="As TRAIN; each last item is what came next.")] = None,
+    checkpoint: Annotated[str, typer.Option("--checkpoint", help="A folder to go on from when interrupted.")] = "",
     as_json: Json = False,
 ) -> None:
     """Foretell each user's next, unseen item: `user,rank,item`.
 
     Parameters are fitted without each line's last item (it is input only), unless --refit.
     """
-    how = NextItem(count=_at_least_one("--top", top), budget_seconds=_seconds(budget), seed=_seed(seed), refit=refit)
+    how = NextItem(
+        count=_at_least_one("--top", top), budget_seconds=_seconds(budget), seed=_seed(seed), refit=refit,
+        checkpoint=checkpoint,
+    )  # fmt: skip
+    _at_least_one("--seeds", seeds)
     sequences = files.read_sequences(train)
     known = files.read_attributes(attributes) if attributes else None
     with say.progress() as progress:
-        found = foretell_item(sequences, how, known, progress)
-    files.write_table(out, ("user", "rank", "item"), _ranked(found.users, found.lists))
-    facts = {
-        "users": len(found.users), "items": found.items, "events": sum(map(len, sequences.values())),
-        "settings": dict(found.settings), "tried": found.tried, "refit": refit,
-    }  # fmt: skip
-    _tell(facts | _figures(found.validation) | {"seconds": found.seconds, "out": str(out)}, "next_item", as_json)
+        answers = several.over_seeds(sequences, how, seeds, known, progress)
+    files.write_table(out, ("user", "rank", "item"), _ranked(answers[0].users, answers[0].lists))
+    facts = several.facts_of(answers, sequences, how, truth, attributes=known is not None)
+    facts |= _figures(answers[0].validation) | {"seconds": sum(one.seconds for one in answers), "out": str(out)}
+    if as_json:
+        say.as_json(facts)
+        return
+    rows = facts.pop("test")
+    _tell({name: fact for name, fact in facts.items() if name not in ("parts", "machine")}, "next_item", as_json)
+    several.show(rows)
 
 
 @app.command("next-basket")
@@ -166,6 +176,8 @@ def show_speed(found: Mapping[str, Any]) -> None:
         ("events", f"{serve['events']['events_per_second']:,.0f}", "≥ 5,000"),
         ("decisions", f"{decisions['answered_per_second']:,.0f} / {decisions['offered_per_second']:,.0f}", "500"),
         ("latency", " / ".join(f"{decisions[name]:.1f}" for name in ("p50_ms", "p99_ms", "max_ms")), "p99 < 25 ms"),
+        ("processor", f"{decisions['server_ms_per_request']:.2f} ms", ""),
+        ("stages", _shares(found["stages"]), ""),
         ("failed", f"{decisions['failed']:,}", "0"),
         ("highest", f"{serve['highest_sustained']:,.0f}", ""),
     )  # fmt: skip
@@ -173,6 +185,14 @@ def show_speed(found: Mapping[str, Any]) -> None:
     title = say.text("speed_title", **{name: f"{asked[name]:,}" for name in ("products", "customers", "events")})
     columns = [say.text(f"speed_{name}") for name in ("what", "figure", "bar")]
     say.table(title, columns, [(say.text(f"speed_{name}"), figure, bar) for name, figure, bar in rows])
+
+
+def _shares(stages: Mapping[str, Any]) -> str:
+    """A decision's processor time and each stage's share of it, one a line."""
+    total = stages["total_microseconds"]
+    shares = stages["microseconds"].items()
+    lines = [f"{say.text(f'speed_stage_{name}')} {spent:,.0f} µs, {spent / total:.0%}" for name, spent in shares]
+    return "\n".join([f"{total:,.0f} µs", *lines])
 
 
 def _tell(facts: Mapping[str, Any], task: str, as_json: bool) -> None:

@@ -7,12 +7,13 @@ from typing import Annotated
 import typer
 
 from shopkeeper.apps.cli import say
+from shopkeeper.apps.cli.import_preview import show_preview
 from shopkeeper.apps.cli.options import HERE, Folder, Json
 from shopkeeper.core.consent import Purpose
 from shopkeeper.core.errors import SettingsError
 from shopkeeper.data.importing import Account
 from shopkeeper.shop import Shop
-from shopkeeper.shop.importing import import_files
+from shopkeeper.shop.importing import import_files, preview_files
 from shopkeeper.shop.importing import replay as replay_held
 
 
@@ -45,7 +46,10 @@ def init(
 def import_(
     files: Annotated[list[Path] | None, typer.Argument(help="CSV, TSV, JSONL, Parquet or XLSX files.")] = None,
     folder: Folder = HERE,
-    kind: Annotated[str, typer.Option(help="order_lines, events, products, customers or prices.")] = "",
+    kind: Annotated[
+        str,
+        typer.Option(help="What the files hold, where their columns do not tell."),
+    ] = "",
     mapping: Annotated[Path | None, typer.Option("--map", help="TOML: our column = their column, and formats.")] = None,
     consent: Annotated[
         str, typer.Option(help="Purposes that the people in these files agreed to: personalise,train,…")
@@ -54,6 +58,10 @@ def import_(
     quarantine: Annotated[bool, typer.Option("--quarantine", help="List what is held, with reasons.")] = False,
     fix: Annotated[str, typer.Option(help="Id of a held row to change; give --set as well.")] = "",
     set_: Annotated[list[str] | None, typer.Option("--set", help="column=value, for --fix.")] = None,
+    declare: Annotated[
+        list[str] | None, typer.Option("--declare", help="date_format=%d/%m/%Y, decimal=, currency=, encoding=, …")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would become of the first 20 rows.")] = False,
     replay: Annotated[bool, typer.Option("--replay", help="Try the held rows again.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -65,12 +73,15 @@ def import_(
             _show([(account.file, account) for account in replay_held(shop)], as_json)
         elif quarantine or fix:
             _list_held(shop, as_json)
+        elif dry_run:
+            told = preview_files(shop, files or [], kind=kind, mapping=mapping, declared=declare or [])
+            show_preview(told, as_json)
         else:
             purposes = _purposes(consent)
             with say.progress() as progress:
                 accounts = import_files(
                     shop, files or [], kind=kind, mapping=mapping, purposes=purposes,
-                    consent_source=consent_source, progress=progress,
+                    consent_source=consent_source, progress=progress, declared=declare or [],
                 )  # fmt: skip
             _show(accounts, as_json)
 
@@ -92,18 +103,19 @@ def _purposes(text: str) -> tuple[Purpose, ...]:
 
 def show_accounts(accounts: list[tuple[str, Account]]) -> None:
     """The table every import ends with: read = kept + duplicate + quarantined."""
-    columns = ("file", "read", "kept", "duplicate", "quarantined", "seconds")
+    columns = ("file", "kind", "read", "kept", "duplicate", "quarantined", "seconds")
     say.table(
         say.text("import_title"),
         [say.text(f"import_{name}") for name in columns],
         [
-            (name, f"{a.read:,}", f"{a.kept:,}", f"{a.duplicate:,}", f"{a.quarantined:,}", f"{a.seconds:.1f}")
+            (name, a.kind, f"{a.read:,}", f"{a.kept:,}", f"{a.duplicate:,}", f"{a.quarantined:,}", f"{a.seconds:.1f}")
             for name, a in accounts
         ],
+        numbers=2,
     )
     for name, account in accounts:
         for reason, count in account.by_reason.items():
-            say.line("import_reason", file=name, count=f"{count:,}", reason=say.check(reason))
+            say.line("import_reason", file=name, count=f"{count:,}", reason=say.held(reason))
         for warning in account.warnings:
             say.OUT.print(f"{name}: {say.check(warning.key, **warning.facts)}", markup=False)
 

@@ -110,3 +110,8 @@ def check(reason: str, /, **facts: object) -> str:
     """Why a row was held, in words; what is not known of it stays blank."""
     sentence = phrases(Tongue.language, "checks").get(reason, reason)
     return sentence.format_map(_Blanks(facts))
+
+
+def held(reason: str) -> str:
+    """The short name of a reason, for counts of many rows."""
+    return phrases(Tongue.language, "console").get(f"held_{reason}", reason)

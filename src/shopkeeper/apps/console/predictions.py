@@ -30,8 +30,8 @@ def _row(name: str, answer: Answer, found: CustomerPredictions, words: Words) ->
     ends = [_amount(end, answer, found, words) for end in (answer.low, answer.high)]
     why = [(feature_name(part.feature, words.language), words.fixed(part.share, 2), part.share > 0)
            for part in answer.why[:_REASONS]]  # fmt: skip
-    return {"label": label, "value": _amount(answer.value, answer, found, words), "low": ends[0], "high": ends[1],
-            "why": why, "level": words.share(answer.level)}  # fmt: skip
+    return {"label": label, "need": "", "value": _amount(answer.value, answer, found, words),
+            "low": ends[0], "high": ends[1], "why": why, "level": words.share(answer.level)}  # fmt: skip
 
 
 def _amount(value: float, answer: Prediction, found: CustomerPredictions, words: Words) -> str:

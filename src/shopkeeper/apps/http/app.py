@@ -17,15 +17,18 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from shopkeeper.apps.http import customers, decisions, events, health, page
+from shopkeeper.apps.http import customers, decisions, events, health, page, segment
 from shopkeeper.apps.http.answers import answer
 from shopkeeper.apps.http.engine import Engine
 from shopkeeper.apps.http.gate import ALWAYS, CROSS_ORIGIN, Gate, Load, error_response, language_for
 from shopkeeper.apps.http.metrics import Metrics
 from shopkeeper.apps.http.openapi import describe
+from shopkeeper.apps.http.opening import Door, Opening
 from shopkeeper.apps.http.refusal import Refused
 from shopkeeper.apps.http.routes import ApiRoute, Visit
 from shopkeeper.apps.http.shapes import (
+    BatchIn,
+    BatchOut,
     CustomerOut,
     DecisionOut,
     EraseOut,
@@ -59,6 +62,10 @@ ROUTES: Final[tuple[ApiRoute, ...]] = (
     ApiRoute(
         name="post_events", method="POST", path="/v1/events", handler=events.post_events, needs="publishable",
         body=EventsIn, answer=EventsOut, statuses=(200, 207, 400, 403, 408, 413, 415, 507), public=True,
+    ),
+    ApiRoute(
+        name="post_batch", method="POST", path="/v1/batch", handler=segment.post_batch, needs="publishable",
+        body=BatchIn, answer=BatchOut, statuses=(200, 207, 400, 403, 408, 413, 415, 507), public=True,
     ),
     ApiRoute(
         name="post_visitors", method="POST", path="/v1/visitors", handler=events.post_visitors, needs="publishable",
@@ -109,9 +116,12 @@ ROUTES: Final[tuple[ApiRoute, ...]] = (
 )  # fmt: skip
 
 
-def app_of(engine: Engine, extra_routes: Sequence[BaseRoute] = (), *, upkeep: bool = False) -> Starlette:
-    """The app over an engine. ``upkeep``: also drain and reload every ``drain_seconds`` while it runs."""
-    gate = Gate(engine=engine, metrics=Metrics(engine.waiting), load=Load())
+def app_of(
+    engine: Engine, extra_routes: Sequence[BaseRoute] = (), *, upkeep: bool = False, door: Door | None = None
+) -> Starlette:
+    """The app over an engine. ``upkeep``: also drain and reload every ``drain_seconds`` while it runs. While the
+    ``door`` is closed, only what needs no models is answered."""
+    gate = Gate(engine=engine, metrics=Metrics(engine.waiting, engine.model_age_seconds), load=Load())
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:  # noqa: ARG001  # Starlette's signature
@@ -120,8 +130,9 @@ def app_of(engine: Engine, extra_routes: Sequence[BaseRoute] = (), *, upkeep: bo
         if task is not None:
             task.cancel()
 
+    waiting = [] if door is None else [Middleware(Opening, door=door, language=engine.language)]
     return Starlette(
-        routes=[*_routes(gate), *extra_routes], lifespan=lifespan, middleware=[Middleware(EncodedIds)],
+        routes=[*_routes(gate), *extra_routes], lifespan=lifespan, middleware=[Middleware(EncodedIds), *waiting],
         exception_handlers={HTTPException: _http_error(engine), Exception: _http_error(engine)},
     )  # fmt: skip
 

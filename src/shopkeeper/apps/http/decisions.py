@@ -1,5 +1,7 @@
 """Recommendations, similar products, and why."""
 
+from collections.abc import Callable
+
 from starlette.responses import Response
 
 from shopkeeper.apps.http.answers import answer
@@ -90,17 +92,19 @@ def _somebody(name: str | None) -> str | None:
 
 
 def _shown(visit: Visit, decision: Decision) -> Response:
-    fallback = bool(decision.fallback)
-    visit.metrics.decisions.labels(decision.request.placement, "yes" if fallback else "no").inc()
+    visit.metrics.decided(decision.request.placement, fallback=bool(decision.fallback))
+    return answer(shown(decision, lambda reason: visit.engine.say_reason(reason, visit.language)))
+
+
+def shown(decision: Decision, say: Callable[[Reason], str]) -> RecommendationsOut:
+    """A decision as its asker sees it."""
     items = [
-        ItemOut(product=choice.item, position=place, reason=_reason(visit, choice.reason))
+        ItemOut(product=choice.item, position=place, reason=_said(choice.reason, say))
         for place, choice in enumerate(decision.choices, 1)
     ]
-    return answer(
-        RecommendationsOut(
-            decision=decision.id, placement=decision.request.placement, personal=decision.personal,
-            fallback=fallback, items=items,
-        )
+    return RecommendationsOut(
+        decision=decision.id, placement=decision.request.placement, personal=decision.personal,
+        fallback=bool(decision.fallback), items=items,
     )  # fmt: skip
 
 
@@ -112,5 +116,8 @@ def _choice(visit: Visit, place: int, choice: Choice) -> ChoiceOut:
 
 
 def _reason(visit: Visit, reason: Reason) -> ReasonOut:
-    text = visit.engine.say_reason(reason, visit.language)
-    return ReasonOut(key=reason.key, text=text, facts=dict(reason.facts))
+    return _said(reason, lambda one: visit.engine.say_reason(one, visit.language))
+
+
+def _said(reason: Reason, say: Callable[[Reason], str]) -> ReasonOut:
+    return ReasonOut(key=reason.key, text=say(reason), facts=dict(reason.facts))

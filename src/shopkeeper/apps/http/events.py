@@ -21,7 +21,7 @@ async def post_events(visit: Visit) -> Response:
     """Answers when what was accepted is durable: 200, or 207 where some events are held."""
     raws = events_of(await read_body(visit.call))
     if visit.is_browser:
-        _own_only(visit, raws)
+        own_only(visit, raws, "events")
     raws = [_without_token(raw) for raw in raws]
     source = "browser" if visit.is_browser else "api"
     verdicts = await collected(visit.engine.collect, raws, source=source, browser=visit.is_browser)
@@ -30,7 +30,7 @@ async def post_events(visit: Visit) -> Response:
         visit.metrics.events.labels(status).inc(count)
     out = EventsOut(
         stored=counts["stored"], duplicate=counts["duplicate"], quarantined=counts["quarantined"],
-        verdicts=[_out(verdict, visit.language) for verdict in verdicts],
+        verdicts=[verdict_out(verdict, visit.language) for verdict in verdicts],
     )  # fmt: skip
     return answer(out, 207 if counts["quarantined"] else 200)
 
@@ -40,8 +40,12 @@ async def post_visitors(visit: Visit) -> Response:
     return answer(VisitorOut(visitor=new_visitor(visit.engine.keys.identity_secret)), 201)
 
 
-def _own_only(visit: Visit, raws: list[Any]) -> None:
-    """A browser speaks for its own visitor, and for a customer only with the shop's token."""
+def own_only(visit: Visit, raws: list[Any], where: str) -> None:
+    """A browser speaks for its own visitor, and for a customer only with the shop's token.
+
+    Raises:
+        Refused: 403, with the place in the list called ``where``.
+    """
     secret = visit.engine.keys.identity_secret
     known: dict[tuple[object, ...], str | None] = {}
     for number, raw in enumerate(raws):
@@ -54,7 +58,7 @@ def _own_only(visit: Visit, raws: list[Any]) -> None:
         if claim not in known:
             known[claim] = _forged(secret, *claim)
         if key := known[claim]:
-            raise Refused(403, key, where=f"$.events[{number}]")
+            raise Refused(403, key, where=f"$.{where}[{number}]")
     visit.person = next((str(claim[0]) for claim in known), "")
 
 
@@ -72,7 +76,8 @@ def _without_token(raw: Any) -> Any:
     return raw
 
 
-def _out(verdict: Verdict, language: str) -> VerdictOut:
+def verdict_out(verdict: Verdict, language: str) -> VerdictOut:
+    """A verdict in the reader's language."""
     status: Any = verdict.status
     if verdict.reason is None:
         return VerdictOut(id=verdict.id, status=status)

@@ -16,6 +16,7 @@ from shopkeeper.decide.reasons import say_reason
 from shopkeeper.shop import people
 from shopkeeper.shop.collecting import Verdict
 from shopkeeper.shop.predicting import predictions_of
+from shopkeeper.shop.retraining import Retraining
 from shopkeeper.shop.shop import Shop
 from shopkeeper.shop.telling import told
 
@@ -25,6 +26,8 @@ class ShopEngine:
 
     def __init__(self, shop: Shop) -> None:
         self._shop = shop
+        shop.forgiving = True
+        self._retraining = Retraining(shop)
 
     @property
     def language(self) -> str:
@@ -87,8 +90,13 @@ class ShopEngine:
     def upkeep(self) -> None:
         self._shop.drain()
         self._shop.reload()
+        self._retraining.look()
+
+    def model_age_seconds(self) -> float | None:
+        return self._retraining.age_seconds()
 
     def close(self) -> None:
+        self._retraining.stop()
         self._shop.close()
 
 

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -54,7 +55,7 @@ class Gate:
             response = error_response(error, visit.language, trusted=visit.role == "secret")
         finally:
             self.load.now -= 1
-        response.headers.update(ALWAYS | (CROSS_ORIGIN if route.public else {}))
+        _mark(response, public=route.public)
         self._note(route, visit, response.status_code, time.perf_counter() - began)
         return response
 
@@ -79,7 +80,7 @@ class Gate:
             raise Refused(403, "key_not_allowed", needs=route.needs)
 
     def _note(self, route: ApiRoute, visit: Visit, status: int, seconds: float) -> None:
-        self.metrics.requests.labels(route.path, route.method, str(status)).observe(seconds)
+        self.metrics.answered(route.path, route.method, status, seconds)
         if _log.isEnabledFor(logging.INFO):
             person = hashed(self.engine.keys.identity_secret, visit.person) if visit.person else None
             facts = {
@@ -87,6 +88,20 @@ class Gate:
                 "person": person,
             }  # fmt: skip
             _log.info("request", extra={"facts": facts})
+
+
+def _mark(response: Response, *, public: bool) -> None:
+    """Set the headers that every answer carries."""
+    names, raw = _MARKS[public]
+    response.raw_headers[:] = [pair for pair in response.raw_headers if pair[0] not in names] + raw
+
+
+def _raw(headers: Mapping[str, str]) -> tuple[frozenset[bytes], list[tuple[bytes, bytes]]]:
+    raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    return frozenset(name for name, _ in raw), raw
+
+
+_MARKS: Final = {False: _raw(ALWAYS), True: _raw(ALWAYS | CROSS_ORIGIN)}
 
 
 def error_response(error: Exception, language: str, *, trusted: bool) -> Response:
@@ -126,7 +141,8 @@ def language_for(call: Call, default: str) -> str:
     """``?lang=``, else the first language of Accept-Language that we speak, else the shop's."""
     if asked := call.query_params.get("lang"):
         return language_of(asked)
-    for part in call.headers.get("accept-language", "")[:200].split(","):
+    wanted = call.headers.get("accept-language", "")
+    for part in wanted[:200].split(",") if wanted else ():
         tag = part.partition(";")[0].strip()
         if tag.replace("_", "-").partition("-")[0].lower() in LANGUAGES:
             return language_of(tag)

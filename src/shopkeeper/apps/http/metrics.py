@@ -1,6 +1,8 @@
 """Figures for Prometheus; each app counts for itself."""
 
+import math
 from collections.abc import Callable
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -8,9 +10,9 @@ _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 
 
 class Metrics:
-    """Counters, histograms and the journal's backlog."""
+    """Counters, histograms and the journal's backlog, and how old the models are."""
 
-    def __init__(self, waiting: Callable[[], int]) -> None:
+    def __init__(self, waiting: Callable[[], int], model_age_seconds: Callable[[], float | None]) -> None:
         self._registry = CollectorRegistry()
         self.events = Counter(
             "shopkeeper_events", "Events received, by what became of them", ["verdict"], registry=self._registry
@@ -23,10 +25,22 @@ class Metrics:
             "shopkeeper_request_seconds", "Time to answer, by route and status", ["route", "method", "status"],
             buckets=_BUCKETS, registry=self._registry,
         )  # fmt: skip
+        self._request = cache(self.requests.labels)
+        self._decision = cache(self.decisions.labels)
         backlog = Gauge(
             "shopkeeper_journal_undrained", "Entries that the lake does not hold yet", registry=self._registry
         )
         backlog.set_function(waiting)
+        age = Gauge("shopkeeper_model_age_seconds", "Since the models that answer were made", registry=self._registry)
+        age.set_function(lambda: math.nan if (seconds := model_age_seconds()) is None else seconds)
+
+    def answered(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count a request."""
+        self._request(route, method, str(status)).observe(seconds)
+
+    def decided(self, placement: str, *, fallback: bool) -> None:
+        """Count a decision."""
+        self._decision(placement, "yes" if fallback else "no").inc()
 
     def render(self) -> bytes:
         """The text format of Prometheus."""

@@ -1,12 +1,15 @@
 """Serve a shop until the process is told to stop."""
 
+import asyncio
 import contextlib
 import errno
 import gc
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final
 
 import uvicorn
@@ -18,6 +21,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from shopkeeper.apps.http import logs
 from shopkeeper.apps.http.app import app_of
 from shopkeeper.apps.http.engine import Engine
+from shopkeeper.apps.http.opening import Door
 from shopkeeper.core.errors import SettingsError
 
 _HEADER_SECONDS: Final = 15.0
@@ -25,6 +29,11 @@ _HEADER_SECONDS: Final = 15.0
 _IDLE_SECONDS: Final = 30
 _STOP_SECONDS: Final = 10
 _MOST_CONNECTIONS: Final = 4096
+_GC: Final = (20_000, 20, 20)
+"""Answering makes and drops a thousand objects a request, hardly one of them in a cycle: look for those more rarely."""
+_SWITCH_SECONDS: Final = 0.0005
+"""How long a thread that moves the journal or writes the log may keep the interpreter from one that answers: at the
+usual 0.005 a request that was put aside a few times is late."""
 
 
 class Patient(HttpToolsProtocol):
@@ -80,22 +89,24 @@ def serve(
 ) -> None:  # fmt: skip
     """Serve until SIGINT or SIGTERM, then finish what is in work and close the engine, whatever happened.
 
-    ``started`` is told the address once requests are answered.
+    The port listens at once: ``/health/live`` is answered and events are taken while the models are loaded. ``started``
+    is told the address once everything is answered.
 
     Raises:
         SettingsError: the port is taken, or there is no such address here.
+        ShopkeeperError: the models cannot be loaded.
     """
     with contextlib.closing(bind(host, port)) as taken:
         logs.start()
+        sys.setswitchinterval(_SWITCH_SECONDS)
+        shown = f"[{host}]" if ":" in host else host
+        address = f"http://{shown}:{taken.getsockname()[1]}"
+        door = Door(open=False)
+        server = _Server(_config(app_of(engine, extra_routes, upkeep=True, door=door)))
+        server.engine, server.door, server.told = engine, door, lambda: started(address)
         try:
-            engine.ready()
-            threadpool_limits(1)  # one request is too small to share among threads, and their hand-over costs more
-            gc.collect()
-            gc.freeze()  # models and profiles live as long as the process: do not walk through them again
-            server = _Server(_config(app_of(engine, extra_routes, upkeep=True)))
-            shown = f"[{host}]" if ":" in host else host
-            server.told = lambda: started(f"http://{shown}:{taken.getsockname()[1]}")
             server.run(sockets=[taken])
+            server.finish()
         finally:
             gc.unfreeze()
             engine.close()
@@ -110,9 +121,13 @@ def _config(app: Starlette) -> uvicorn.Config:
 
 
 class _Server(uvicorn.Server):
-    """Says when it answers; a signal ends it in order, and is not raised again before the shop is closed."""
+    """Listens, loads, and says when it answers; a signal ends it in order, and is not raised again before the shop is
+    closed."""
 
+    engine: Engine
+    door: Door
     told: Callable[[], None]
+    _loading: "Future[None] | None" = None
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -129,4 +144,29 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            self.told()
+            self._loading = ThreadPoolExecutor(1, "load").submit(self._load)
+            loop = asyncio.get_running_loop()
+            self._loading.add_done_callback(lambda _: loop.call_soon_threadsafe(self._loaded))
+
+    def _load(self) -> None:
+        self.engine.ready()
+        gc.collect()
+        gc.freeze()  # models and profiles live as long as the process: do not walk through them again
+        gc.set_threshold(*_GC)
+
+    def _loaded(self) -> None:
+        if self._loading is None or self._loading.exception() is not None:
+            self.should_exit = True
+            return
+        threadpool_limits(1)  # one request is too small to share among threads, and their hand-over costs more
+        self.door.open = True
+        self.told()
+
+    def finish(self) -> None:
+        """Wait for a loading that is still going on.
+
+        Raises:
+            ShopkeeperError: it failed.
+        """
+        if self._loading is not None:
+            self._loading.result()

@@ -82,7 +82,7 @@ class VerdictOut(Struct, frozen=True, kw_only=True):
     """What became of one event. ``reason`` and ``message`` say why it was held."""
 
     id: str
-    status: Literal["stored", "duplicate", "quarantined"]
+    status: Literal["stored", "duplicate", "quarantined", "skipped"]
     reason: str | None = None
     message: str | None = None
     facts: dict[str, Any] = {}
@@ -94,6 +94,38 @@ class EventsOut(Struct, frozen=True, kw_only=True):
     stored: int
     duplicate: int
     quarantined: int
+    verdicts: list[VerdictOut]
+
+
+class MessageIn(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A message of Segment's spec: ``track`` with events of its e-commerce spec, ``identify``, ``page``."""
+
+    type: str
+    messageId: str = ""  # noqa: N815 - Segment's names
+    event: str = ""
+    anonymousId: str = ""  # noqa: N815 - Segment's names
+    userId: str = ""  # noqa: N815 - Segment's names
+    timestamp: str = ""
+    properties: dict[str, Any] = {}
+    traits: dict[str, Any] = {}
+    context: dict[str, Any] = {}
+
+
+class BatchIn(Struct, frozen=True, kw_only=True):
+    """A batch of Segment's libraries; a bare array of messages will do too."""
+
+    batch: Annotated[list[MessageIn], Meta(min_length=1, max_length=MAX_EVENTS)]
+
+
+class BatchOut(Struct, frozen=True, kw_only=True):
+    """One verdict a message, in the order they were sent; the four counts add up to their number."""
+
+    success: bool
+    stored: int
+    duplicate: int
+    quarantined: int
+    skipped: int
+    """Messages that say nothing we keep, such as ``group``."""
     verdicts: list[VerdictOut]
 
 

@@ -23,6 +23,7 @@ import httpx
 import psutil
 
 from shopkeeper.apps.jobs.load import Target, ask_decisions, post_events
+from shopkeeper.apps.jobs.stages import measure_stages
 from shopkeeper.core.consent import Purpose
 from shopkeeper.core.errors import SettingsError, Unavailable
 from shopkeeper.core.ports import Progress
@@ -37,6 +38,8 @@ _UP: Final = (1.25, 1.5, 2.0, 2.5, 3.0)
 _DOWN: Final = (0.8, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
 """Multiples of the asked rate that are tried for the highest sustained one."""
 LIMIT_MS: Final = 25.0
+_DECISIONS: Final = 2_000
+"""How many decisions the stages are measured on."""
 _AGREED: Final = (Purpose.ANALYTICS, Purpose.PERSONALISE, Purpose.TRAIN)
 
 
@@ -70,6 +73,7 @@ def measure(asked: Asked, folder: Path, progress: Progress) -> dict[str, Any]:
         ("train", lambda: _apart("train", folder / "whole", asked)),
         ("import_tenth", lambda: _apart("import", folder / "tenth", asked.tenth())),
         ("train_tenth", lambda: _apart("train", folder / "tenth", asked.tenth())),
+        ("stages", lambda: _apart("stages", folder / "whole", asked)),
         ("serve", lambda: serve(folder / "whole", asked)),
     )
     for number, (name, stage) in enumerate(stages):
@@ -123,6 +127,11 @@ def stage_train(folder: Path, asked: Asked) -> dict[str, Any]:  # noqa: ARG001 -
     }  # fmt: skip
 
 
+def stage_stages(folder: Path, asked: Asked) -> dict[str, Any]:
+    """Where the processor time of a decision goes."""
+    return measure_stages(folder / "shop", customers=asked.customers, decisions=_DECISIONS)
+
+
 def _peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
@@ -135,9 +144,11 @@ def serve(folder: Path, asked: Asked) -> dict[str, Any]:
     with _server(folder / "shop", port) as (process, start_seconds):
         target = Target(port=port, key=key)
         loaded = process.memory_info().rss / 2**20
+        before = _spent(process)
         decisions = asyncio.run(
             ask_decisions(target, rate=asked.rate, seconds=asked.seconds, customers=asked.customers)
         )
+        decisions["server_ms_per_request"] = 1000 * (_spent(process) - before) / decisions["requests"]
         highest = _highest(target, asked, decisions)
         events = asyncio.run(
             post_events(
@@ -148,6 +159,12 @@ def serve(folder: Path, asked: Asked) -> dict[str, Any]:
             "start_seconds": start_seconds, "loaded_mib": loaded, "after_mib": process.memory_info().rss / 2**20,
             "decisions": decisions, "highest_sustained": highest, "events": events,
         }  # fmt: skip
+
+
+def _spent(process: psutil.Process) -> float:
+    """Processor seconds of a process so far, all its threads together."""
+    times = process.cpu_times()
+    return float(times.user + times.system)
 
 
 def _highest(target: Target, asked: Asked, first: dict[str, Any]) -> float:
@@ -199,14 +216,14 @@ def _server(shop: Path, port: int) -> Iterator[tuple[psutil.Process, float]]:
 
 
 def _answers(port: int) -> bool:
-    """Whether requests are answered: the port alone listens before the models are loaded."""
+    """Whether requests are answered: the port listens, and the process is alive, before the models are loaded."""
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/health/live", timeout=5).status_code == 200
+        return httpx.get(f"http://127.0.0.1:{port}/health/ready", timeout=5).status_code == 200
     except httpx.TransportError:
         return False
 
 
 if __name__ == "__main__":
-    STAGES = {"import": stage_import, "train": stage_train}
+    STAGES = {"import": stage_import, "train": stage_train, "stages": stage_stages}
     RESULT = STAGES[sys.argv[1]](Path(sys.argv[2]), Asked(**json.loads(sys.argv[3])))
     (Path(sys.argv[2]) / "result.json").write_text(json.dumps(RESULT), "utf-8")

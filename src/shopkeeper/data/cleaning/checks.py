@@ -107,6 +107,7 @@ IN_FUTURE = Check(
     lambda _r, value, reading: f"{value} > TIMESTAMPTZ '{(reading.now + FUTURE).isoformat()}'",
     lambda _r, value, reading: value is not None and value > reading.now + FUTURE,
 )
+NO_CONSENT = Check("no_consent", lambda _r, value, _: f"NOT {value}", lambda _r, value, _: value is False)
 TOO_MANY_DECIMALS = Check(
     "too_many_decimals",
     lambda raw, value, reading: (
@@ -139,7 +140,9 @@ CHECKS: Final[Mapping[str, tuple[Check, ...]]] = {
     "number": (_unreadable("not_a_number"),),
     "integer": (_unreadable("not_a_number"),),
     "flag": (_unreadable("not_a_flag"),),
+    "agreed": (_unreadable("not_a_flag"), NO_CONSENT),
     "quantity": (_unreadable("not_a_number"), ZERO_QUANTITY, NEGATIVE_QUANTITY, ABSURD_QUANTITY),
+    "level": (_unreadable("not_a_number"), NEGATIVE_QUANTITY, ABSURD_QUANTITY),
     "rating": (_unreadable("not_a_number"), _outside("rating_out_of_range", 0, MAX_RATING)),
     "seconds": (_unreadable("not_a_number"), _outside("dwell_out_of_range", 0, MAX_DWELL_SECONDS)),
     "position": (_unreadable("not_a_number"), _outside("position_out_of_range", 0, MAX_POSITION)),

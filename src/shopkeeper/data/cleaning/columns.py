@@ -8,8 +8,12 @@ from typing import Final, Literal, get_args
 from shopkeeper.core.errors import DataError
 from shopkeeper.data.mapping import MapFile
 
-Kind = Literal["order_lines", "events", "products", "customers", "prices"]
+Kind = Literal[
+    "order_lines", "events", "products", "customers", "prices", "competitor_prices", "attributes", "stock", "baskets"
+]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+SHAPES: Final[frozenset[Kind]] = frozenset({"stock", "baskets"})
+"""Kinds of file without a table of their own: stock levels become events, baskets become order lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,7 @@ COLUMNS: Final[Mapping[Kind, tuple[Column, ...]]] = {
         *_AMOUNTS,
         _column("currency", "currency", "currency_code 币种"),
         _column("decision", "id", "decision_id recommendation_id"),
+        _column("event", "id", lands="event_id"),
     ),
     "events": (
         _column("id", "id", "event_id eventid message_id messageid"),
@@ -65,7 +70,7 @@ COLUMNS: Final[Mapping[Kind, tuple[Column, ...]]] = {
         _column("session", "id", "session_id sessionid"),
         _column("product", "id", _PRODUCT),
         _column("variant", "id", "variant_id"),
-        _column("quantity", "quantity", "qty 数量"),
+        _column("quantity", "level", "qty 数量"),
         _column("price", "amount", _PRICE, lands="price_minor"),
         _column("currency", "currency", "currency_code"),
         _column("order", "id", _ORDER, lands="order_id"),
@@ -116,6 +121,35 @@ COLUMNS: Final[Mapping[Kind, tuple[Column, ...]]] = {
         _column("price", "amount", _PRICE, lands="price_minor", required=True),
         _column("currency", "currency", "currency_code"),
     ),
+    "competitor_prices": (
+        _column("product", "id", _PRODUCT, required=True),
+        _column("competitor", "id", "rival competitor_name competitor_id seller 竞争对手 竞品店铺", required=True),
+        _column("at", "time", _AT + " seen_at checked_at", required=True),
+        _column("price", "amount", _PRICE + " competitor_price", lands="price_minor", required=True),
+        _column("currency", "currency", "currency_code"),
+        _column("url", "text", "link"),
+    ),
+    "attributes": (
+        _column("customer", "person", _CUSTOMER, required=True),
+        _column("name", "id", "attribute attribute_name key 属性", required=True),
+        _column("value", "text", "attribute_value 值", required=True),
+        _column("origin", "text", "source provider third_party data_source 来源", required=True),
+        _column("consent", "agreed", "agreed consented opt_in 同意 授权", required=True),
+        _column("consent_source", "text", "consent_record consent_reference"),
+        _column("at", "time", _AT + " collected_at"),
+    ),
+    "stock": (
+        _column("product", "id", _PRODUCT, required=True),
+        _column(
+            "level",
+            "quantity",
+            "stock stock_level quantity qty on_hand available inventory stock_quantity 库存 数量",
+            required=True,
+        ),
+        _column("at", "time", _AT + " counted_at updated_at"),
+        _column("location", "text", "warehouse store 仓库"),
+    ),
+    "baskets": (),
 }
 
 
@@ -127,8 +161,8 @@ class Matched:
     unused: tuple[str, ...]
 
 
-def match(kind: Kind, present: Sequence[str], mapping: MapFile, file: str) -> Matched:
-    """Find our columns among a file's, by the map file, then by name, then by synonym.
+def match(kind: Kind, present: Sequence[str], mapping: MapFile, file: str, *, partly: bool = False) -> Matched:
+    """Find our columns among a file's, by the map file, then by name, then by synonym. ``partly``: none must be there.
 
     Raises:
         DataError: a required column is missing, or the map names a column of ours or theirs that does not exist.
@@ -152,7 +186,7 @@ def match(kind: Kind, present: Sequence[str], mapping: MapFile, file: str) -> Ma
                 theirs[column.name] = candidate
                 break
     for column in COLUMNS[kind]:
-        if column.required and column.name not in theirs and column.name not in mapping.constants:
+        if not partly and column.required and column.name not in theirs and column.name not in mapping.constants:
             raise DataError(
                 "column_missing",
                 file=file,

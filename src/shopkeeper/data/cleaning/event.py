@@ -26,7 +26,7 @@ _MAX_TEXT: Final = 20_000
 _FIELDS: Final[Mapping[str, str]] = {
     "id": "id", "visitor": "person", "customer": "person", "session": "id", "product": "id", "variant": "id",
     "order": "id", "decision": "id", "placement": "text", "query": "text", "path": "text", "text": "text",
-    "coupon": "text", "campaign": "text", "channel": "text", "quantity": "quantity", "position": "position",
+    "coupon": "text", "campaign": "text", "channel": "text", "quantity": "level", "position": "position",
     "dwell_seconds": "seconds", "rating": "rating",
 }  # fmt: skip
 _AMOUNTS: Final = ("price", "discount", "tax", "refund")

@@ -66,8 +66,9 @@ QUICK: Final[Mapping[str, Callable[[str, str, Reading], str]]] = {
     "text": lambda raw, _value, _reading: f"{raw} IS NOT NULL",
     "id": _id, "person": _person, "action": _action, "currency": _currency, "time": _time,
     "number": _readable, "integer": _readable, "flag": _readable,
+    "agreed": lambda _raw, value, _reading: value,
     "quantity": lambda _raw, value, _reading: f"{value} > 0 AND {value} <= {MAX_QUANTITY}",
-    "rating": _between(0, MAX_RATING), "seconds": _between(0, MAX_DWELL_SECONDS),
+    "level": _between(0, MAX_QUANTITY), "rating": _between(0, MAX_RATING), "seconds": _between(0, MAX_DWELL_SECONDS),
     "position": _between(0, MAX_POSITION), "amount": _between(0, MAX_AMOUNT_MINOR),
 }  # fmt: skip
 

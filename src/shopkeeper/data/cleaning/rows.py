@@ -45,6 +45,28 @@ class Rule:
         return row.get("action") in self.actions and all(row.get(name) is None for name in self.absent)
 
 
+@dataclass(frozen=True, slots=True)
+class ZeroQuantity:
+    """Nothing cannot be bought, viewed or returned: a quantity of zero is bad, but as a stock level."""
+
+    name: str = "zero_quantity"
+    column: str = "quantity"
+    level: str = Action.STOCK_CHANGE.word
+
+    def sql(self, value: Callable[[str], str]) -> str:
+        """True for bad rows; ``value`` gives a column's typed expression."""
+        return f"coalesce({value('quantity')} = 0, false) AND {value('action')} <> {quoted(self.level)}"
+
+    def good(self, value: Callable[[str], str]) -> str:
+        """True for good rows."""
+        quantity = value("quantity")
+        return f"({quantity} IS NULL OR {quantity} <> 0 OR {value('action')} = {quoted(self.level)})"
+
+    def bad(self, row: Mapping[str, Any]) -> bool:
+        """The same of one row."""
+        return row.get("quantity") == 0 and row.get("action") != self.level
+
+
 def _among(words: frozenset[str]) -> str:
     return ", ".join(quoted(word) for word in sorted(words))
 
@@ -53,9 +75,10 @@ MISSING_PRODUCT = Rule("missing_product", "product", ("product",), NEEDS_PRODUCT
 MISSING_PERSON = Rule("missing_person", "customer", ("customer", "visitor"), NEEDS_PERSON)
 MISSING_PRICE = Rule("missing_price", "price", ("price",), frozenset({"price_change"}))
 MISSING_ORDER = Rule("missing_order", "order", ("order",), frozenset({"order", "order_cancel", "order_return"}))
-RULES: Final[Mapping[Kind, tuple[Rule, ...]]] = {
-    "events": (MISSING_PRODUCT, MISSING_PERSON, MISSING_PRICE, MISSING_ORDER),
+RULES: Final[Mapping[Kind, tuple[Rule | ZeroQuantity, ...]]] = {
+    "events": (MISSING_PRODUCT, MISSING_PERSON, MISSING_PRICE, MISSING_ORDER, ZeroQuantity()),
     "order_lines": (), "products": (), "customers": (), "prices": (),
+    "competitor_prices": (), "attributes": (),
 }  # fmt: skip
 
 _NOT_CONTENT: Final = frozenset({"received_at", "source", "event_id"})
@@ -66,8 +89,13 @@ IDENTITY: Final[Mapping[Kind, tuple[str, ...]]] = {
     "products": ("id", "at"),
     "customers": ("id", "at"),
     "prices": ("product", "at"),
+    "competitor_prices": ("product", "competitor", "at"),
+    "attributes": ("customer", "name", "origin", "at"),
 }
 """Which lake columns say that two rows are about the same thing; another content under it is a conflict."""
+
+VERSIONED: Final[frozenset[Kind]] = frozenset({"products", "customers", "attributes"})
+"""Kinds whose rows hold until the next of the same name; without a moment of their own they hold from now on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +108,8 @@ class Staging:
     reasons: tuple[tuple[str, str, str], ...]
     by_content: bool
     """Rows have no identity of their own, so equal content is the same row."""
+    by_event: bool = False
+    """Order lines name the event they belong to: an order and its returns may bear the same order id."""
 
 
 def staging(
@@ -91,6 +121,9 @@ def staging(
     names = {column.name for column in present}
     by_content = (kind == "events" and "id" not in names) or (kind == "order_lines" and "line" not in names)
     reasons, branches = _reasons(kind, present, matched, mapping, reading)
+    for one in rows.refused:
+        reasons.append((one.reason, one.column, matched.theirs.get(one.column, "")))
+        branches.append(f"WHEN {one.condition} THEN {len(reasons)}")
     trimmed = ", ".join(f"{cells[column.name]} AS r_{column.name}" for column in present)
     typed = ", ".join(f"{_typed(column, reading, names)} AS v_{column.name}" for column in present)
     raw = ", ".join(f"{quoted(name)}: {identifier(name)}" for name in rows.columns)
@@ -100,6 +133,8 @@ def staging(
     landed = "".join(f", {value} AS {identifier(name)}" for name, value in values.items() if name not in constant)
     inner = f"SELECT *, {typed} FROM (SELECT *, {trimmed} FROM {rows.relation})"
     quick = _quick(kind, present, reading, plain=rows.plain)
+    for one in rows.refused:
+        quick += f" AND NOT coalesce({one.condition}, false)"
     code = f"CASE WHEN {quick} THEN 0 {' '.join(branches)} ELSE 0 END::UTINYINT"
     judged = f"SELECT *, {code} AS code FROM ({inner})"
     staged = (
@@ -112,14 +147,15 @@ def staging(
         staged = f"SELECT * EXCLUDE ({same}), {content} AS content FROM (SELECT *, {held} FROM ({staged}))"
         if kind == "events":
             constant["id"] = "'e_' || format('{:016x}', content)"
-    identity = "content" if by_content else f"hash({', '.join(_identity(kind, names))})"
+    by_event = kind == "order_lines" and "event" in names
+    identity = "content" if by_content else f"hash({', '.join(_identity(kind, names, by_event=by_event))})"
     added = "".join(f", {value} AS {identifier(name)}" for name, value in constant.items())
     whole = f"SELECT rowid AS row, *{added} FROM staged"
     if not by_content:
         whole = f"SELECT *, {content} AS content FROM ({whole})"
     return Staging(
         sql=f"SELECT *, {identity} AS identity FROM ({staged})", whole=whole, reasons=tuple(reasons),
-        by_content=by_content,
+        by_content=by_content, by_event=by_event,
     )  # fmt: skip
 
 
@@ -175,9 +211,15 @@ def _quick(kind: Kind, present: Sequence[Column], reading: Reading, *, plain: bo
     return " AND ".join(parts) or "true"
 
 
-def _identity(kind: Kind, names: set[str]) -> list[str]:
+def _identity(kind: Kind, names: set[str], *, by_event: bool) -> list[str]:
     """Lake columns that identify a row; a moment that the file does not give does not."""
-    return [identifier(name) for name in IDENTITY[kind] if name != "at" or "at" in names]
+    return [identifier(name) for name in identity_of(kind, timed="at" in names, by_event=by_event)]
+
+
+def identity_of(kind: Kind, *, timed: bool, by_event: bool) -> list[str]:
+    """Lake columns that identify a row. ``timed``: the file says when its rows hold."""
+    named = [name for name in IDENTITY[kind] if name != "at" or timed]
+    return [*named, "event_id"] if by_event else named
 
 
 def content_sql(kind: Kind, lake: Iterable[str], *, by_content: bool) -> str:
@@ -185,7 +227,7 @@ def content_sql(kind: Kind, lake: Iterable[str], *, by_content: bool) -> str:
     skip = set(_NOT_CONTENT)
     if by_content:
         skip.add("id" if kind == "events" else "line")
-    if kind in ("products", "customers"):
+    if kind in VERSIONED:
         skip.add("at")
     return f"hash({', '.join(identifier(name) for name in lake if name not in skip)})"
 
@@ -200,10 +242,10 @@ def _landed(name: str, kind: Kind, present: Sequence[Column], reading: Reading, 
     special = {
         "received_at": now,
         "source": quoted(source),
-        "event_id": "'order:' || v_order",
+        "event_id": "'order:' || v_order" if value == "NULL" else f"coalesce({value}, 'order:' || v_order)",
         "currency": f"CASE WHEN {priced} THEN coalesce({value}, {quoted(reading.currency)}) END",
     }
-    if kind in ("products", "customers"):
+    if kind in VERSIONED:
         special |= {"at": f"coalesce({value}, {now})", "active": f"coalesce({value}, true)"}
     if kind == "order_lines":
         special["quantity"] = f"coalesce({value}, 1)"

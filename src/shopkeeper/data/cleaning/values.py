@@ -243,10 +243,12 @@ FORMS: Final[Mapping[str, Form]] = {
     "time": Form(time_sql, time_of),
     "number": Form(number_sql, number_of),
     "quantity": Form(number_sql, number_of),
+    "level": Form(number_sql, number_of),
     "rating": Form(number_sql, number_of),
     "seconds": Form(number_sql, number_of),
     "position": Form(integer_sql, integer_of),
     "integer": Form(integer_sql, integer_of),
     "amount": Form(amount_sql, amount_of),
     "flag": Form(flag_sql, flag_of),
+    "agreed": Form(flag_sql, flag_of),
 }

@@ -20,6 +20,7 @@ from charset_normalizer import from_bytes
 from shopkeeper.core.errors import DataError
 from shopkeeper.data.mapping import NO_MAPPING, MapFile
 from shopkeeper.data.rows import LINE, RAW_MAX, Held, Rows, Warn
+from shopkeeper.data.sources.encodings import guessed
 
 _CHUNK: Final = 1 << 20
 _SAMPLE: Final = 1 << 18
@@ -75,10 +76,17 @@ def _decodes(data: bytes, encoding: str) -> bool:
 
 
 def _chinese(text: str) -> bool:
-    """Whether what is not ASCII is mostly common Chinese: rare signs mean that the guess is wrong."""
+    """Whether what is not ASCII is mostly everyday Chinese: rare signs mean that the guess is wrong (two Latin letters
+    of another encoding, such as those of "Crème", make one of them)."""
     strange = [sign for sign in text if sign > "\x7f"]
-    common = sum("\u4e00" <= sign <= "\u9fff" or "\u3000" <= sign <= "\u303f" or sign >= "\uff00" for sign in strange)
-    return bool(strange) and common * 10 >= len(strange) * 8
+    common = sum("\u3000" <= sign <= "\u303f" or sign >= "\uff00" or _everyday(sign) for sign in strange)
+    return bool(strange) and common * 10 >= len(strange) * 7
+
+
+def _everyday(sign: str) -> bool:
+    """One of the 3,755 most used signs: the first level of GB 2312."""
+    code = sign.encode("gb2312", "ignore")
+    return len(code) == 2 and 0xB0 <= code[0] <= 0xD7
 
 
 def _refuse_other_formats(path: Path) -> None:
@@ -226,7 +234,7 @@ class Delimited:
         _refuse_other_formats(path)
         encoding, sure = (mapping.encoding, True) if mapping.encoding else detect_encoding(path)
         header = _read_header(_sample(path, encoding), mapping, path)
-        warnings = [] if sure else [Warn(key="encoding_guessed", facts={"encoding": encoding})]
+        warnings = [] if sure else [guessed(path, encoding)]
         if sure and encoding not in ("utf-8", "utf-8-sig"):
             warnings.append(Warn(key="encoding_read_as", facts={"encoding": encoding.upper()}))
         whole = encoding in ("utf-8", "utf-8-sig") and header.line == 1

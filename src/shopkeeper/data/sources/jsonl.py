@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-import pyarrow as pa
 
 from shopkeeper.core.errors import DataError
 from shopkeeper.data.mapping import NO_MAPPING, MapFile
-from shopkeeper.data.rows import LINE, RAW_MAX, Held, Rows
+from shopkeeper.data.rows import RAW_MAX, Held, Rows
+from shopkeeper.data.sources.chunks import SIZE, Chunks
 
-_BATCH: Final = 50_000
 _MAX_COLUMNS: Final = 1_000
 _decode = msgspec.json.Decoder(dict[str, Any], float_hook=str).decode
 _encode = msgspec.json.Encoder().encode
@@ -25,20 +24,16 @@ class JsonLines:
 
     def open(self, con: Any, path: Path, mapping: MapFile = NO_MAPPING, scratch: Path = Path()) -> Rows:  # noqa: ARG002
         held: list[Held] = []
-        names: dict[str, None] = {}
-        batches = []
+        chunks = Chunks(scratch)
         for numbers, objects in _batches(path, held):
-            for one in objects:
-                names.update(dict.fromkeys(one))
-            if len(names) > _MAX_COLUMNS:
-                raise DataError("too_many_columns", file=str(path), columns=len(names), limit=_MAX_COLUMNS)
-            batches.append(_table(numbers, objects))
-        if not names and not held:
+            chunks.add(numbers, objects)
+            if len(chunks.names) > _MAX_COLUMNS:
+                raise DataError("too_many_columns", file=str(path), columns=len(chunks.names), limit=_MAX_COLUMNS)
+        if not chunks.names and not held:
             raise DataError("file_empty", file=str(path))
-        if not names:
+        if not chunks.names:
             raise DataError("file_other_format", file=str(path), format="-")
-        con.register("json_rows", pa.concat_tables(batches, promote_options="default"))
-        return Rows(relation="json_rows", columns=tuple(names), numbered=True, held=tuple(held))
+        return Rows(relation=chunks.relation, columns=tuple(chunks.names), numbered=True, held=tuple(held))
 
 
 def _batches(path: Path, held: list[Held]) -> Iterator[tuple[list[int], list[dict[str, str | None]]]]:
@@ -61,7 +56,7 @@ def _batches(path: Path, held: list[Held]) -> Iterator[tuple[list[int], list[dic
                 continue
             numbers.append(number)
             objects.append(row)
-            if len(objects) == _BATCH:
+            if len(objects) == SIZE:
                 yield numbers, objects
                 numbers, objects = [], []
     if objects:
@@ -77,9 +72,3 @@ def _cell(value: Any) -> str | None:
     if isinstance(value, dict | list):
         return _encode(value).decode()
     return str(value)
-
-
-def _table(numbers: list[int], objects: list[dict[str, str | None]]) -> pa.Table:
-    names = list(dict.fromkeys(name for one in objects for name in one))
-    columns = {name: pa.array([one.get(name) for one in objects], pa.string()) for name in names}
-    return pa.table({LINE: pa.array(numbers, pa.int64()), **columns})

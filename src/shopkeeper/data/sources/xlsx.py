@@ -6,19 +6,21 @@ import zipfile
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from html import unescape
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-import pyarrow as pa
 from python_calamine import CalamineError, CalamineWorkbook
 
 from shopkeeper.core.errors import DataError
 from shopkeeper.data.mapping import NO_MAPPING, MapFile
-from shopkeeper.data.rows import LINE, Held, Rows, Warn
+from shopkeeper.data.rows import Held, Rows, Warn
+from shopkeeper.data.sources.chunks import SIZE, Chunks
 
 _MAX_UNPACKED: Final = 1 << 30
 _MAX_RATIO: Final = 200
 _SMALL: Final = 50 << 20
+_CHUNK: Final = 1 << 20
 _MAX_CELLS: Final = 20_000_000
 _ERROR_CELL = re.compile(
     rb'<c [^>]*?r="([A-Z]+)([0-9]+)"[^>]*?t="e"[^>]*>(?:<f[^>]*/>|<f[^>]*>.*?</f>)?<v>([^<]*)</v>', re.S
@@ -41,25 +43,41 @@ class Xlsx:
         _check_sizes(path)
         try:
             book = CalamineWorkbook.from_path(str(path))
-            sheet = _choose(book.sheet_names, mapping, path)
-            rows = book.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
+            name = _choose(book.sheet_names, mapping, path)
+            sheet = book.get_sheet_by_name(name)
         except (CalamineError, OSError, ValueError) as error:
             raise DataError("file_damaged", file=str(path), why=str(error)) from error
-        place = next((n for n, row in enumerate(rows) if any(cell != "" for cell in row)), None)
-        if place is None:
+        rows = _rows(sheet)
+        first = next(rows, None)
+        if first is None:
             raise DataError("file_empty", file=str(path))
-        names = _header(rows[place], path)
-        if len(rows) * len(names) > _MAX_CELLS:
+        place, header = first
+        names = _header(header, path)
+        if sheet.total_height * len(names) > _MAX_CELLS:
             raise DataError("too_many_cells_in_sheet", file=str(path), limit=_MAX_CELLS)
-        odd, warnings = _odd_cells(path, sheet, place + 1)
-        kept = [(n, row) for n, row in enumerate(rows[place + 1 :], place + 2) if any(cell != "" for cell in row)]
-        good = [(n, row) for n, row in kept if n not in odd]
-        held = [_held(n, row, names, odd[n]) for n, row in kept if n in odd]
-        columns = {name: pa.array([_text(row[i]) for _, row in good], pa.string()) for i, name in names.items()}
-        con.register("sheet_rows", pa.table({LINE: pa.array([n for n, _ in good], pa.int64()), **columns}))
+        odd, warnings = _odd_cells(path, name, place)
+        held, chunks = list[Held](), Chunks(scratch)
+        columns = tuple(names.values())
+        chunks.add([], [], columns)
+        while piece := list(islice(rows, SIZE)):
+            held += [_held(n, row, names, odd[n]) for n, row in piece if n in odd]
+            good = [(n, row) for n, row in piece if n not in odd]
+            cells = [{name: _text(row[at]) for at, name in names.items()} for _, row in good]
+            chunks.add([n for n, _ in good], cells, columns)
         return Rows(
-            relation="sheet_rows", columns=tuple(columns), numbered=True, warnings=tuple(warnings), held=tuple(held)
-        )
+            relation=chunks.relation, columns=columns, numbered=True, warnings=tuple(warnings),
+            held=tuple(held),
+        )  # fmt: skip
+
+
+def _rows(sheet: Any) -> Iterator[tuple[int, list[Any]]]:
+    """(number from 1, cells from column A) of the rows that are not empty, one at a time."""
+    if sheet.start is None:
+        return
+    margin = [""] * sheet.start[1]
+    for number, row in enumerate(sheet.iter_rows(), 1):
+        if any(cell != "" for cell in row):
+            yield number, margin + row
 
 
 def _check_sizes(path: Path) -> None:
@@ -115,15 +133,32 @@ def _number(cell: float) -> str:
 def _odd_cells(path: Path, sheet: str, header: int) -> tuple[dict[int, tuple[str, str, str]], list[Warn]]:
     """row -> (reason, cell, what stands there) of error cells and formulas without a value; merged cells."""
     odd: dict[int, tuple[str, str, str]] = {}
+    warnings: list[Warn] = []
+    for data in _pieces(path, sheet):
+        for letters, row, value in _ERROR_CELL.findall(data):
+            cell = f"{letters.decode()}{row.decode()}"
+            odd.setdefault(int(row), ("error_cell", cell, value.decode("utf-8", "replace")))
+        for letters, row in _FORMULA_WITHOUT_VALUE.findall(data):
+            odd.setdefault(int(row), ("formula_without_value", f"{letters.decode()}{row.decode()}", ""))
+        warnings += [Warn(key="merged_cells", facts={"area": area.decode()}) for area in _MERGED.findall(data)]
+    return {row: what for row, what in odd.items() if row > header}, warnings
+
+
+def _pieces(path: Path, sheet: str) -> Iterator[bytes]:
+    """The XML of a sheet in pieces that end where a cell ends."""
     with zipfile.ZipFile(path) as archive:
         part = _part_of(archive, sheet)
-        data = archive.read(part) if part in archive.namelist() else b""
-    for letters, row, value in _ERROR_CELL.findall(data):
-        odd.setdefault(int(row), ("error_cell", f"{letters.decode()}{row.decode()}", value.decode("utf-8", "replace")))
-    for letters, row in _FORMULA_WITHOUT_VALUE.findall(data):
-        odd.setdefault(int(row), ("formula_without_value", f"{letters.decode()}{row.decode()}", ""))
-    warnings = [Warn(key="merged_cells", facts={"area": area.decode()}) for area in _MERGED.findall(data)]
-    return {row: what for row, what in odd.items() if row > header}, warnings
+        if part not in archive.namelist():
+            return
+        rest = b""
+        with archive.open(part) as stream:
+            while chunk := stream.read(_CHUNK):
+                block = rest + chunk
+                end = block.rfind(b"</c>") + 4
+                if end > 4:
+                    yield block[:end]
+                rest = block[end:] if end > 4 else block
+        yield rest
 
 
 def _part_of(archive: zipfile.ZipFile, sheet: str) -> str:

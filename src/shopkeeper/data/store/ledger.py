@@ -41,9 +41,11 @@ class Ledger:
         rows = [(deed, self.hash_of(person), at, text) for person in persons]
         self._database.write("INSERT INTO ledger (deed, person, at, counts) VALUES (?, ?, ?, ?)", rows)
 
-    def erased(self, persons: Iterable[str]) -> frozenset[str]:
-        """Which of these people were erased at some time: what a restored backup must erase again."""
-        gone = {row[0] for row in self._database.read("SELECT DISTINCT person FROM ledger WHERE deed = 'erase'")}
+    def erased(self, persons: Iterable[str], *, since: datetime = _EPOCH) -> frozenset[str]:
+        """Which of these people were erased since a moment: what a backup of that moment must erase again."""
+        micros = (since - _EPOCH) // timedelta(microseconds=1)
+        sql = "SELECT DISTINCT person FROM ledger WHERE deed = 'erase' AND at >= ?"
+        gone = {row[0] for row in self._database.read(sql, (micros,))}
         return frozenset(person for person in persons if self.hash_of(person) in gone) if gone else frozenset()
 
     def entries(self) -> list[Entry]:

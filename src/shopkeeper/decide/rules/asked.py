@@ -14,9 +14,9 @@ class AskedCategories:
 
     name: str = "asked_categories"
 
-    def allowed(self, context: Context) -> Bool:
+    def allowed(self, context: Context) -> Bool | None:
         wanted = context.request.categories
-        return context.shelf.within(wanted) if wanted else np.ones(len(context.shelf), np.bool_)
+        return context.shelf.within(wanted) if wanted else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +25,10 @@ class NotOnPage:
 
     name: str = "on_page"
 
-    def allowed(self, context: Context) -> Bool:
+    def allowed(self, context: Context) -> Bool | None:
         request = context.request
+        if not request.product and not request.cart:
+            return None
         allowed = np.ones(len(context.shelf), np.bool_)
         allowed[context.shelf.indices((request.product or "", *request.cart))] = False
         return allowed

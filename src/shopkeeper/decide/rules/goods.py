@@ -1,6 +1,7 @@
 """Filters about the product itself: stock, price, margin, the shop's own ban list."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -14,6 +15,8 @@ class InStock:
 
     name: str = "in_stock"
 
+    of_goods: ClassVar[bool] = True
+
     def allowed(self, context: Context) -> Bool:
         return context.shelf.catalogue.in_stock
 
@@ -23,6 +26,8 @@ class HasPrice:
     """Only products with a known price."""
 
     name: str = "has_price"
+
+    of_goods: ClassVar[bool] = True
 
     def allowed(self, context: Context) -> Bool:
         return np.isfinite(context.shelf.catalogue.price)
@@ -38,6 +43,8 @@ class MarginFloor:
     least: float
     strict: bool = False
     name: str = "margin_floor"
+
+    of_goods: ClassVar[bool] = True
 
     def allowed(self, context: Context) -> Bool:
         price, cost = context.shelf.catalogue.price, context.shelf.catalogue.cost
@@ -55,6 +62,8 @@ class Banned:
     products: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     name: str = "banned"
+
+    of_goods: ClassVar[bool] = True
 
     def allowed(self, context: Context) -> Bool:
         allowed = ~context.shelf.within(self.categories)

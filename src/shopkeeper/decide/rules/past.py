@@ -17,7 +17,7 @@ class AlreadyBought:
     days: float = math.inf
     name: str = "already_bought"
 
-    def allowed(self, context: Context) -> Bool:
+    def allowed(self, context: Context) -> Bool | None:
         return _not_done(context, Action.ORDER, self.days)
 
 
@@ -28,15 +28,16 @@ class AlreadySeen:
     days: float = math.inf
     name: str = "already_seen"
 
-    def allowed(self, context: Context) -> Bool:
+    def allowed(self, context: Context) -> Bool | None:
         return _not_done(context, Action.PRODUCT_VIEW, self.days)
 
 
-def _not_done(context: Context, action: Action, days: float) -> Bool:
-    allowed = np.ones(len(context.shelf), np.bool_)
+def _not_done(context: Context, action: Action, days: float) -> Bool | None:
     past = context.profile
-    if past is not None:
-        since = context.now - days * MICROSECONDS_PER_DAY
-        done = past.product[(past.action == action) & (past.at >= since)]
-        allowed[done[done < len(allowed)]] = False
+    if past is None:
+        return None
+    since = context.now - days * MICROSECONDS_PER_DAY
+    done = past.product[(past.action == action) & (past.at >= since)]
+    allowed = np.ones(len(context.shelf), np.bool_)
+    allowed[done[done < len(allowed)]] = False
     return allowed

@@ -13,9 +13,11 @@ import numpy as np
 
 from shopkeeper.core.histories import MICROSECONDS_PER_DAY, Float32, Histories, Int32, Int64
 from shopkeeper.core.ports import Progress, quiet
-from shopkeeper.learn.benchmarks.attributes import AttributeLikeness
+from shopkeeper.learn.benchmarks.learned_next_item import LEAST_PEOPLE, LEAST_SECONDS, Given, Learned, learned
 from shopkeeper.learn.benchmarks.search import Chosen, climb
 from shopkeeper.learn.benchmarks.vocabulary import Vocabulary
+from shopkeeper.learn.rank.likeness import AttributeLikeness
+from shopkeeper.learn.recommend.sequence.attributes import Attributes
 from shopkeeper.learn.recommend.sequential_knn import SequentialItemKNN, SequentialItemKNNModel
 from shopkeeper.learn.snapshot import ArraySnapshot
 from shopkeeper.learn.top import block_size, top
@@ -33,6 +35,8 @@ _BLEND: dict[str, Sequence[float]] = {
 _NO_LIKENESS = {"times_likeness": 0.0, "likeness": 0.0, "likeness_decay": 0.7}
 _LIKENESS = {"times_likeness": 3.0, "likeness": 0.2, "likeness_decay": 0.7}
 _CHOOSING_PEOPLE = 6_000
+_CHOOSING_SHARE, _CHOOSING_SECONDS = 0.1, 60.0
+"""Of the budget of the whole hybrid: how much goes into the settings of the counts."""
 _AFTER_ALL = 10**6 * MICROSECONDS_PER_DAY
 
 
@@ -42,9 +46,11 @@ class NextItem:
 
     count: int = 20
     budget_seconds: float = 1200.0
-    """Time for choosing settings; the answer itself is made after it."""
+    """Time for learning and choosing settings. Below a minute counts alone answer, without networks and trees."""
     seed: int = 0
     refit: bool = False
+    checkpoint: str = ""
+    """A folder in which an interrupted learning of networks is kept, to go on from; "" = none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,13 +98,24 @@ def next_item(
     began = time.monotonic()
     items = Vocabulary.of((item for sequence in sequences.values() for item in sequence), how.seed)
     given = items.histories(list(sequences.values()))
-    likeness = AttributeLikeness.of(attributes, items) if attributes else None
+    known = Attributes.of_names(attributes, items.numbers) if attributes else None
+    likeness = AttributeLikeness.of(known) if known else None
     past = given.keep(given.age_rank() > 0)
     judged = np.flatnonzero(np.diff(given.offsets) > 1).astype(np.int64)
     wanted = given.product[given.offsets[1:][judged] - 1]
     progress("choose", 0, 3)
-    chosen = _choose(past, judged, wanted, likeness, len(items), how, began)
+    whole = how.budget_seconds >= LEAST_SECONDS and len(judged) >= LEAST_PEOPLE
+    until = began + (min(_CHOOSING_SHARE * how.budget_seconds, _CHOOSING_SECONDS) if whole else how.budget_seconds)
+    chosen = _choose(past, judged, wanted, None if whole else likeness, len(items), how, until)
     progress("fit", 1, 3)
+    if whole:
+        own = {name: value for name, value in chosen.settings.items() if name in _CHOICES}
+        parts = Given(
+            past=past, judged=judged, wanted=wanted, items=len(items), attributes=known, seed=how.seed,
+            settings=SequentialItemKNN(**own), seconds=how.budget_seconds, checkpoint=how.checkpoint,
+            progress=progress, again_from=given if how.refit else None,
+        )  # fmt: skip
+        return _learned(learned(parts), tuple(sequences), items, given, past, judged, wanted, chosen, how, began)
     model = _fit(past, len(items), likeness, chosen.settings, how.seed)
     validation = _validate(model, past.rows(judged), wanted, how.seed)
     progress("rank", 2, 3)
@@ -109,6 +126,19 @@ def next_item(
     return NextItemResult(
         users=tuple(sequences), lists=items.named(ranked), items=len(items), settings=chosen.settings,
         tried=chosen.tried, validation=validation, seconds=time.monotonic() - began,
+    )  # fmt: skip
+
+
+def _learned(
+    model: Learned, users: tuple[str, ...], items: Vocabulary, given: Histories, past: Histories, judged: Int64,
+    wanted: Int32, chosen: Chosen, how: NextItem, began: float,
+) -> NextItemResult:  # fmt: skip
+    """The answer of the whole hybrid. Its validation is of a sample of people."""
+    drawn = np.random.default_rng(how.seed).permutation(len(judged))[:_CHOOSING_PEOPLE]
+    return NextItemResult(
+        users=users, lists=items.named(model.lists(given, how.count)), items=len(items), settings=chosen.settings,
+        tried=chosen.tried, validation=_figures(model.lists(past.rows(judged[drawn]), 10), wanted[drawn], how.seed),
+        seconds=time.monotonic() - began, facts=model.facts,
     )  # fmt: skip
 
 
@@ -125,7 +155,7 @@ def _fit(
 
 def _choose(
     past: Histories, judged: Int64, wanted: Int32, likeness: AttributeLikeness | None, items: int, how: NextItem,
-    began: float,
+    until: float,
 ) -> Chosen:  # fmt: skip
     """The settings with the highest NDCG@10 on the last given items of a sample of people."""
     start = {name: getattr(SequentialItemKNN(), name) for name in _CHOICES}
@@ -146,7 +176,7 @@ def _choose(
         return _gain(own, people, target)
 
     choices = _CHOICES if likeness is None else _BLEND | _CHOICES
-    return climb(judge, start, choices, until=began + how.budget_seconds)
+    return climb(judge, start, choices, until=until)
 
 
 def _gain(model: _Model, people: Histories, target: Int32) -> float:
@@ -164,8 +194,12 @@ def _gain(model: _Model, people: Histories, target: Int32) -> float:
 
 
 def _validate(model: _Model, people: Histories, wanted: Int32, seed: int) -> dict[str, Interval]:
+    return _figures(_rank(model, people, 10, seed), wanted, seed)
+
+
+def _figures(lists: Int32, wanted: Int32, seed: int) -> dict[str, Interval]:
     relevant = Relevant.of_pairs(np.arange(len(wanted)), wanted, people=len(wanted))
-    hit = hits(_rank(model, people, 10, seed), relevant)
+    hit = hits(lists, relevant)
     both = np.stack([hit_rate(hit, relevant, 10), ndcg(hit, relevant, 10)], axis=1)
     return dict(zip(("hit_rate@10", "ndcg@10"), mean_intervals(both, seed=seed), strict=True))
 

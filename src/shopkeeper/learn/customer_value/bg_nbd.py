@@ -25,6 +25,7 @@ NAMES: Final = ("r", "alpha", "a", "b")
 _STARTS: Final = ((0.0, 0.0, 0.0, 0.0), (-1.0, 1.5, -0.5, 1.0), (1.0, 2.0, -2.0, 0.5))
 _LEAST_REPEATS: Final = 10
 _BOUND: Final = 12.0
+_HARDLY: Final = 1e-6
 _Z95: Final = 1.959963984540054
 
 
@@ -96,7 +97,10 @@ class BGNBD:
         # Euler's transformation of the source's series: its terms stay moderate for customers with thousands of orders.
         series = hyp2f1(a + self.b - 1 - self.r, a - 1, top, -np.expm1(left))
         grown = top / (a - 1) * (1 - np.exp((a - 1) * left) * series)
-        return np.asarray(grown * self.alive(known), np.float64)
+        # Where hardly anybody ever leaves the series cannot be summed; purchases then come at the posterior mean rate.
+        steady = (self.r + known.x) / (self.alpha + known.T) * time
+        rarely = self.a / (self.a + self.b) < _HARDLY
+        return np.asarray(np.where(np.isfinite(grown) & (not rarely), grown, steady) * self.alive(known), np.float64)
 
     def alive_under(self, known: Purchases, rng: np.random.Generator, draws: int = 200) -> Float64:
         """(draws, customers) ``alive`` under parameters that the data allow too: a parametric bootstrap of the fit."""

@@ -188,7 +188,7 @@ def _learn(learner: Learner, name: str, panel: Panel, judged: dict[str, Any], se
     """Judge on the newest window what was fitted before it; then fit again, one window later, to answer."""
     truth = outcome_of(name, panel)
     check_leaks(panel.columns, truth)
-    if panel.fold.max() >= 2:
+    if panel.fold.max(initial=0) >= 2:
         first = _fitted(learner, panel, truth, 1, seed)
         test = panel.fold == 0
         if test.any():

@@ -127,7 +127,7 @@ def learn(
         DataError: too few rows of one outcome to learn from (``too_few_outcomes``), or no column that says anything
             (``nothing_differs``).
     """
-    rare = int(min((outcome > 0).sum(), (outcome <= 0).sum()))
+    rare = int(min((outcome > 0).sum(), (outcome <= 0).sum())) if len(later) else 0
     if rare < LEAST_OF_EACH:
         raise DataError("too_few_outcomes", have=rare, needed=LEAST_OF_EACH)
     known = np.where(np.isfinite(columns.values), columns.values, np.nan)

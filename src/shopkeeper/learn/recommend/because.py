@@ -18,12 +18,27 @@ def because(profile: Histories, event: Int64, share: Float64, *, scorer: str) ->
 
     ``event`` are indices into ``profile``, ``share`` what each adds to the score. Of equals the newest is named.
     """
-    if not len(share) or share.max() <= 0:
-        return None
-    best = int(np.flatnonzero(share == share.max()).max())
-    named = int(event[best])
-    index = int(profile.product[named])
-    ordered = np.flatnonzero((profile.product == index) & _BOUGHT[profile.action])
+    return because_of(profile, event, share[None], scorer=scorer)[0]
+
+
+def because_of(profile: Histories, event: Int64, shares: Float64, *, scorer: str) -> list[Reason | None]:
+    """``because`` of several products at once: ``shares`` is (products, events)."""
+    if not shares.shape[1]:
+        return [None] * len(shares)
+    newest_first = shares[:, ::-1]
+    best = newest_first.argmax(axis=1)
+    adds = newest_first[np.arange(len(best)), best] > 0
+    named = event[shares.shape[1] - 1 - best].tolist()
+    known: dict[int, Reason] = {}
+    for one in named:
+        if one not in known:
+            known[one] = _reason(profile, one, scorer)
+    return [known[one] if some else None for one, some in zip(named, adds.tolist(), strict=True)]
+
+
+def _reason(profile: Histories, event: int, scorer: str) -> Reason:
+    index = int(profile.product[event])
+    ordered = ((profile.product == index) & _BOUGHT[profile.action]).nonzero()[0]
     key = "because_bought" if len(ordered) else "because_viewed"
-    at = profile.at[ordered[-1] if len(ordered) else named]
-    return Reason(key=key, facts={"product_index": index, "at": int(at)}, scorer=scorer)
+    at = int(profile.at[ordered[-1] if len(ordered) else event])
+    return Reason(key=key, facts={"product_index": index, "at": at}, scorer=scorer)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import chain
 
 import numpy as np
@@ -34,9 +35,21 @@ class Part:
     def of(self, scores: Float32) -> Float32:
         """(people, products) contributions, weight included."""
         known = _Known.of(scores)
-        best = np.zeros((len(scores), 0), np.float32) if self.shape == "chance" else known.best(self.depth)
-        said = known.shaped(self.shape, best, self.slope, self.offset)
-        return known.dense(np.float32(self.weight) * said)
+        return known.dense(self._said(known))
+
+    def of_one(self, scores: Float32) -> Float32:
+        """The contributions to one person, given only the scores that are known: ``of`` bit for bit."""
+        if self.shape != "rank" or not len(scores):
+            count = len(scores)
+            known = _Known(shape=(1, count), cell=np.arange(count), row=np.zeros(count, np.intp), value=scores)
+            return self._said(known)
+        turned = -scores
+        best = turned if len(turned) <= self.depth else np.partition(turned, self.depth - 1)[: self.depth]
+        return _ranks(np.float32(self.weight), self.depth)[np.sort(best).searchsorted(turned)]
+
+    def _said(self, known: "_Known") -> Float32:
+        best = np.zeros((known.shape[0], 0), np.float32) if self.shape == "chance" else known.best(self.depth)
+        return np.float32(self.weight) * known.shaped(self.shape, best, self.slope, self.offset)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +102,14 @@ class _Known:
             width = np.where(np.isfinite(floor), best[:, 0] - floor, np.float32(0))[row]
             said[high] = np.where(width > 0, (score - floor[row]) / np.maximum(width, 1e-30), 1)
         return said
+
+
+@lru_cache(64)
+def _ranks(weight: np.float32, depth: int) -> Float32:
+    """(depth + 1,) what the best score adds, the second, …; nothing beyond."""
+    said = np.zeros(depth + 1, np.float32)
+    said[:-1] = 1 / np.log2(np.arange(depth) + 2)
+    return weight * said
 
 
 def shaped(scores: Float32, shape: str, best: Float32, slope: float = 0.0, offset: float = 0.0) -> Float32:

@@ -1,18 +1,21 @@
 """What a person is likely to buy again now: their own habits, and how each product is rebought."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 import numpy as np
 
 from shopkeeper.core.action import Action
 from shopkeeper.core.decision import Reason
-from shopkeeper.core.histories import MICROSECONDS_PER_DAY, Float32, Histories, Int64
+from shopkeeper.core.histories import MICROSECONDS_PER_DAY, Bool, Float32, Histories, Int64
+from shopkeeper.core.opinion import Opinion, Why
 from shopkeeper.core.ports import Arrays, Snapshot
 from shopkeeper.learn.recommend.sparse import Float64
 from shopkeeper.learn.snapshot import microseconds
 
+_ORDER: Final = np.int8(Action.ORDER)
+_RETURN: Final = np.int8(Action.ORDER_RETURN)
 OWN_GAPS: Final = 2.0
 """How many gaps of a person's own outweigh the product's typical one: the strength of that prior."""
 
@@ -68,23 +71,35 @@ class Habits:
         """Purchases; a product returned as often as bought is left out."""
         width = max(products, 1)
         inside = (histories.product >= 0) & (histories.product < products)
-        bought = np.flatnonzero(inside & (histories.action == Action.ORDER))
-        row = histories.row_of_event().astype(np.int64)
-        key = row[bought] * width + histories.product[bought]
+        bought = (inside & (histories.action == _ORDER)).nonzero()[0]
+        key = histories.product[bought].astype(np.int64)
+        row = np.zeros(1, np.int64)
+        if len(histories) != 1:
+            row = histories.row_of_event().astype(np.int64)
+            key += row[bought] * width
         key, day = _distinct(key, histories.at[bought] // MICROSECONDS_PER_DAY)
-        pair, place = np.unique(key, return_inverse=True)
+        begins = np.ones(len(key), np.bool_)
+        begins[1:] = key[1:] != key[:-1]
+        starts = begins.nonzero()[0]
+        ends = np.full(len(starts), len(key) - 1)  # days of a pair stand in order
+        ends[:-1] = starts[1:] - 1
+        pair, times = key[starts], ends - starts + 1
         age = np.maximum(now // MICROSECONDS_PER_DAY - day, 0).astype(np.float64)
-        times = np.bincount(place, minlength=len(pair)).astype(np.int64)
         weight = np.exp2(-np.minimum(age / half_life_days, 60.0))
-        habit: Float64 = np.bincount(place, weight, len(pair)).astype(np.float64)
-        ends = np.cumsum(times) - 1  # days of a pair stand in order
-        since, span = age[ends], age[ends - times + 1] - age[ends]
-        back = np.flatnonzero(inside & (histories.action == Action.ORDER_RETURN))
-        kept = times > _count(pair, row[back] * width + histories.product[back])
-        return cls(
-            row=pair[kept] // width, item=pair[kept] % width, times=times[kept], habit=habit[kept],
-            since_days=since[kept], span_days=span[kept],
+        habit: Float64 = np.bincount(begins.cumsum() - 1, weight, len(pair)).astype(np.float64, copy=False)
+        since, span = age[ends], age[starts] - age[ends]
+        had = cls(
+            row=pair // width, item=pair % width, times=times, habit=habit, since_days=since, span_days=span
         )  # fmt: skip
+        back = (inside & (histories.action == _RETURN)).nonzero()[0]
+        if not len(back):
+            return had
+        returned = histories.product[back] + (row[back] if len(histories) != 1 else 0) * width
+        return had.keep(times > _count(pair, returned))
+
+    def keep(self, kept: Bool) -> "Habits":
+        """Only the marked entries."""
+        return Habits(**{part.name: getattr(self, part.name)[kept] for part in fields(self)})
 
 
 def _distinct(key: Int64, day: Int64) -> tuple[Int64, Int64]:
@@ -98,6 +113,8 @@ def _distinct(key: Int64, day: Int64) -> tuple[Int64, Int64]:
 
 def _count(sorted_keys: Int64, found: Int64) -> Int64:
     """(sorted_keys,) how often each stands in ``found``."""
+    if not len(found):
+        return np.zeros(len(sorted_keys), np.int64)
     ordered = np.sort(found)
     after = np.searchsorted(ordered, sorted_keys, "right")
     return (after - np.searchsorted(ordered, sorted_keys, "left")).astype(np.int64)
@@ -115,21 +132,42 @@ class BuyAgainModel:
     def score(self, profiles: Histories, now: int) -> Float32:
         """(people, products); NaN for everything the person has never bought."""
         scores = np.full((len(profiles), len(self.repeat)), np.nan, np.float32)
-        had = Habits.of(profiles, len(self.repeat), now, self.half_life_days)
-        interval = (had.span_days + OWN_GAPS * self.interval_days[had.item]) / (had.times - 1 + OWN_GAPS)
-        late = had.since_days / np.maximum(interval, 1.0)
-        score = had.habit * np.sqrt(self.repeat[had.item]) * np.exp(-np.minimum(late / self.patience, 40.0))
-        scores[had.row, had.item] = score
+        had = self._had(profiles, now)
+        scores[had.row, had.item] = self._of(had)
         return scores
+
+    def opinion(self, profile: Histories, now: int) -> Opinion:
+        """``score`` and ``reason`` in a few numbers: only what the person has bought."""
+        had = self._had(profile, now)
+
+        def explain(products: Sequence[int]) -> list[Why]:
+            return [(reason, {}) for reason in self._reasons(profile, had, products)]
+
+        return Opinion(own=had.item, scores=self._of(had), explain=explain)
 
     def reason(self, profile: Histories, product: int, now: int) -> Reason | None:
         """On how many days it was bought, and when last."""
-        had = Habits.of(profile, len(self.repeat), now, self.half_life_days)
-        times = int(had.times[had.item == product].sum())
-        if not times:
-            return None
-        last = profile.at[(profile.product == product) & (profile.action == Action.ORDER)].max()
-        return Reason(key="buy_again", facts={"times": times, "at": int(last)}, scorer="buy_again")
+        return self._reasons(profile, self._had(profile, now), [product])[0]
+
+    def _had(self, profiles: Histories, now: int) -> Habits:
+        return Habits.of(profiles, len(self.repeat), now, self.half_life_days)
+
+    def _of(self, had: Habits) -> Float32:
+        interval = (had.span_days + OWN_GAPS * self.interval_days[had.item]) / (had.times - 1 + OWN_GAPS)
+        late = had.since_days / np.maximum(interval, 1.0)
+        score = had.habit * np.sqrt(self.repeat[had.item]) * np.exp(-np.minimum(late / self.patience, 40.0))
+        found: Float32 = score.astype(np.float32)
+        return found
+
+    def _reasons(self, profile: Histories, had: Habits, products: Sequence[int]) -> list[Reason | None]:
+        times = dict(zip(had.item.tolist(), had.times.tolist(), strict=True))
+        bought = np.flatnonzero(profile.action == _ORDER)  # oldest first: of a product the last one stays
+        last = dict(zip(profile.product[bought].tolist(), profile.at[bought].tolist(), strict=True))
+        return [
+            Reason(key="buy_again", facts={"times": times[product], "at": last[product]}, scorer="buy_again")
+            if product in times else None
+            for product in products
+        ]  # fmt: skip
 
     def arrays(self) -> Arrays:
         return {"repeat": self.repeat, "interval_days": self.interval_days}

@@ -1,17 +1,18 @@
 """Several recommenders as one: their scores are added with weights learned from what people chose next."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
+from functools import partial
 from importlib import import_module
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from shopkeeper.core.decision import Reason
 from shopkeeper.core.errors import SettingsError
-from shopkeeper.core.histories import Bool, Float32, Histories
+from shopkeeper.core.histories import Float32, Histories, Int64
+from shopkeeper.core.opinion import Opinion, Why, opinion_of, opinionated, places
 from shopkeeper.core.ports import Arrays, Estimator, Snapshot
 from shopkeeper.learn.discovery import estimator
 from shopkeeper.learn.recommend.blend import Part, find_parts
@@ -19,6 +20,7 @@ from shopkeeper.learn.recommend.blend_trial import sample, slope, trial_of, with
 from shopkeeper.learn.snapshot import microseconds
 
 _HOME = "shopkeeper.learn.recommend"
+_STRANGER = Histories.of_sequences([[]])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,8 +105,7 @@ def _names(members: Sequence[Estimator[Any]]) -> tuple[str, ...]:
 
 def _for_strangers(parts: Sequence[Part | None], models: Sequence[Any], now: int) -> list[Part | None]:
     """If no member that was kept can score a stranger, the first that can comes back as a tie-breaker."""
-    stranger = Histories.of_sequences([[]])
-    able = [bool(np.isfinite(model.score(stranger, now)).any()) for model in models]
+    able = [bool(np.isfinite(model.score(_STRANGER, now)).any()) for model in models]
     if any(can and part is not None for can, part in zip(able, parts, strict=True)) or not any(able):
         return list(parts)
     first = able.index(True)
@@ -113,21 +114,27 @@ def _for_strangers(parts: Sequence[Part | None], models: Sequence[Any], now: int
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HybridModel:
-    """Members with what each counts for; a score is the sum of their parts, NaN where no member can say."""
+    """Members with what each counts for; a score is the sum of their parts (first of those that say the same to
+    everybody, then of the others, in their order), NaN where no member can say."""
 
     names: tuple[str, ...]
     blend: tuple[Part, ...]
     members: tuple[Any, ...]
-    _fixed: tuple[tuple[Float32, Bool] | None, ...] = field(init=False, repr=False, compare=False)
-    """What members that say the same to everybody add, worked out once."""
+    _fixed: Mapping[int, Float32] = field(init=False, repr=False, compare=False)
+    """member -> (products,) what it adds, of those that say the same to everybody: worked out once."""
+    _base: Float32 | None = field(init=False, repr=False, compare=False)
+    """(products,) their sum, NaN where none can say: the score of whatever no other member speaks of."""
 
     def __post_init__(self) -> None:
-        stranger = Histories.of_sequences([[]])
-        fixed = tuple(
-            _added(member, part, stranger, 0) if getattr(member, "alike", False) else None
-            for member, part in zip(self.members, self.blend, strict=True)
-        )
-        object.__setattr__(self, "_fixed", fixed)
+        fixed = {at: self.members[at].score(_STRANGER, 0) for at in range(len(self.members)) if self._is_fixed(at)}
+        added = {at: self.blend[at].of(scores)[0] for at, scores in fixed.items()}
+        object.__setattr__(self, "_fixed", added)
+        known = [np.isfinite(scores[0]) for scores in fixed.values()]
+        base = np.where(np.any(known, axis=0), _sum(list(added.values())), np.float32(np.nan)) if added else None
+        object.__setattr__(self, "_base", base)
+
+    def _is_fixed(self, member: int) -> bool:
+        return bool(getattr(self.members[member], "alike", False))
 
     @property
     def weights(self) -> Mapping[str, float]:
@@ -135,29 +142,51 @@ class HybridModel:
         return {name: part.weight for name, part in zip(self.names, self.blend, strict=True)}
 
     def score(self, profiles: Histories, now: int) -> Float32:
-        return _total(self._said(profiles, now))
+        total = None if self._base is None else np.tile(self._base, (len(profiles), 1))
+        for at, (member, part) in enumerate(zip(self.members, self.blend, strict=True)):
+            if at not in self._fixed:
+                total = _plus(total, member.score(profiles, now), part)
+        return np.zeros((len(profiles), 0), np.float32) if total is None else total
 
-    def opinion(self, profile: Histories, now: int) -> "Opinion":
-        """Scores of a one-row profile that can also be explained, without scoring again."""
-        said = list(self._said(profile, now))
-        return Opinion(model=self, profile=profile, now=now, parts=tuple(part for part, _ in said), scores=_total(said))
+    def opinion(self, profile: Histories, now: int) -> Opinion:
+        """``score`` of one person in a few numbers: what others speak of, over the sum of those that are alike."""
+        heard = {at: _heard(self.members[at], profile, now) for at in range(len(self.members))}
+        spoken = {at: said for at, said in heard.items() if at not in self._fixed}
+        own = _union([said.own for said in spoken.values()])
+        added = np.zeros((len(self.members), len(own)), np.float32)
+        for at, row in self._fixed.items():
+            added[at] = row[own]
+        for at, said in spoken.items():
+            added[at, np.searchsorted(own, said.own)] = self.blend[at].of_one(said.scores)
+        first = list(self._fixed)
+        scores = _sum([added[at] for at in (*first, *spoken)])
+        explain = partial(self._why, heard, own, added)
+        return Opinion(own=own, scores=scores, base=self._base, explain=explain)
 
-    def explain(
-        self, profile: Histories, products: Sequence[int], now: int
-    ) -> list[tuple[Reason | None, Mapping[str, float]]]:
+    def explain(self, profile: Histories, products: Sequence[int], now: int) -> Sequence[Why]:
         """Why each product: the evidence of the member that adds most and has any, and what each member adds."""
         return self.opinion(profile, now).explain(products)
 
     def reason(self, profile: Histories, product: int, now: int) -> Reason | None:
         return self.explain(profile, [product], now)[0][0]
 
-    def _said(self, profiles: Histories, now: int) -> Iterator[tuple[Float32, Bool]]:
-        """Each member's contributions, and where it has a score."""
-        for member, part, fixed in zip(self.members, self.blend, self._fixed, strict=True):
-            if fixed is None:
-                yield _added(member, part, profiles, now)
-            else:
-                yield tuple(np.repeat(row, len(profiles), axis=0) for row in fixed)  # type: ignore[misc]  # a pair
+    def _why(self, heard: Mapping[int, Opinion], own: Int64, added: Float32, products: Sequence[int]) -> list[Why]:
+        """Nothing is said of products that were not there at fitting."""
+        width = 0 if self._base is None else len(self._base)
+        asked = np.array(products, np.int64)
+        place, is_own = places(own, asked)
+        told = is_own | ((asked >= 0) & (asked < width))
+        parts = np.zeros((len(self.members), len(asked)), np.float32)
+        parts[:, is_own] = added[:, place[is_own]]
+        others = np.flatnonzero(told & ~is_own)
+        for at, row in self._fixed.items():
+            parts[at, others] = row[asked[others]]
+        reasons = _reasons(heard, asked[told].tolist(), np.argsort(-parts[:, told], axis=0, kind="stable").T.tolist())
+        whole = parts.T.tolist()
+        return [
+            (reasons.get(product), dict(zip(self.names, line, strict=True))) if known else (None, {})
+            for product, known, line in zip(products, told.tolist(), whole, strict=True)
+        ]
 
     def arrays(self) -> Arrays:
         nested = zip(self.names, self.members, strict=True)
@@ -179,68 +208,65 @@ class HybridModel:
         )  # fmt: skip
 
 
-def _added(member: Any, part: Part, profiles: Histories, now: int) -> tuple[Float32, Bool]:
-    """What a member adds, and where it has a score."""
-    scores = member.score(profiles, now)
-    return part.of(scores), np.isfinite(scores)
+def _heard(member: Any, profile: Histories, now: int) -> Opinion:
+    """A member's opinion: as it gives it, or its scores with one reason asked at a time."""
+    able = opinionated(member)
+    if able is not None:
+        said = able.opinion(profile, now)
+        if said.base is None or getattr(member, "alike", False):
+            return said
+        return opinion_of(said.wide(len(said.base)), said.explain)
+
+    def explain(products: Sequence[int]) -> list[Why]:
+        return [(member.reason(profile, product, now), {}) for product in products]
+
+    return opinion_of(member.score(profile, now)[0], explain)
 
 
-def _total(said: Iterable[tuple[Float32, Bool]]) -> Float32:
-    """The sum of contributions, in the members' order; NaN where none has a score."""
-    rest = iter(said)
-    part, known = next(rest)
-    total = part.copy()
-    for part, finite in rest:
+def _union(lists: Sequence[Int64]) -> Int64:
+    """All products of ascending lists, ascending, each once."""
+    if len(lists) == 1:
+        return lists[0]
+    spoken = np.zeros(max((int(each[-1]) + 1 for each in lists if len(each)), default=0), np.bool_)
+    for each in lists:
+        spoken[each] = True
+    return spoken.nonzero()[0]
+
+
+def _sum(parts: Sequence[Float32]) -> Float32:
+    total = parts[0].copy()
+    for part in parts[1:]:
         total += part
-        known |= finite
-    total[~known] = np.nan
     return total
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opinion:
-    """What a hybrid says to one person now."""
-
-    model: HybridModel
-    profile: Histories
-    now: int
-    parts: tuple[Float32, ...]
-    """What each member adds, each of shape (1, products)."""
-    scores: Float32
-    """(1, products)"""
-
-    def explain(self, products: Sequence[int]) -> list[tuple[Reason | None, Mapping[str, float]]]:
-        """Why each product, see ``HybridModel.explain``; nothing of products that were not there at fitting."""
-        shown = [product for product in products if 0 <= product < self.scores.shape[1]]
-        added = np.stack([part[0, shown] for part in self.parts], axis=1) if shown else np.zeros((0, 0))
-        reasons = self._reasons(shown, np.argsort(-added, axis=1, kind="stable"))
-        parts = [dict(zip(self.model.names, line, strict=True)) for line in added.tolist()]
-        found = {product: (reasons.get(product), told) for product, told in zip(shown, parts, strict=True)}
-        return [found.get(product, (None, {})) for product in products]
-
-    def _reasons(self, products: Sequence[int], turn: NDArray[np.intp]) -> dict[int, Reason]:
-        """Each member is asked once for all products on which it is next to speak."""
-        found: dict[int, Reason] = {}
-        for place in range(turn.shape[1]):
-            for speaker in np.unique(turn[:, place]):
-                open_ones = [
-                    item for item, who in zip(products, turn[:, place], strict=True)
-                    if who == speaker and item not in found
-                ]  # fmt: skip
-                told = _reasons_of(self.model.members[speaker], self.profile, open_ones, self.now)
-                found |= {item: reason for item, reason in zip(open_ones, told, strict=True) if reason is not None}
-            if len(found) == len(products):
-                break
-        return found
+def _plus(total: Float32 | None, scores: Float32, part: Part) -> Float32:
+    """A sum with one more member's scores, NaN where it cannot say either."""
+    known, more = np.isfinite(scores), part.of(scores)
+    if total is None:
+        more[~known] = np.nan
+        return more
+    fresh = np.isnan(total)
+    total += more
+    np.copyto(total, more, where=fresh & known)
+    return total
 
 
-def _reasons_of(member: Any, profile: Histories, products: Sequence[int], now: int) -> Sequence[Reason | None]:
-    """All at once where the member has ``reasons(profile, products, now)``."""
-    if not products:
-        return []
-    at_once: Callable[[Histories, Sequence[int], int], Sequence[Reason | None]] | None
-    at_once = getattr(member, "reasons", None)
-    return at_once(profile, products, now) if at_once else [member.reason(profile, item, now) for item in products]
+def _reasons(
+    heard: Mapping[int, Opinion], products: Sequence[int], turns: Sequence[Sequence[int]]
+) -> dict[int, Reason]:
+    """Each product's members speak in turn until one has evidence; one is asked once for all it is next to speak on."""
+    found: dict[int, Reason] = {}
+    left = list(zip(products, turns, strict=True))
+    for place in range(len(heard)):
+        asked: dict[int, list[int]] = {}
+        for product, turn in left:
+            asked.setdefault(turn[place], []).append(product)
+        for speaker, mine in asked.items():
+            told = zip(mine, heard[speaker].explain(mine), strict=True)
+            found |= {product: reason for product, (reason, _) in told if reason is not None}
+        left = [(product, turn) for product, turn in left if product not in found]
+    return found
 
 
 def _restored(one: Mapping[str, Any], arrays: Arrays) -> Any:

@@ -8,9 +8,21 @@ import numpy as np
 
 from shopkeeper.core.decision import Reason
 from shopkeeper.core.histories import Float32, Histories
+from shopkeeper.core.opinion import Opinion, Why
 from shopkeeper.core.ports import Arrays, Snapshot
-from shopkeeper.learn.recommend.because import because
-from shopkeeper.learn.recommend.sparse import Float64, Neighbours, dice_of, row_groups, stack, strongest, tastes, weigh
+from shopkeeper.learn.recommend.because import because_of
+from shopkeeper.learn.recommend.sparse import (
+    Float64,
+    Neighbours,
+    Tastes,
+    dice_of,
+    row_groups,
+    stack,
+    strongest,
+    tastes,
+    weigh,
+    weigh_one,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,19 +77,29 @@ class ItemKNNModel:
 
     def score(self, profiles: Histories, now: int) -> Float32:  # noqa: ARG002
         """(people, products); NaN where no product of the history has it as a neighbour."""
-        width = len(self.neighbours)
-        liked = tastes(profiles, width, half_life_days=self.half_life_days, newest=self.newest)
-        return weigh(liked.row, liked.item, liked.weight, self.neighbours, len(profiles), width)
+        liked = self._liked(profiles)
+        return weigh(liked.row, liked.item, liked.weight, self.neighbours, len(profiles), len(self.neighbours))
 
-    def reason(self, profile: Histories, product: int, now: int) -> Reason | None:
+    def opinion(self, profile: Histories, now: int) -> Opinion:  # noqa: ARG002
+        """``score`` and ``reason`` in a few numbers: only the neighbours of what is in the history."""
+        liked = self._liked(profile)
+        own, scores = weigh_one(liked.item, liked.weight, self.neighbours)
+
+        def explain(products: Sequence[int]) -> list[Why]:
+            return [(reason, {}) for reason in self._reasons(profile, liked, products)]
+
+        return Opinion(own=own, scores=scores, explain=explain)
+
+    def reason(self, profile: Histories, product: int, now: int) -> Reason | None:  # noqa: ARG002
         """The product of the history that adds most to the score."""
-        return self.reasons(profile, [product], now)[0]
+        return self._reasons(profile, self._liked(profile), [product])[0]
 
-    def reasons(self, profile: Histories, products: Sequence[int], now: int) -> list[Reason | None]:  # noqa: ARG002
-        """``reason`` of several products at once."""
-        liked = tastes(profile, len(self.neighbours), half_life_days=self.half_life_days, newest=self.newest)
+    def _liked(self, profiles: Histories) -> Tastes:
+        return tastes(profiles, len(self.neighbours), half_life_days=self.half_life_days, newest=self.newest)
+
+    def _reasons(self, profile: Histories, liked: Tastes, products: Sequence[int]) -> list[Reason | None]:
         shares = liked.weight * self.neighbours.weights_of(liked.item, products)
-        return [because(profile, liked.event, share, scorer="item_knn") for share in shares]
+        return because_of(profile, liked.event, shares, scorer="item_knn")
 
     def arrays(self) -> Arrays:
         return {name: getattr(self.neighbours, name) for name in ("offsets", "item", "weight")}

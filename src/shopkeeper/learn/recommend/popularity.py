@@ -1,6 +1,6 @@
 """What many people buy now: the same answer for everybody."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -9,6 +9,7 @@ import numpy as np
 from shopkeeper.core.action import Action
 from shopkeeper.core.decision import Reason
 from shopkeeper.core.histories import MICROSECONDS_PER_DAY, Float32, Histories, Int64
+from shopkeeper.core.opinion import Opinion, Why
 from shopkeeper.core.ports import Arrays, Snapshot
 from shopkeeper.learn.recommend.sparse import WEIGHT_BY_CODE
 from shopkeeper.learn.snapshot import microseconds
@@ -66,6 +67,15 @@ class PopularityModel:
     def score(self, profiles: Histories, now: int) -> Float32:  # noqa: ARG002
         """(people, products), all rows alike; NaN for a product nobody has touched."""
         return np.tile(self.popular, (len(profiles), 1))
+
+    def opinion(self, profile: Histories, now: int) -> Opinion:
+        """``score`` and ``reason`` in a few numbers: the same list for everybody."""
+        none = np.zeros(0, np.int64)
+
+        def explain(products: Sequence[int]) -> list[Why]:
+            return [(self.reason(profile, product, now), {}) for product in products]
+
+        return Opinion(own=none, scores=self.popular[none], base=self.popular, explain=explain)
 
     def reason(self, profile: Histories, product: int, now: int) -> Reason | None:  # noqa: ARG002
         """How many people bought it lately."""

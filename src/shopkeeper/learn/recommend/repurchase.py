@@ -8,6 +8,7 @@ import numpy as np
 
 from shopkeeper.core.decision import Reason
 from shopkeeper.core.histories import MICROSECONDS_PER_DAY, Bool, Float32, Histories, Int32
+from shopkeeper.core.opinion import Opinion, Why
 from shopkeeper.core.ports import Arrays, Snapshot
 from shopkeeper.learn.recommend.purchase_facts import (
     Bought,
@@ -168,21 +169,26 @@ class RepurchaseModel:
     def score(self, profiles: Histories, now: int) -> Float32:
         scores = np.full((len(profiles), len(self.group)), np.nan, np.float32)
         pairs = self._pairs(profiles, now)
-        scores[pairs.row, pairs.product] = self.product[pairs.product] + _sum(pairs.facts, self.knot, self.height)
+        scores[pairs.row, pairs.product] = self._of(pairs)
         return scores
 
-    def reason(self, profile: Histories, product: int, now: int) -> Reason | None:
-        return self.reasons(profile, [product], now)[0]
-
-    def reasons(self, profile: Histories, products: Sequence[int], now: int) -> list[Reason | None]:
-        """``reason`` of several products at once."""
+    def opinion(self, profile: Histories, now: int) -> Opinion:
+        """``score`` and ``reason`` in a few numbers: only what the person has bought."""
         pairs = self._pairs(profile, now)
-        told = zip(pairs.product.tolist(), pairs.times.tolist(), pairs.newest.tolist(), strict=True)
-        found = {product: {"times": times, "at": at} for product, times, at in told if product in products}
-        return [
-            Reason(key="buy_again", facts=found[product], scorer="repurchase") if product in found else None
-            for product in products
-        ]
+        scores = self._of(pairs)
+        said = np.isfinite(scores)
+
+        def explain(products: Sequence[int]) -> list[Why]:
+            return [(reason, {}) for reason in _reasons(pairs, products)]
+
+        return Opinion(own=pairs.product[said], scores=scores[said], explain=explain)
+
+    def reason(self, profile: Histories, product: int, now: int) -> Reason | None:
+        return _reasons(self._pairs(profile, now), [product])[0]
+
+    def _of(self, pairs: Bought) -> Float32:
+        scores: Float32 = (self.product[pairs.product] + _sum(pairs.facts, self.knot, self.height)).astype(np.float32)
+        return scores
 
     def _pairs(self, profiles: Histories, now: int) -> Bought:
         return bought_before(orders_of(profiles, len(self.group)), self.group, self.interval_days, now)
@@ -196,3 +202,12 @@ class RepurchaseModel:
     @classmethod
     def restore(cls, arrays: Arrays, facts: Mapping[str, Any]) -> "RepurchaseModel":  # noqa: ARG003  # it has no facts
         return cls(**dict(arrays))
+
+
+def _reasons(pairs: Bought, products: Sequence[int]) -> list[Reason | None]:
+    told = zip(pairs.product.tolist(), pairs.times.tolist(), pairs.newest.tolist(), strict=True)
+    found = {product: {"times": times, "at": at} for product, times, at in told}
+    return [
+        Reason(key="buy_again", facts=found[product], scorer="repurchase") if product in found else None
+        for product in products
+    ]

@@ -67,30 +67,44 @@ def tastes(histories: Histories, products: int, *, half_life_days: float, newest
     the ``newest`` products by last touch are kept. Dampening as term frequency.
     Source: Salton, Buckley (1988), Term-weighting approaches in automatic text retrieval.
     """
-    code, item = histories.action.astype(np.uint8), histories.product
-    use = np.flatnonzero((item >= 0) & (item < products) & (WEIGHT_BY_CODE[code] != 0))
-    row = histories.row_of_event()[use].astype(np.int64)
-    weight = WEIGHT_BY_CODE[code[use]] * _decay(histories, use, row, half_life_days)
-    key = row * max(products, 1) + item[use]
-    distinct, place = np.unique(key, return_inverse=True)
+    width, item = max(products, 1), histories.product
+    meaning = WEIGHT_BY_CODE[histories.action.view(np.uint8)]
+    use = ((item >= 0) & (item < products) & (meaning != 0)).nonzero()[0]
+    key = item[use].astype(np.int64)
+    newest_at = histories.at[-1:]
+    if len(histories) != 1:
+        row = histories.row_of_event()[use].astype(np.int64)
+        key += row * width
+        newest_at = histories.at[histories.offsets[1:][row] - 1]
+    age_days = (newest_at - histories.at[use]) / MICROSECONDS_PER_DAY if len(use) else np.zeros(0)
+    weight = meaning[use] * np.exp2(-np.minimum(age_days / half_life_days, 60.0))
+    distinct, place = _distinct(key)
     total = np.bincount(place, weight, len(distinct))
     event = np.zeros(len(distinct), np.int64)
     event[place] = use  # the last assignment wins: the newest event
-    keep = np.flatnonzero(total > 1e-9)
-    keep = keep[np.argsort(distinct[keep] // max(products, 1) * max(len(item), 1) + event[keep])]
-    rows = distinct[keep] // max(products, 1)
-    keep = keep[_rank_from_end(rows, len(histories)) < newest]
+    keep = (total > 1e-9).nonzero()[0]
+    if len(histories) == 1:
+        keep = keep[event[keep].argsort()][-newest:]
+    else:
+        rows = distinct[keep] // width
+        keep = keep[np.argsort(rows * max(len(item), 1) + event[keep])]
+        keep = keep[_rank_from_end(distinct[keep] // width, len(histories)) < newest]
+    kept = distinct[keep]
     return Tastes(
-        row=distinct[keep] // max(products, 1), item=distinct[keep] % max(products, 1),
-        weight=np.log2(1.0 + total[keep]), event=event[keep], people=len(histories), products=products,
+        row=kept // width, item=kept % width, weight=np.log2(1.0 + total[keep]), event=event[keep],
+        people=len(histories), products=products,
     )  # fmt: skip
 
 
-def _decay(histories: Histories, use: Int64, row: Int64, half_life_days: float) -> Float64:
-    ends = np.maximum(histories.offsets[1:] - 1, 0)
-    newest = histories.at[ends][row] if len(row) else np.zeros(0, np.int64)
-    age_days = (newest - histories.at[use]) / MICROSECONDS_PER_DAY
-    return np.exp2(-np.minimum(age_days / half_life_days, 60.0))
+def _distinct(key: Int64) -> tuple[Int64, Int64]:
+    """Distinct keys, ascending, and each key's place among them."""
+    turn = key.argsort(kind="stable")
+    ordered = key[turn]
+    first = np.ones(len(key), np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    place = np.empty(len(key), np.int64)
+    place[turn] = first.cumsum() - 1
+    return ordered[first], place
 
 
 def _rank_from_end(sorted_rows: Int64, people: int) -> Int64:
@@ -112,10 +126,11 @@ class Neighbours:
 
     def gather(self, which: Int64) -> tuple[Int64, Int64]:
         """Positions of all entries of the named rows, and for each the place in ``which`` it came from."""
-        sizes = self.offsets[which + 1] - self.offsets[which]
-        source = np.repeat(np.arange(len(which)), sizes)
-        begin = self.offsets[which] - (np.cumsum(sizes) - sizes)
-        return begin[source] + np.arange(len(source)), source
+        starts = self.offsets[which]
+        sizes = self.offsets[which + 1] - starts
+        starts -= sizes.cumsum() - sizes
+        source = np.arange(len(which)).repeat(sizes)
+        return starts[source] + np.arange(len(source)), source
 
     def weights_of(self, which: Int64, items: Sequence[int]) -> Float64:
         """(items, which) the weight of each item in each named row, 0 where it is not there."""
@@ -145,6 +160,18 @@ def weigh(row: Int64, entry: Int64, weight: Float64, table: Neighbours, people: 
         block[block == 0] = np.nan
         scores[first:end] = block
     return scores
+
+
+def weigh_one(entry: Int64, weight: Float64, table: Neighbours) -> tuple[Int64, Float32]:
+    """``weigh`` of one person: the columns that got a sum, ascending, and the sums, bit for bit the same."""
+    position, source = table.gather(entry)
+    total = np.bincount(table.item[position], weight[source] * table.weight[position])
+    own = total.nonzero()[0]
+    scores = total[own].astype(np.float32)
+    if scores.all():
+        return own, scores
+    kept = scores != 0
+    return own[kept], scores[kept]
 
 
 def row_blocks(rows: int, width: int) -> Iterator[tuple[int, int]]:

@@ -1,6 +1,5 @@
-"""How like a person's newest items every item is, by free attributes."""
+"""How like a person's newest products every product is, by what is known of them."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +7,7 @@ import numpy as np
 from scipy import sparse
 
 from shopkeeper.core.histories import Float32, Histories
-from shopkeeper.learn.benchmarks.vocabulary import Vocabulary
+from shopkeeper.learn.recommend.sequence.attributes import Attributes
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,18 +17,12 @@ class AttributeLikeness:
     items: Any
 
     @classmethod
-    def of(cls, attributes: Mapping[str, Sequence[str]], items: Vocabulary) -> "AttributeLikeness":
-        """``attributes`` of items that are not in the vocabulary are ignored.
-
-        Source: inverse document frequency, Spärck Jones (1972), A statistical interpretation of term specificity.
-        """
-        pairs = [
-            (items.numbers[item], one) for item, has in attributes.items() if item in items.numbers for one in set(has)
-        ]
-        names = {name: number for number, name in enumerate(sorted({one for _, one in pairs}))}
-        rows, columns = [item for item, _ in pairs], [names[one] for _, one in pairs]
-        table = sparse.csr_matrix((np.ones(len(pairs), np.float32), (rows, columns)), (len(items), max(len(names), 1)))
-        rarity = np.log(max(len(items), 1) / np.maximum(np.asarray(table.sum(axis=0)).ravel(), 1.0))
+    def of(cls, attributes: Attributes) -> "AttributeLikeness":
+        """Source: inverse document frequency, Spärck Jones (1972), A statistical interpretation of term specificity."""
+        products = len(attributes.sizes)
+        parts = (np.ones(len(attributes.code), np.float32), attributes.code, attributes.offsets)
+        table = sparse.csr_matrix(parts, (products, max(attributes.count, 1)))
+        rarity = np.log(max(products, 1) / np.maximum(np.asarray(table.sum(axis=0)).ravel(), 1.0))
         table = table @ sparse.diags(rarity.astype(np.float32))
         length = np.sqrt(np.asarray(table.multiply(table).sum(axis=1)).ravel())
         scale = np.divide(1.0, length, out=np.zeros(len(length)), where=length > 0)

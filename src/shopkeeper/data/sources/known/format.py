@@ -1,0 +1,145 @@
+"""What a known format is: how it is recognised, and how its rows become rows of our kinds by SQL.
+
+``{rows}`` in a statement stands for the file as a table of texts: every column it has, those of ``needs`` and ``uses``
+under exactly these names (NULL where the file lacks them), blanks trimmed, empty cells NULL, and its physical line.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from shopkeeper.data.cleaning.columns import Kind
+from shopkeeper.data.cleaning.values import quoted, trimmed_sql
+from shopkeeper.data.rows import LINE, Held, Refused, Rows, Warn, identifier, lines_of
+
+THEIRS: Final = "theirs"
+OURS: Final = "ours"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What a format says of one kind. ``select`` gives ``LINE`` and columns of that kind, as text."""
+
+    kind: Kind
+    select: str
+    of: Kind | None = None
+    """It also comes along where only this kind was asked for."""
+    orders: bool = True
+    """Whether order lines make the order's event; false where the file's own events do."""
+    returns: bool = False
+    """Whether negative quantities are returns."""
+    refused: tuple[Refused, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """One format. ``needs``: the columns by which it is known; ``uses``: those that may be absent."""
+
+    name: str
+    needs: tuple[str, ...]
+    parts: tuple[Part, ...]
+    uses: tuple[str, ...] = ()
+    any_of: tuple[tuple[str, ...], ...] = ()
+    """Of each group at least one column is there."""
+    unlike: tuple[str, ...] = ()
+    """Columns that this format never has."""
+    anchors: Mapping[int, str] = field(default_factory=dict)
+    """Where its header is translated: what the names at some places begin with …"""
+    places: tuple[str, ...] = ()
+    """… and the names of the columns by their place."""
+    shouted: bool = False
+    """Its columns are known by their capital letters too."""
+    nested: tuple[str, ...] = ()
+    """Columns that hold JSON; a cell that is none counts as empty."""
+    skipped: str = ""
+    """(what, how many) of the rows that say nothing a shop keeps: counted and told, never dropped unsaid."""
+    declared: Mapping[str, str] = field(default_factory=dict)
+    """How the format always writes its values: declarations of a map file."""
+
+    def recognises(self, columns: Sequence[str]) -> bool:
+        """Whether a file with these columns is one of this format."""
+        if self.places:
+            found = [plain(name) for name in columns]
+            return len(found) >= len(self.places) and all(found[n].startswith(word) for n, word in self.anchors.items())
+        same = str.strip if self.shouted else plain
+        there = {same(name) for name in columns}
+        if not all(same(name) in there for name in self.needs) or any(same(name) in there for name in self.unlike):
+            return False
+        return all(any(same(name) in there for name in group) for group in self.any_of)
+
+    def load(self, con: Any, rows: Rows) -> Rows:
+        """Read the file into the table ``THEIRS``; what could not be read of it comes back with it."""
+        ours = {plain(name): name for name in (*self.needs, *self.uses)}
+        ours |= {plain(their): name for their, name in zip(rows.columns, self.places, strict=False)}
+        once = {ours.get(plain(name), name).casefold(): name for name in reversed(rows.columns)}
+        cells = [
+            f"{self._cell(name, plain_rows=rows.plain)} AS {identifier(ours.get(plain(name), name))}"
+            for name in rows.columns
+            if name in once.values()
+        ]
+        lacking = [name for name in (*self.needs, *self.uses) if name.casefold() not in once]
+        cells += [f"NULL::VARCHAR AS {identifier(name)}" for name in lacking]
+        line = LINE if rows.numbered else f"row_number() OVER () + {rows.first_line - 1}"
+        con.execute(f"CREATE TABLE {THEIRS} AS SELECT {line} AS {LINE}, {', '.join(cells)} FROM {rows.relation}")
+        refused = rows.rejects()
+        if refused and not rows.numbered:
+            _renumber(con, refused)
+        return Rows(
+            relation=THEIRS, columns=rows.columns, numbered=True, warnings=rows.warnings, held=(*rows.held, *refused)
+        )
+
+    def _cell(self, name: str, *, plain_rows: bool) -> str:
+        cell = trimmed_sql(identifier(name), plain=plain_rows)
+        if plain(name) in {plain(one) for one in self.nested}:
+            return f"(CASE WHEN json_valid({identifier(name)}) THEN {identifier(name)} END)"
+        return cell
+
+    def skips(self, con: Any) -> tuple[Warn, ...]:
+        """What was passed over, as a warning."""
+        found = con.execute(self.skipped.format(rows=THEIRS)).fetchall() if self.skipped else []
+        if not found:
+            return ()
+        names = ", ".join(f"{what} {count:,}" for what, count in found)
+        return (Warn(key="rows_skipped", facts={"count": sum(count for _, count in found), "names": names}),)
+
+
+def part_rows(con: Any, part: Part, loaded: Rows, now: datetime, *, main: bool) -> Rows:
+    """The rows of one part. What could not be read at all is told with the main one, a format's last."""
+    select = part.select.format(rows=THEIRS, line=LINE, now=quoted(now.isoformat()))
+    con.execute(f"CREATE OR REPLACE TABLE {OURS} AS {select} ORDER BY {LINE}")
+    names = tuple(row[0] for row in con.execute(f"DESCRIBE {OURS}").fetchall() if row[0] != LINE)
+    return Rows(
+        relation=OURS,
+        columns=names,
+        numbered=True,
+        refused=part.refused,
+        warnings=loaded.warnings if main else (),
+        held=loaded.held if main else (),
+    )
+
+
+def plain(name: str) -> str:
+    """A column's name as it is compared."""
+    return name.strip().casefold().replace(" ", "_").replace("-", "_")
+
+
+def _renumber(con: Any, refused: Sequence[Held]) -> None:
+    """Count the lines that were refused into the numbers of those after them."""
+    values = ", ".join(f"({start}, {before + 1})" for before, start in enumerate(lines_of(refused)))
+    con.execute(
+        f"CREATE OR REPLACE TABLE {THEIRS} AS SELECT t.* REPLACE ({LINE} + coalesce(before, 0) AS {LINE}) "
+        f"FROM {THEIRS} t ASOF LEFT JOIN ("
+        f"SELECT start, max(before) AS before FROM (VALUES {values}) v(start, before) GROUP BY start) s "
+        f"ON {LINE} >= start"
+    )
+
+
+def text(column: str, path: str) -> str:
+    """SQL: the text at a path of a JSON column."""
+    return f"json_extract_string({column}, '$.{path}')"
+
+
+def each(column: str) -> str:
+    """SQL: the members of a JSON array as a list, empty where it is none."""
+    return f"(CASE WHEN json_type({column}) = 'ARRAY' THEN from_json({column}, '[\"JSON\"]') ELSE [] END)"

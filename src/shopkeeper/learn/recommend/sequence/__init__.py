@@ -1,0 +1,1 @@
+"""Models that read a history in its order: self-attention, GRU and LSTM. Learned with torch, asked with numpy alone."""

@@ -1,0 +1,1 @@
+"""How sequence models are learned: the only place that imports torch (extra ``deep``)."""

@@ -1,0 +1,111 @@
+"""A shop saved elsewhere, and brought back; what was derived from its facts, made again."""
+
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+from shopkeeper.core.errors import DataError, NotFound
+from shopkeeper.core.ports import Progress, quiet
+from shopkeeper.data.backup import Backup, back_up, read_page, restored
+from shopkeeper.data.model_store import ModelStore
+from shopkeeper.data.privacy import Person, find_person, people_in
+from shopkeeper.data.store.state import State
+from shopkeeper.settings import load
+from shopkeeper.shop.people import erase_person
+from shopkeeper.shop.shop import Shop, utc_now
+from shopkeeper.shop.training import refit, version_of
+
+Same = Literal["same", "other", "new"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """What came back, and whom it had to forget again."""
+
+    page: Backup
+    erased: int
+    checked_until: datetime | None
+    """Erasures up to here were repeated; None: no ledger newer than the backup was at hand."""
+
+
+def backup(folder: Path, to: Path, *, progress: Progress = quiet) -> Backup:
+    """Save a shop folder as of now into a new folder, also while a server works on it.
+
+    Raises:
+        SettingsError: no shop there, or ``to`` exists already.
+    """
+    load(folder)
+    return back_up(folder, to, moment=utc_now(), progress=progress)
+
+
+def restore(backup_at: Path, folder: Path, *, ledger: Path | None = None, progress: Progress = quiet) -> Restored:
+    """Bring a backup back as a new shop folder. People whom ``ledger`` (the shop folder that was lost, or a later
+    backup of it) knows as erased since the backup are erased again, before the folder is there.
+
+    Raises:
+        SettingsError: ``folder`` holds something already.
+        NotFound: there is no backup.
+        DataError: a file of it is damaged.
+    """
+    page = read_page(backup_at)
+    with restored(backup_at, folder, progress=progress) as part:
+        gone = 0 if ledger is None else _erase_again(part, ledger, page.moment)
+    return Restored(page=page, erased=gone, checked_until=None if ledger is None else utc_now())
+
+
+def _erase_again(part: Path, ledger: Path, since: datetime) -> int:
+    if not (ledger / "state.db").is_file():
+        raise NotFound("no_ledger", folder=str(ledger))
+    with closing(State(ledger / "state.db")) as book, Shop.open(part) as shop:
+        shop.drain()
+        gone = book.ledger.erased(people_in(shop.lake), since=since)
+        for key in sorted(gone):
+            erase_person(shop, _person(shop, key))
+    return len(gone)
+
+
+def _person(shop: Shop, key: str) -> Person:
+    visitor = key.removeprefix("visitor:")
+    return find_person(shop.lake, key) if visitor == key else Person(customer="", visitors=(visitor,))
+
+
+def rebuild(shop: Shop, *, seed: int = 0, progress: Progress = quiet) -> dict[str, Same]:
+    """Fit the models again from the facts before the moment of those that answer; each file is same, other or new.
+
+    Where any is not the same, or the version is damaged, the fresh one answers from now on.
+    Facts that came late, erasures, withdrawn consent and changed settings rightly make other files.
+
+    Raises:
+        NotFound: nothing was trained yet.
+    """
+    version = shop.models.current()
+    if version is None:
+        raise NotFound("no_model_yet", folder=str(shop.folder))
+    if not shop.readonly:
+        shop.drain()
+    before = shop.models.manifest(version)
+    fresh_version = version_of(shop.clock())
+    with TemporaryDirectory(dir=shop.folder / "tmp") as aside:
+        fresh = ModelStore(Path(aside))
+        moment = datetime.fromisoformat(before["moment"])
+        refit(shop, fresh, version=fresh_version, moment=moment, seed=seed, progress=progress)
+        files = fresh.manifest(fresh_version)["files"]
+        found = {name: _same(before["files"].get(name), digest) for name, digest in files.items()}
+        if set(found.values()) != {"same"} or _damaged(shop, version):
+            shop.models.take(fresh, fresh_version)
+    return found
+
+
+def _same(before: str | None, after: str) -> Same:
+    return "new" if before is None else "same" if before == after else "other"
+
+
+def _damaged(shop: Shop, version: str) -> bool:
+    try:
+        shop.models.load(version)
+    except DataError:
+        return True
+    return False

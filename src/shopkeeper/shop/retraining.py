@@ -1,0 +1,88 @@
+"""Training again by itself: a server starts ``shopkeeper train`` in a process of its own when the models have aged."""
+
+import logging
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import IO, Final
+
+from shopkeeper.shop.shop import Shop
+
+_log: Final = logging.getLogger(__name__)
+_NICE: Final = 10
+_HOUR: Final = 3_600.0
+_OUTPUT: Final = "training.log"
+
+
+class Retraining:
+    """``look`` now and then. One training at a time; a failed one is tried again ``[train] every_hours`` later.
+
+    The first training is the operator's: until there is a version, nothing is started. What answers while it runs goes
+    on answering, and the version it publishes is found by ``Shop.reload``.
+    """
+
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
+        self._process: subprocess.Popen[bytes] | None = None
+        self._output: IO[bytes] | None = None
+        self._tried_at = 0.0
+
+    def look(self) -> None:
+        """Note how a training ended; start one where it is due."""
+        if self._process is not None:
+            self._finish()
+        elif self._due():
+            self._start()
+
+    def age_seconds(self) -> float | None:
+        """How long ago the version that answers was made or chosen; None where there is none."""
+        try:
+            return time.time() - (self._shop.models.folder / "current").stat().st_mtime
+        except FileNotFoundError:
+            return None
+
+    def _due(self) -> bool:
+        wait, age = self._shop.settings.train.every_hours * _HOUR, self.age_seconds()
+        return wait > 0 and age is not None and age >= wait and time.time() - self._tried_at >= wait
+
+    def _start(self) -> None:
+        self._tried_at = time.time()
+        folder = str(self._shop.folder.absolute())
+        words = [sys.executable, "-m", "shopkeeper.apps.cli.main", "train", "--shop", folder, "--json"]
+        self._output = self._path.open("wb")
+        self._process = subprocess.Popen(  # noqa: S603  # our own command, the folder is one argument
+            words, stdin=subprocess.DEVNULL, stdout=self._output, stderr=self._output
+        )
+        os.setpriority(os.PRIO_PROCESS, self._process.pid, _NICE)
+        _log.info("training started")
+
+    def _finish(self) -> None:
+        assert self._process is not None  # noqa: S101  # look() asks only then
+        code = self._process.poll()
+        if code is None:
+            return
+        self._let_go()
+        if code == 0:
+            _log.info("training finished: version %s", self._shop.models.current())
+        else:
+            last = self._path.read_text("utf-8", "replace").strip().splitlines()[-1:]
+            _log.error("training failed with exit code %s: %s", code, "".join(last)[:300])
+
+    @property
+    def _path(self) -> Path:
+        return self._shop.folder / "tmp" / _OUTPUT
+
+    def _let_go(self) -> None:
+        self._process = None
+        if self._output is not None:
+            self._output.close()
+            self._output = None
+
+    def stop(self) -> None:
+        """End a training that runs: what it has not published is nothing."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(timeout=30)
+        self._let_go()

@@ -1,0 +1,62 @@
+"""``shopkeeper benchmark next-item`` over seeds, judged by what came next; and the page that tells it."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from shopkeeper.apps.cli.benchmark import app
+
+TOOL = Path(__file__).parents[3] / "tools" / "results.py"
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    whole = [f"u{n} a b c d e".split() for n in range(6)] + [["v", "b", "c", "d"]]
+    given, truth = tmp_path / "given.txt", tmp_path / "truth.txt"
+    truth.write_text("".join(" ".join(line) + "\n" for line in whole))
+    given.write_text("".join(" ".join(line[:-1]) + "\n" for line in whole))
+    return given, truth
+
+
+def test_seeds_are_judged_by_the_truth(files: tuple[Path, Path], tmp_path: Path) -> None:
+    """Law: the account has a row for all users with value, interval and spread; figures agree with the lists."""
+    given, truth = files
+    words = ["next-item", given, "--out", tmp_path / "r.csv", "--budget", "0", "--seeds", "2", "--truth", truth]
+    told = CliRunner().invoke(app, [str(word) for word in [*words, "--json"]], catch_exceptions=False)
+    facts = json.loads(told.stdout)
+    assert (facts["seeds"], len(facts["each_seconds"]), facts["test"][0]["users"]) == (2, 2, 7)
+    hit = facts["test"][0]["hit_rate@10"]
+    assert (hit["low"] <= hit["value"] <= hit["high"], hit["spread"]) == (True, 0.0)
+    shown = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+    assert f"{hit['value']:.4f}" in shown.stdout
+
+
+def test_the_results_page_is_written_from_the_account(
+    files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Law: the tool puts the tables between the marks of both pages and leaves the rest as it is."""
+    given, truth = files
+    words = ["next-item", given, "--out", tmp_path / "r.csv", "--budget", "0", "--truth", truth, "--json"]
+    account = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False).stdout
+    (tmp_path / "one.json").write_text(account)
+    for lang in ("en", "zh"):
+        (tmp_path / lang).mkdir()
+        (tmp_path / lang / "results.md").write_text("before\n<!-- next-item -->\nold\n<!-- end -->\nafter\n")
+    spec = importlib.util.spec_from_file_location("results_tool", TOOL)
+    assert spec is not None
+    assert spec.loader is not None
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    monkeypatch.setattr(tool, "DOCS", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["results.py", f"Tiny={tmp_path / 'one.json'}"])
+    tool.main()
+    for lang in ("en", "zh"):
+        text = (tmp_path / lang / "results.md").read_text()
+        assert text.startswith("before\n<!-- next-item -->\n|")
+        assert text.endswith("\n<!-- end -->\nafter\n")
+        assert "| Tiny |" in text
+        assert "old" not in text

@@ -1,0 +1,95 @@
+# ruff: noqa: E501  # statements and tables are easier to read in long lines
+"""Stock levels, competitors' prices, third-party attributes and baskets."""
+
+from pathlib import Path
+
+import pytest
+from taking import SHARED, by_kind, importing, rows, write
+
+from shopkeeper.core.errors import DataError
+from shopkeeper.data.mapping import MapFile
+
+GROCERIES = SHARED / "groceries_baskets" / "groceries.csv"
+
+
+def test_stock_levels_become_facts_about_products(tmp_path: Path) -> None:
+    """A level is a stock_change event, also of zero; a negative one is held; a file that says no time is of now."""
+    data = "SKU,Stock,Date,Warehouse\nMUG,7,2026-11-01,Berlin\nSOFA,0,2026-11-01,\nLAMP,-1,2026-11-01,\n"
+    with importing(tmp_path) as importer:
+        accounts = by_kind(importer.take(write(tmp_path, "stock.csv", data)))
+        assert dict(accounts["events"].by_reason) == {"negative_quantity": 1}
+        assert rows(importer, "SELECT action, product, quantity, properties FROM events ORDER BY 2") == [
+            ("stock_change", "MUG", 7.0, '{"location":"Berlin"}'), ("stock_change", "SOFA", 0.0, '{"location":null}'),
+        ]  # fmt: skip
+        mapping = MapFile(columns={"product": "x", "level": "y"})
+        accounts = by_kind(importer.take(write(tmp_path, "s.csv", "x,y\nMUG,5\n"), "stock", mapping=mapping))
+        assert accounts["events"].kept == 1
+
+
+def test_competitors_prices(tmp_path: Path) -> None:
+    """Each is a row of its own table; the same product, competitor and moment with another price is a conflict."""
+    data = (
+        "sku,competitor,date,price,currency,url\nMUG,Rival,2026-11-01,9.90,EUR,https://r/m\n"
+        "MUG,Rival,2026-11-01,9.80,EUR,https://r/m\nMUG,,2026-11-01,9.80,EUR,\n"
+    )
+    with importing(tmp_path) as importer:
+        (account,) = importer.take(write(tmp_path, "rivals.csv", data))
+        assert (account.kind, dict(account.by_reason)) == ("competitor_prices", {"id_conflict": 1, "missing_value": 1})
+        assert rows(importer, "SELECT product, competitor, price_minor, currency, url FROM competitor_prices") == [
+            ("MUG", "Rival", 990, "EUR", "https://r/m")
+        ]
+
+
+LONG = (
+    "customer_id,attribute,value,origin,consent,collected_at\n"
+    "c1,interest,tea,Acme Data,yes,2026-10-01\nc1,tag,vip,Acme Data,yes,2026-10-01\nc2,interest,cars,Acme Data,no,2026-10-01\n"
+    "c3,interest,art,,yes,2026-10-01\n"
+)
+WIDE = (
+    "customer_id,origin,consent,collected_at,interest,tag\nc1,Acme Data,yes,2026-10-01,tea,vip\n"
+    "c2,Acme Data,no,2026-10-01,cars,\nc3,,yes,2026-10-01,art,\n"
+)
+
+
+@pytest.mark.parametrize("data", [LONG, WIDE], ids=["a row each", "a column each"])
+def test_third_party_attributes_need_origin_and_consent(tmp_path: Path, data: str) -> None:
+    """Kept only where it is said who says so and that the person agreed; otherwise held. Again: nothing new."""
+    path = write(tmp_path, "interests.csv", data)
+    with importing(tmp_path) as importer:
+        (account,) = importer.take(path)
+        assert (account.kind, account.kept, dict(account.by_reason)) == (
+            "attributes", 2, {"no_consent": 1, "missing_value": 1},
+        )  # fmt: skip
+        assert rows(importer, "SELECT customer, name, value, origin FROM attributes ORDER BY name") == [
+            ("c1", "interest", "tea", "Acme Data"), ("c1", "tag", "vip", "Acme Data"),
+        ]  # fmt: skip
+        assert (importer.take(path)[0].kept, importer.take(path)[0].duplicate) == (0, 2)
+
+
+def test_baskets(tmp_path: Path) -> None:
+    """A line is an order, its cells are products; empty lines count for the numbers; without a moment it is refused."""
+    path = write(tmp_path, "baskets.csv", "tea, milk\n\n milk ,tea,tea\r\nsugar")
+    with importing(tmp_path) as importer:
+        with pytest.raises(DataError, match="baskets_without_time"):
+            importer.take(path, "baskets")
+        account = by_kind(importer.take(path, "baskets", mapping=MapFile(constants={"at": "2026-11-01"})))[
+            "order_lines"
+        ]
+        assert (account.read, account.kept, account.orders) == (6, 6, 3)
+        assert rows(importer, "SELECT order_id, line, product FROM order_lines ORDER BY 1, 2") == [
+            ("basket:baskets:1", 1, "tea"), ("basket:baskets:1", 2, "milk"), ("basket:baskets:3", 1, "milk"),
+            ("basket:baskets:3", 2, "tea"), ("basket:baskets:3", 3, "tea"), ("basket:baskets:4", 1, "sugar"),
+        ]  # fmt: skip
+
+
+@pytest.mark.skipif(not GROCERIES.is_file(), reason="needs ../shared/data/groceries_baskets")
+def test_real_baskets(tmp_path: Path) -> None:
+    """9,835 baskets over 169 items; whole milk is in 2,513 of them."""
+    with importing(tmp_path) as importer:
+        importer.take(GROCERIES, "baskets", mapping=MapFile(constants={"at": "2026-01-01"}))
+        found = rows(
+            importer,
+            "SELECT count(DISTINCT order_id), count(DISTINCT product), count(DISTINCT order_id) FILTER (product = 'whole milk') "
+            "FROM order_lines",
+        )
+        assert found == [(9_835, 169, 2_513)]

@@ -1,0 +1,162 @@
+# ruff: noqa: E501  # statements and tables are easier to read in long lines
+"""Shopify's exports go in as they are downloaded."""
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+from taking import by_kind, importing, rows, write
+
+ORDERS = (
+    "Name,Email,Financial Status,Paid at,Fulfillment Status,Fulfilled at,Accepts Marketing,Currency,Subtotal,Shipping,"
+    "Taxes,Total,Discount Code,Discount Amount,Shipping Method,Created at,Lineitem quantity,Lineitem name,Lineitem price,"
+    "Lineitem compare at price,Lineitem sku,Lineitem requires shipping,Lineitem taxable,Lineitem fulfillment status,"
+    "Billing Name,Billing Zip,Notes,Cancelled at,Payment Method,Refunded Amount,Vendor,Id,Tags,Source,Lineitem discount,"
+    "Tax 1 Name,Tax 1 Value,Phone"
+).split(",")
+PRODUCTS = (
+    "Handle,Title,Body (HTML),Vendor,Product Category,Type,Tags,Published,Option1 Name,Option1 Value,Option2 Name,"
+    "Option2 Value,Option3 Name,Option3 Value,Variant SKU,Variant Grams,Variant Inventory Tracker,Variant Inventory Qty,"
+    "Variant Inventory Policy,Variant Fulfillment Service,Variant Price,Variant Compare At Price,Image Src,Image Position,"
+    "Gift Card,Variant Image,Cost per item,Status"
+).split(",")
+
+
+def table(names: list[str], *records: dict[str, str]) -> str:
+    """CSV as Shopify writes it."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, names, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    return out.getvalue()
+
+
+def item(name: str, quantity: str, price: str, sku: str = "", **more: str) -> dict[str, str]:
+    return {
+        "Lineitem quantity": quantity, "Lineitem name": name, "Lineitem price": price, "Lineitem sku": sku,
+        "Lineitem discount": "0.00",
+    } | {key.replace("_", " "): value for key, value in more.items()}  # fmt: skip
+
+
+def orders_file() -> str:
+    when = {"Created at": "2025-10-07 09:50:26 +0200", "Currency": "EUR"}
+    first = {
+        "Name": "#1001",
+        "Email": "Ann@x.org",
+        "Subtotal": "85.00",
+        "Discount Code": "TEN",
+        "Discount Amount": "10.00",
+    }
+    return table(
+        ORDERS,
+        {**when, **first, "Paid at": "2025-10-07 09:50:27 +0200", "Billing Zip": "'10115", "Notes": 'said "hi",\nthen left'}
+        | item("Mug - Red", "2", "20.00", "MUG-R"),
+        {"Name": "#1001", "Email": "Ann@x.org"} | item("Mug - Blue", "1", "20.00", "MUG-B", Lineitem_discount="5.00"),
+        {"Name": "#1001", "Email": "Ann@x.org"} | item("Mug - Red", "2", "20.00", "MUG-R"),
+        {**when, "Name": "#1002", "Email": "bob@x.org", "Subtotal": "1299.00", "Refunded Amount": "1,299.00",
+         "Cancelled at": "2025-10-09 08:00:00 +0200"} | item("Sofa", "1", "1,299.00"),
+        {**when, "Name": "#1003", "Subtotal": "7.00", "Refunded Amount": "2.00"} | item("Tea", "1", "7.00", "TEA"),
+        {**when, "Name": "#1004", "Email": "cy@x.org", "Subtotal": "7.00"} | item("Tea", "0", "7.00", "TEA"),
+    )  # fmt: skip
+
+
+def test_orders(tmp_path: Path) -> None:
+    """A row a line item: blank cells are the order's, the order's discount is shared out to the cent, cancellations and
+    refunds become events, and rows with quoted line ends keep their physical line."""
+    path = write(tmp_path, "orders_export.csv", orders_file())
+    with importing(tmp_path) as importer:
+        accounts = by_kind(importer.take(path))
+        lines = accounts["order_lines"]
+        assert (lines.format, lines.read, lines.kept, lines.orders) == ("Shopify orders", 6, 5, 3)
+        assert dict(lines.by_reason) == {"zero_quantity": 1}
+        assert rows(
+            importer,
+            "SELECT order_id, line, customer, product, quantity, price_minor, discount_minor, currency FROM order_lines "
+            "ORDER BY order_id, line",
+        ) == [
+            ("#1001", 1, "ann@x.org", "MUG-R", 2.0, 2000, 421, "EUR"),
+            ("#1001", 2, "ann@x.org", "MUG-B", 1.0, 2000, 658, "EUR"),
+            ("#1001", 3, "ann@x.org", "MUG-R", 2.0, 2000, 421, "EUR"),
+            ("#1002", 1, "bob@x.org", "Sofa", 1.0, 129900, None, "EUR"),
+            ("#1003", 1, None, "TEA", 1.0, 700, None, "EUR"),
+        ]  # fmt: skip
+        assert rows(importer, "SELECT action, order_id, price_minor, coupon FROM events ORDER BY ALL") == [
+            ("coupon_redeemed", "#1001", None, "TEN"), ("order", "#1001", None, None), ("order", "#1002", None, None),
+            ("order", "#1003", None, None), ("order_cancel", "#1002", None, None), ("order_return", "#1002", 129900, None),
+        ]  # fmt: skip
+        moment = rows(importer, "SELECT DISTINCT strftime(\"at\", '%Y-%m-%d %H:%M:%S') FROM order_lines")
+        assert moment == [("2025-10-07 07:50:26",)]
+        assert [(row.line, row.column) for row in importer.quarantine.list()] == [(8, "quantity")]
+        skipped = [warning.facts for warning in lines.warnings if warning.key == "rows_skipped"]
+        assert skipped == [{"count": 1, "names": "cancellations and refunds of nobody named 1"}]
+
+
+def test_a_later_export_adds_what_is_new(tmp_path: Path) -> None:
+    """Orders that are known add nothing; the refund of one of them does."""
+    with importing(tmp_path) as importer:
+        importer.take(write(tmp_path, "a.csv", orders_file()))
+        records = list(csv.DictReader(io.StringIO(orders_file())))
+        records[0]["Refunded Amount"] = "20.00"
+        again = by_kind(importer.take(write(tmp_path, "b.csv", table(ORDERS, *records))))
+        assert (again["order_lines"].kept, again["order_lines"].duplicate) == (0, 5)
+        assert (again["events"].read, again["events"].kept) == (4, 1)
+
+
+def test_products(tmp_path: Path) -> None:
+    """Each variant is a product, named after the product and its options; rows with only a picture add nothing."""
+    shared = {"Handle": "mug", "Option1 Name": "Colour"}
+    data = table(
+        PRODUCTS,
+        {**shared, "Title": "Mug", "Body (HTML)": "<p>A <b>mug</b>,\nround</p>", "Vendor": "Acme", "Type": "Mugs",
+         "Product Category": "Home & Garden > Kitchen & Dining > Mugs", "Tags": "new, gift", "Published": "true",
+         "Option1 Value": "Red", "Variant SKU": "MUG-R", "Variant Inventory Tracker": "shopify",
+         "Variant Inventory Qty": "0", "Variant Inventory Policy": "deny", "Variant Price": "20.00",
+         "Image Src": "https://x/1.jpg", "Cost per item": "8.00", "Status": "active"},
+        {**shared, "Option1 Value": "Blue", "Variant SKU": "MUG-B", "Variant Inventory Policy": "continue",
+         "Variant Inventory Tracker": "shopify", "Variant Inventory Qty": "-3", "Variant Price": "21.00",
+         "Variant Image": "https://x/b.jpg"},
+        {"Handle": "mug", "Image Src": "https://x/2.jpg", "Image Position": "2"},
+        {"Handle": "sofa", "Title": "Sofa", "Option1 Name": "Title", "Option1 Value": "Default Title",
+         "Variant Price": "1299.00", "Status": "draft"},
+    )  # fmt: skip
+    with importing(tmp_path) as importer:
+        accounts = by_kind(importer.take(write(tmp_path, "products_export.csv", data)))
+        assert (accounts["products"].read, accounts["products"].kept) == (3, 3)
+        found: list[tuple[Any, ...]] = rows(
+            importer,
+            "SELECT id, name, category_1, category_2, category_3, brand, description, price_minor, cost_minor, stock, "
+            "active, image_url, tags FROM products ORDER BY id",
+        )
+        mug = ("Home & Garden", "Kitchen & Dining", "Mugs", "Acme")
+        assert found[0] == (
+            "MUG-B", "Mug - Blue", *mug, "A  mug ,\nround", 2100, None, None, True, "https://x/b.jpg", '["new","gift"]',
+        )  # fmt: skip
+        assert (found[1][0], found[1][7:11]) == ("MUG-R", (2000, 800, 0, True))
+        assert (found[2][0], found[2][1], found[2][7], found[2][10]) == ("Sofa", "Sofa", 129900, False)
+
+
+def test_customers(tmp_path: Path) -> None:
+    """Old and new headers; who has no e-mail is known by the telephone, then by the number."""
+    new = (
+        "Customer ID,First Name,Last Name,Email,Accepts Email Marketing,Default Address Company,Default Address City,"
+        "Default Address Country Code,Default Address Zip,Phone,Accepts SMS Marketing,Total Spent,Total Orders,Note,"
+        "Tax Exempt,Tags\n"
+        "'77,Ann,Ng,Ann@x.org,yes,,Berlin,DE,'10115,'+491,no,10.00,1,,no,vip\n"
+        "'78,,,,no,,,,,,no,0.00,0,,no,\n"
+    )
+    old = (
+        "First Name,Last Name,Email,Accepts Email Marketing,Company,Address1,Address2,City,Province,Province Code,Country,"
+        "Country Code,Zip,Phone,Accepts SMS Marketing,Total Spent,Total Orders,Tags,Note,Tax Exempt\n"
+        "Bo,Li,bo@x.org,no,,,,Xi'an,,,China,CN,'710000,,no,0.00,0,,,no\n"
+    )
+    with importing(tmp_path) as importer:
+        importer.take(write(tmp_path, "customers_export.csv", new))
+        importer.take(write(tmp_path, "old.csv", old))
+        assert rows(importer, "SELECT id, name, email, phone, attributes FROM customers ORDER BY id") == [
+            ("78", None, None, None, '{"shopify_id":"78","accepts_email":"no","accepts_sms":"no","tax_exempt":"no"}'),
+            ("ann@x.org", "Ann Ng", "ann@x.org", "+491", '{"shopify_id":"77","city":"Berlin","country":"DE",'
+             '"accepts_email":"yes","accepts_sms":"no","tags":"vip","tax_exempt":"no"}'),
+            ("bo@x.org", "Bo Li", "bo@x.org", None, '{"city":"Xi\'an","country":"CN","accepts_email":"no",'
+             '"accepts_sms":"no","tax_exempt":"no"}'),
+        ]  # fmt: skip

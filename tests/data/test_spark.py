@@ -1,0 +1,165 @@
+"""The law of the two engines: every query gives the same answer on Spark as on DuckDB."""
+
+import importlib.util
+import random
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from shopkeeper.core.action import Action
+from shopkeeper.core.errors import DataError, SettingsError
+from shopkeeper.core.event import Event, OrderLine
+from shopkeeper.core.ids import CustomerId, DecisionId, EventId, OrderId, ProductId, VisitorId
+from shopkeeper.core.money import Money
+from shopkeeper.data import reports
+from shopkeeper.data.lake import Lake
+from shopkeeper.data.schema import TABLES, event_row, line_rows, table_of
+from shopkeeper.data.snapshot import LakeSnapshot
+from shopkeeper.data.spark import SparkBatch
+from shopkeeper.features.tables import TABLES as FEATURE_TABLES
+from shopkeeper.features.tables import feature_sql
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+MOMENT = START + timedelta(days=60)
+PEOPLE, PRODUCTS = 12, 15
+
+pytestmark = [
+    pytest.mark.skipif(importlib.util.find_spec("pyspark") is None, reason="pyspark is not installed (extra scale)"),
+    pytest.mark.skipif(shutil.which("java") is None, reason="Spark needs Java 17, and there is none"),
+    # raised inside pyspark while it starts and stops its JVM; nothing of ours
+    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning", "ignore::FutureWarning"),
+]
+
+
+def _events(dice: random.Random) -> Iterator[Event]:
+    for number in range(600):
+        at = START + timedelta(seconds=dice.randint(0, 70 * 86_400), microseconds=dice.randint(0, 999_999))
+        customer = CustomerId(f"c{dice.randrange(PEOPLE)}") if dice.random() < 0.7 else None
+        visitor = VisitorId(f"v{dice.randrange(PEOPLE)}") if customer is None or dice.random() < 0.3 else None
+        action = dice.choice([Action.ORDER, Action.ORDER, Action.ORDER_RETURN, Action.PRODUCT_VIEW, Action.CART_ADD,
+                              Action.WISHLIST_ADD, Action.CLICK, Action.SEARCH, Action.STOCK_CHANGE])  # fmt: skip
+        known: dict[str, Any] = {"id": EventId(f"e{number}"), "at": at, "action": action, "received_at": at}
+        if action in (Action.ORDER, Action.ORDER_RETURN):
+            lines = tuple(
+                OrderLine(
+                    product=ProductId(f"p{product}"), quantity=dice.choice([1.0, 2.0, 0.35]),
+                    price=Money(dice.randint(1, 9_999), dice.choice(["CNY", "CNY", "CNY", "EUR"])),
+                    discount=dice.choice([None, Money(dice.randint(0, 50), "CNY")]),
+                )
+                for product in dice.sample(range(PRODUCTS), dice.randint(1, 4))
+            )  # fmt: skip
+            yield Event(**known, customer=customer, visitor=visitor, order=OrderId(f"O{number}"), lines=lines)
+        elif action is Action.STOCK_CHANGE:
+            yield Event(**known, product=ProductId(f"p{dice.randrange(PRODUCTS)}"), quantity=dice.randint(0, 9))
+        else:
+            product = None if action is Action.SEARCH else ProductId(f"p{dice.randrange(PRODUCTS)}")
+            yield Event(**known, customer=customer, visitor=visitor, product=product,
+                        query="茶" if product is None else None, decision=DecisionId("d1"))  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[LakeSnapshot, LakeSnapshot]:
+    """The same facts, asked through DuckDB and through Spark."""
+    events = list(_events(random.Random(11)))  # noqa: S311 - a shop to compare, not a secret
+    lake = Lake(tmp_path_factory.mktemp("two-engines") / "lake")
+    empty = dict.fromkeys(TABLES["products"].names)
+    goods = [
+        empty | {"id": f"p{number}", "name": f"茶 {number}", "category_1": "Tea" if number % 2 else "Home",
+                 "active": True, "price_minor": 100 + number, "currency": "CNY", "stock": number, "at": START}
+        for number in range(PRODUCTS)
+    ]  # fmt: skip
+    nobody = dict.fromkeys(TABLES["customers"].names)
+    people = [nobody | {"id": f"c{number}", "name": f"王 {number}", "at": START} for number in range(PEOPLE)]
+    decision = dict.fromkeys(TABLES["decisions"].names) | {
+        "id": "d1", "at": START, "placement": "home", "personal": True, "choices": '[{"item":"p1"},{"item":"p2"}]',
+    }  # fmt: skip
+    lake.append("products", table_of("products", goods), key="t")
+    lake.append("customers", table_of("customers", people), key="t")
+    lake.append("decisions", table_of("decisions", [decision]), key="t")
+    for part in range(3):
+        some = events[part::3]
+        lake.append("events", table_of("events", [event_row(event) for event in some]), key="t", number=part)
+        lines = [row for event in some for row in line_rows(event)]
+        lake.append("order_lines", table_of("order_lines", lines), key="t", number=part)
+    everybody = [f"c{number}" for number in range(PEOPLE)] + [f"visitor:v{number}" for number in range(PEOPLE)]
+    duck = LakeSnapshot(lake=lake, moment=MOMENT, currency="CNY", may_train=lambda: everybody)
+    return duck, replace(duck, batch=SparkBatch(master="local[2]", memory="1GB"))
+
+
+def _plain(value: Any) -> Any:
+    """The value without its engine's types; floats to 14 digits: exp and pow may differ in the last bit."""
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    if isinstance(value, float | Decimal):
+        return float(f"{value:.14g}")
+    return value.astimezone(UTC) if isinstance(value, datetime) else value
+
+
+@pytest.mark.parametrize("name", FEATURE_TABLES)
+def test_every_feature_table(both: tuple[LakeSnapshot, LakeSnapshot], name: str) -> None:
+    """Row by row, column by column."""
+    sql = feature_sql(name)
+    values = {"currency": "CNY"} if "$currency" in sql else {}
+    duck, spark = (_plain(snapshot.query(sql, values).to_pylist()) for snapshot in both)
+    assert len(duck) > 10
+    for mine, theirs in zip(duck, spark, strict=True):
+        assert theirs == mine
+
+
+def test_every_report(both: tuple[LakeSnapshot, LakeSnapshot]) -> None:
+    """What the console shows, from either engine."""
+    asked = (
+        reports.overview, lambda known: reports.customers(known).rows, lambda known: reports.products(known).rows,
+        lambda known: reports.timeline(known, "c1"),
+        lambda known: reports.one(known, "products", "p3"), lambda known: reports.bestsellers(known, 10),
+        lambda known: [event.id for event in reports.events_since(known, START + timedelta(days=50))],
+        lambda known: reports.weekly_units(known, "p3"), reports.decisions,
+        lambda known: reports.customers(known, text="王 1", order="last").rows,
+    )  # fmt: skip
+    for ask in asked:
+        duck, spark = (_plain(ask(known)) for known in both)
+        assert duck
+        assert spark == duck
+
+
+def test_catalogue_and_histories(both: tuple[LakeSnapshot, LakeSnapshot]) -> None:
+    """What models learn from is the same array by array, now and as of an earlier moment."""
+    for one, other in (both, tuple(known.as_of(MOMENT - timedelta(days=20)) for known in both)):
+        assert one.catalogue().ids.tolist() == other.catalogue().ids.tolist()
+        assert one.catalogue().in_stock.tolist() == other.catalogue().in_stock.tolist()
+        np.testing.assert_array_equal(one.catalogue().price, other.catalogue().price)
+        mine, theirs = one.histories(), other.histories()
+        assert mine.events > 200
+        for name in ("offsets", "product", "at", "action", "quantity", "price", "order", "people"):
+            np.testing.assert_array_equal(getattr(mine, name), getattr(theirs, name), err_msg=name)
+
+
+def test_a_damaged_file_is_named_by_spark_too(both: tuple[LakeSnapshot, LakeSnapshot], tmp_path: Path) -> None:
+    """The error is ours, not a Java stack trace."""
+    shutil.copytree(both[0].lake.folder, tmp_path / "lake")
+    lake = Lake(tmp_path / "lake", readonly=True)
+    file = Path(lake.files("events")[0])
+    file.write_bytes(b"PAR1" + b"x" * 200 + b"PAR1")
+    with pytest.raises(DataError) as found:
+        replace(both[1], lake=lake).query("SELECT * FROM events")
+    assert found.value.key == "lake_damaged"
+
+
+def test_without_pyspark_it_says_what_to_install(
+    both: tuple[LakeSnapshot, LakeSnapshot], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The extra is named, and where Spark does not start, its master."""
+    monkeypatch.setitem(sys.modules, "pyspark.errors", None)
+    with pytest.raises(SettingsError) as found:
+        both[1].query("SELECT 1")
+    assert (found.value.key, found.value.facts["extra"]) == ("extra_missing", "scale")

@@ -1,0 +1,92 @@
+"""Laws of training by itself: only when it is due, beside the server, and never in the way of an answer."""
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from running import new_shop, secret_key, serving
+from small_shop import build
+
+from shopkeeper.settings import FILE
+from shopkeeper.shop import Shop
+from shopkeeper.shop.retraining import Retraining
+
+YESTERDAY = 25 * 3_600
+
+
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("aged") / "shop"
+    build(folder).close()
+    return folder
+
+
+def _aged(folder: Path) -> str:
+    current = folder / "models" / "current"
+    os.utime(current, (time.time() - YESTERDAY, time.time() - YESTERDAY))
+    return current.read_text("utf-8")
+
+
+def test_aged_models_are_trained_again_while_the_server_answers(ready: Path, tmp_path: Path) -> None:
+    """The served version changes by itself, answers never stop being personal, and metrics tell the models' age."""
+    folder = Path(shutil.copytree(ready, tmp_path / "shop"))
+    with (folder / FILE).open("a", encoding="utf-8") as settings:
+        settings.write("\n[serve]\ndrain_seconds = 0.2\n")
+    version, key = _aged(folder), secret_key(folder)
+    with serving(folder, key) as server:
+        deadline = time.monotonic() + 120
+        while (folder / "models" / "current").read_text("utf-8") == version and time.monotonic() < deadline:
+            assert server.recommendations(placement="home", customer="c01")["personal"]
+        time.sleep(0.5)
+        assert server.recommendations(placement="home", customer="c01")["personal"]
+        metrics = server.client.get("/metrics").text
+    assert (folder / "models" / "current").read_text("utf-8") > version
+    age = next(line for line in metrics.splitlines() if line.startswith("shopkeeper_model_age_seconds "))
+    assert float(age.split()[1]) < YESTERDAY
+
+
+def test_nothing_is_trained_before_its_time(ready: Path, tmp_path: Path) -> None:
+    """Fresh models, an untrained shop, and a shop that wants none: no process is started."""
+    folder = Path(shutil.copytree(ready, tmp_path / "shop"))
+    with Shop.open(folder) as shop:
+        (folder / "models" / "current").touch()
+        retraining = Retraining(shop)
+        retraining.look()
+        assert not (folder / "tmp" / "training.log").exists()
+    with (folder / FILE).open("a", encoding="utf-8") as settings:
+        settings.write("\n[train]\nevery_hours = 0\n")
+    _aged(folder)
+    with Shop.open(folder) as shop:
+        Retraining(shop).look()
+        assert not (folder / "tmp" / "training.log").exists()
+    new_shop(tmp_path / "new")
+    with Shop.open(tmp_path / "new") as shop:
+        assert Retraining(shop).age_seconds() is None
+        Retraining(shop).look()
+        assert not (tmp_path / "new" / "tmp" / "training.log").exists()
+
+
+def test_a_training_that_fails_is_told_and_not_repeated_at_once(
+    ready: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Below its floor nothing is published; the log has the sentence; the next try waits its time."""
+    folder = Path(shutil.copytree(ready, tmp_path / "shop"))
+    with (folder / FILE).open("a", encoding="utf-8") as settings:
+        settings.write("\n[train]\nfloor_ndcg = 0.99\n")
+    version = _aged(folder)
+    with Shop.open(folder) as shop:
+        retraining = Retraining(shop)
+        retraining.look()
+        deadline = time.monotonic() + 120
+        while "exit code" not in caplog.text and time.monotonic() < deadline:
+            retraining.look()
+            time.sleep(0.05)
+        assert "exit code 2" in caplog.text
+        assert "0.99" in caplog.text
+        (folder / "tmp" / "training.log").unlink()
+        retraining.look()
+        assert not (folder / "tmp" / "training.log").exists()
+        retraining.stop()
+    assert (folder / "models" / "current").read_text("utf-8") == version
