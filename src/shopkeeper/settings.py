@@ -90,6 +90,18 @@ class PrivacySection:
     remember_ids_days: int = 45
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictSection:
+    """What is foretold of customers, and by whom."""
+
+    learner: str = "gradient_boosting"
+    """linear_regression, logistic_regression, decision_tree, random_forest, svm or gradient_boosting."""
+    days: int = 30
+    """The window of "will buy within n days"."""
+    folds: int = 6
+    """How many past moments are learned from, at most."""
+
+
 DEFAULT_MODELS: Final[Mapping[str, ModelSection]] = {
     "popularity": ModelSection(use="recommend.popularity.Popularity"),
     "buy_again": ModelSection(use="recommend.buy_again.BuyAgain"),
@@ -112,6 +124,7 @@ class Settings:
     batch: BatchSection = field(default_factory=BatchSection)
     train: TrainSection = field(default_factory=TrainSection)
     privacy: PrivacySection = field(default_factory=PrivacySection)
+    predict: PredictSection = field(default_factory=PredictSection)
     models: Mapping[str, ModelSection] = field(default_factory=lambda: dict(DEFAULT_MODELS))
     placements: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Plain tables; the decide floor knows their words."""
@@ -177,6 +190,10 @@ def _check(settings: Settings, folder: Path) -> None:
         _bad("train", "every_hours", settings.train.every_hours, "hours, or 0 for never")
     if settings.train.test_days < 1:
         _bad("train", "test_days", settings.train.test_days, "at least 1")
+    if settings.predict.days < 1:
+        _bad("predict", "days", settings.predict.days, "at least 1")
+    if settings.predict.folds < 3:
+        _bad("predict", "folds", settings.predict.folds, "at least 3")
 
 
 def _bad(where: str, name: str, value: object, wanted: str) -> typing.NoReturn:

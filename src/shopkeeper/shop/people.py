@@ -41,7 +41,7 @@ def customer(shop: Shop, customer_id: str, *, facts: int = 100) -> CustomerView:
     if row is None and not timeline:
         raise NotFound("unknown_customer", customer=customer_id)
     return CustomerView(
-        id=customer_id, registered=_readable(row) if row else {}, timeline=timeline,
+        id=customer_id, registered=readable(row) if row else {}, timeline=timeline,
         features=customer_features(known.query, PersonKey(customer_id), currency=known.currency),
         consent=shop.consent_of(PersonKey(customer_id)),
     )  # fmt: skip
@@ -57,7 +57,7 @@ def export(shop: Shop, customer_id: str) -> dict[str, Any]:
         shop.drain()
     person = privacy.find_person(shop.lake, customer_id)
     found: dict[str, Any] = {
-        table: [_readable(row) for row in rows] for table, rows in privacy.rows_of(shop.lake, person).items()
+        table: [readable(row) for row in rows] for table, rows in privacy.rows_of(shop.lake, person).items()
     }
     found["consent"] = [row for key in person.keys for row in shop.state.consent.answers_of(key)]
     found["quarantine"] = [asdict(row) for name in _names(person) for row in shop.quarantine.naming(name)]
@@ -92,7 +92,7 @@ def _names(person: privacy.Person) -> tuple[str, ...]:
     return tuple(name for name in (person.customer, *person.visitors) if name)
 
 
-def _readable(row: Mapping[str, Any]) -> dict[str, Any]:
+def readable(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row with its JSON texts opened and its absent columns left out."""
     opened = {
         name: json.loads(value) if name in _JSON_COLUMNS and isinstance(value, str) else value

@@ -22,6 +22,7 @@ from shopkeeper.decide.placement import PlacementSettings, placements
 from shopkeeper.decide.recommend import Recommend
 from shopkeeper.features.profiles import LiveProfiles
 from shopkeeper.learn.loading import restored
+from shopkeeper.learn.propensity.foretell import NAME as FORETELL
 from shopkeeper.settings import Settings
 
 _STATIC_ITEMS = 100
@@ -115,7 +116,9 @@ def serving_of(
 ) -> Serving:  # fmt: skip
     """Restore a version's models and build the policies of all placements over them."""
     scorers: dict[str, Scorer] = {
-        name: restored(model.use, model.arrays, model.facts) for name, model in bundle.models.items()
+        name: restored(model.use, model.arrays, model.facts)
+        for name, model in bundle.models.items()
+        if name != FORETELL
     }
     live = LiveCatalogue(extended(bundle.catalogue, today), settings.shop.currency)
     profiles = LiveProfiles(base=bundle.histories, product_index=live.index, currency=settings.shop.currency)

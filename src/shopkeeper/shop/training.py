@@ -1,7 +1,8 @@
 """Training and evaluation of a shop: snapshot -> fit -> floors -> publish."""
 
 import json
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from shopkeeper.core.action import Action
@@ -13,7 +14,9 @@ from shopkeeper.data.model_store import Bundle, ModelStore, StoredModel
 from shopkeeper.data.snapshot import LakeSnapshot
 from shopkeeper.learn.evaluation import How, Report, evaluate
 from shopkeeper.learn.loading import estimator, path_of
+from shopkeeper.learn.propensity.foretell import NAME as FORETELL
 from shopkeeper.learn.training import Fitted, fit_all
+from shopkeeper.shop.predicting import fit_predictions
 from shopkeeper.shop.shop import Shop
 
 
@@ -47,11 +50,19 @@ def train(shop: Shop, *, judged: bool = True, seed: int = 0, progress: Progress 
     known = shop.batch_snapshot()
     fitted = fit_all(shop.settings.models, known, seed=seed, progress=progress)
     version = version_of(known.moment)
-    shop.models.save(_bundle(shop, version, known, fitted, report), keep=shop.settings.train.keep_versions)
+    began = time.perf_counter()
+    progress(FORETELL, 0, 1)
+    bundle = _bundle(shop, version, known, fitted, report)
+    foretelling = fit_predictions(shop, known, seed=seed)
+    progress("", 1, 1)
+    shop.models.save(
+        replace(bundle, models={**bundle.models, FORETELL: foretelling}), keep=shop.settings.train.keep_versions
+    )
     histories = known.histories()
     return TrainReport(
         version=version, people=len(histories), events=histories.events, products=len(known.catalogue()),
-        seconds={name: model.seconds for name, model in fitted.items()}, report=report,
+        seconds={**{name: model.seconds for name, model in fitted.items()}, FORETELL: time.perf_counter() - began},
+        report=report,
     )  # fmt: skip
 
 

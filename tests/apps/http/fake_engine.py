@@ -100,6 +100,10 @@ class FakeEngine:
         self._maybe_fail("customer")
         return {"id": customer_id, "features": {"orders": 3}}
 
+    def predictions(self, customer_id: str, language: str) -> dict[str, Any]:
+        self._maybe_fail("predictions")
+        return {"id": customer_id, "at": "", "currency": "USD", "version": "", "fields": {}, "answers": {}}
+
     def export(self, customer_id: str) -> Mapping[str, Any]:
         self._maybe_fail("export")
         return {"events": [{"at": NOW, "customer": customer_id}]}

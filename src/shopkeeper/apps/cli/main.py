@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from shopkeeper import __version__
-from shopkeeper.apps.cli import benchmark, facts, keeping, keys, learning, people, running, say
+from shopkeeper.apps.cli import benchmark, facts, keeping, keys, learning, people, predicting, running, say
 from shopkeeper.core.errors import ShopkeeperError
 
 app = typer.Typer(
@@ -35,6 +35,7 @@ def version() -> None:
 facts.add_to(app)
 learning.add_to(app)
 people.add_to(app)
+predicting.add_to(app)
 keys.add_to(app)
 running.add_to(app)
 keeping.add_to(app)

@@ -7,6 +7,7 @@ from pathlib import PurePath
 from typing import Any, Final
 
 from shopkeeper.apps.console.charts import Point, bars, line, lying_bars, shares
+from shopkeeper.apps.console.predictions import prediction_values
 from shopkeeper.apps.console.scores import judged_values, verdict
 from shopkeeper.apps.console.words import Words
 from shopkeeper.core.consent import Purpose
@@ -114,7 +115,7 @@ class Pages:
             "usual": self._usual(view.features),
             "consent": [(purpose.value, view.consent.given.get(purpose)) for purpose in Purpose],
             "timeline": self._timeline(view.timeline), "more": len(view.timeline) >= _FACTS,
-            **self.choices(decision),
+            **prediction_values(self.shop, customer_id, self.words), **self.choices(decision),
         }  # fmt: skip
 
     def _registered(self, row: Mapping[str, Any]) -> list[tuple[str, str]]:

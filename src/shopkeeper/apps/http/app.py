@@ -36,6 +36,7 @@ from shopkeeper.apps.http.shapes import (
     EventsOut,
     ExportOut,
     HealthOut,
+    PredictionsOut,
     RecommendationsIn,
     RecommendationsOut,
     SimilarIn,
@@ -82,6 +83,10 @@ ROUTES: Final[tuple[ApiRoute, ...]] = (
     ApiRoute(
         name="get_export", method="GET", path="/v1/customers/{id}/export", handler=customers.get_export,
         needs="secret", answer=ExportOut, statuses=(200, 404),
+    ),
+    ApiRoute(
+        name="get_predictions", method="GET", path="/v1/customers/{id}/predictions", handler=customers.get_predictions,
+        needs="secret", answer=PredictionsOut, statuses=(200, 404),
     ),
     ApiRoute(
         name="get_customer", method="GET", path="/v1/customers/{id}", handler=customers.get_customer, needs="secret",

@@ -12,6 +12,11 @@ async def get_customer(visit: Visit) -> Response:
     return answer(await waited(visit.engine.customer, _customer(visit)))
 
 
+async def get_predictions(visit: Visit) -> Response:
+    """What is foretold of them, and why."""
+    return answer(await waited(visit.engine.predictions, _customer(visit), visit.language))
+
+
 async def get_export(visit: Visit) -> Response:
     """Everything that is kept about them."""
     customer = _customer(visit)

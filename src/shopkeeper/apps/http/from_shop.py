@@ -15,8 +15,10 @@ from shopkeeper.data.store.keys import Keys
 from shopkeeper.decide.reasons import say_reason
 from shopkeeper.shop import people
 from shopkeeper.shop.collecting import Verdict
+from shopkeeper.shop.predicting import predictions_of
 from shopkeeper.shop.retraining import Retraining
 from shopkeeper.shop.shop import Shop
+from shopkeeper.shop.telling import told
 
 
 class ShopEngine:
@@ -67,6 +69,9 @@ class ShopEngine:
 
     def customer(self, customer_id: str) -> Any:
         return people.customer(self._shop, customer_id)
+
+    def predictions(self, customer_id: str, language: str) -> Mapping[str, Any]:
+        return told(predictions_of(self._shop, customer_id), language)
 
     def export(self, customer_id: str) -> Mapping[str, Any]:
         return people.export(self._shop, customer_id)

@@ -1,0 +1,26 @@
+-- Long: one row a buyer and widest category they ever bought: how their orders of it lie in time.
+-- "person" is the person's key, the sign U+001F, and the category. $moment: when.
+WITH days AS (
+  SELECT coalesce(customer, 'visitor:' || visitor) AS buyer, category_1 AS category,
+         floor(epoch(order_lines."at") / 86400.0) AS day, min((epoch($moment) - epoch(order_lines."at")) / 86400.0) AS age,
+         count(*) AS lines
+  FROM order_lines JOIN products ON products.id = order_lines.product
+  WHERE coalesce(quantity, 1) > 0 AND coalesce(customer, visitor) IS NOT NULL AND category_1 IS NOT NULL
+  GROUP BY 1, 2, 3
+), mine AS (
+  SELECT buyer, category, count(*) AS category_days, max(age) AS category_first_days, min(age) AS category_last_days,
+         sum(CASE WHEN age < 28 THEN 1 ELSE 0 END) AS category_days_28,
+         sum(CASE WHEN age < 112 THEN 1 ELSE 0 END) AS category_days_112, sum(lines) / count(*) AS category_lines_a_day
+  FROM days GROUP BY buyer, category
+), whole AS (
+  SELECT buyer, count(DISTINCT day) AS order_days, max(age) AS first_days, min(age) AS last_days,
+         count(DISTINCT CASE WHEN age < 28 THEN day END) AS days_28
+  FROM days GROUP BY buyer
+), usual AS (
+  SELECT category, count(DISTINCT buyer) AS category_buyers, count(*) / count(DISTINCT buyer) AS category_rate
+  FROM days GROUP BY category
+)
+SELECT mine.buyer || chr(31) || mine.category AS person, mine.* EXCLUDE (buyer, category), whole.* EXCLUDE (buyer),
+       category_days / order_days AS category_share, category_buyers, category_rate
+FROM mine JOIN whole ON whole.buyer = mine.buyer JOIN usual ON usual.category = mine.category
+ORDER BY person

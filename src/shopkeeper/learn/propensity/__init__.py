@@ -1,0 +1,1 @@
+"""The classical learners by name, and what they foretell of customers: who buys, who leaves, what is returned."""
