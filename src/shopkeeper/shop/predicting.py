@@ -20,8 +20,8 @@ from shopkeeper.features.tables import customer_features, feature_sql
 from shopkeeper.learn.customer_value.lifetime import purchases_of
 from shopkeeper.learn.loading import path_of
 from shopkeeper.learn.propensity.columns import Columns
-from shopkeeper.learn.propensity.foretell import NAME, Foretell, Foretold, columns_like
-from shopkeeper.learn.propensity.panel import BETWEEN, numbers_of, texts_of
+from shopkeeper.learn.propensity.foretell import NAME, Foretell, Foretold, columns_like, panel_to_judge
+from shopkeeper.learn.propensity.panel import BETWEEN, Panel, numbers_of, texts_of
 from shopkeeper.shop.shop import Shop
 
 YEAR: Final = 365.0
@@ -69,6 +69,17 @@ def fit_predictions(shop: Shop, known: LakeSnapshot, *, seed: int = 0) -> Stored
     settings = Foretell(learner=wanted.learner, days=wanted.days, folds=wanted.folds)
     model = settings.fit(known, people=frozenset(known.may_train()), seed=seed)
     return StoredModel(use=path_of(model), facts=model.facts(), arrays=model.arrays())
+
+
+def panel_for(shop: Shop, outcome: str) -> Panel:
+    """The rows on which one of ``OUTCOMES`` is learned and judged: people of this shop who agreed to training.
+
+    Raises:
+        DataError: no orders, or too short a history.
+    """
+    known, wanted = shop.batch_snapshot(), shop.settings.predict
+    people = frozenset(known.may_train())
+    return panel_to_judge(known, outcome, people=people, days=wanted.days, folds=wanted.folds)
 
 
 def foretold(shop: Shop) -> tuple[str, Foretold | None]:

@@ -52,12 +52,9 @@ def train(shop: Shop, *, judged: bool = True, seed: int = 0, progress: Progress 
     version = version_of(known.moment)
     began = time.perf_counter()
     progress(FORETELL, 0, 1)
-    bundle = _bundle(shop, version, known, fitted, report)
-    foretelling = fit_predictions(shop, known, seed=seed)
+    bundle = _foretelling(shop, _bundle(shop, version, known, fitted, report), known, seed)
     progress("", 1, 1)
-    shop.models.save(
-        replace(bundle, models={**bundle.models, FORETELL: foretelling}), keep=shop.settings.train.keep_versions
-    )
+    shop.models.save(bundle, keep=shop.settings.train.keep_versions)
     histories = known.histories()
     return TrainReport(
         version=version, people=len(histories), events=histories.events, products=len(known.catalogue()),
@@ -74,10 +71,10 @@ def version_of(moment: datetime) -> str:
 def refit(
     shop: Shop, store: ModelStore, *, version: str, moment: datetime, seed: int = 0, progress: Progress = quiet
 ) -> None:
-    """Fit every model of shop.toml on the facts before a moment and save them in a store of its own."""
+    """Fit every model of shop.toml and the predictions on the facts before a moment; save them in their own store."""
     known = shop.batch_snapshot(moment)
     fitted = fit_all(shop.settings.models, known, seed=seed, progress=progress)
-    store.save(_bundle(shop, version, known, fitted, None), keep=1)
+    store.save(_foretelling(shop, _bundle(shop, version, known, fitted, None), known, seed), keep=1)
 
 
 def _judged(shop: Shop, seed: int, progress: Progress) -> Report | None:
@@ -113,6 +110,11 @@ def _bundle(shop: Shop, version: str, known: LakeSnapshot, fitted: dict[str, Fit
         version=version, moment=known.moment, received_until=known.received_until(), models=stored,
         catalogue=known.catalogue(), histories=_for_serving(shop, known), report=facts,
     )  # fmt: skip
+
+
+def _foretelling(shop: Shop, bundle: Bundle, known: LakeSnapshot, seed: int) -> Bundle:
+    """The bundle with the model of all predictions."""
+    return replace(bundle, models={**bundle.models, FORETELL: fit_predictions(shop, known, seed=seed)})
 
 
 def _for_serving(shop: Shop, known: LakeSnapshot) -> Histories:

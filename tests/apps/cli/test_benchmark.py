@@ -161,3 +161,44 @@ def test_bad_attributes_are_refused(sequences: Path, tmp_path: Path) -> None:
     for text, key in (("[1]", "benchmark_bad_attributes"), ("{", "benchmark_bad_json")):
         bad.write_text(text)
         assert refused("next-item", sequences, "--out", tmp_path / "r.csv", "--attributes", bad).key == key
+
+
+def test_propensity_compares_learners_on_a_file(tmp_path: Path) -> None:
+    """Every row judged once by each learner; the plot is an SVG with a line each; the tree is drawn."""
+    path, told, plot = tmp_path / "visits.csv", tmp_path / "p.csv", tmp_path / "p.svg"
+    lines = [
+        f"{n % 7};{'new' if n % 3 else 'old'};{n};{'TRUE' if n % 7 > 4 and n % 5 else 'FALSE'}" for n in range(700)
+    ]
+    path.write_text("pages;kind;day;bought\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    words = ("propensity", path, "--outcome", "bought", "--learner", "decision_tree", "--learner", "linear_regression")
+    account = json.loads(run(*words, "--folds", 4, "--out", told, "--plot", plot, "--json"))
+    assert [one["learner"] for one in account["learners"]] == ["decision_tree", "linear_regression"]
+    assert account["learners"][0]["auc"]["value"] > 0.9
+    said = rows(told)
+    assert [int(row["row"]) for row in said if row["learner"] == "decision_tree"] == list(range(1, 701))
+    assert plot.read_text("utf-8").count("<polyline") == 2
+    timed = json.loads(run(*words, "--time", "day", "--json"))
+    assert timed["learners"][0]["judged"] == 141
+    assert "pages ≤" in run(*words, "--folds", 4, "--tree")
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "key"),
+    [
+        ("a,b\n1,2\n", ("--outcome", "c"), "benchmark_out_of_range"),
+        ("a,b\n1,2\n", ("--outcome", "b", "--time", "when"), "benchmark_out_of_range"),
+        ("a,b\n1,2\n", ("--outcome", "b"), "benchmark_not_yes_no"),
+        ("a,b\n1,1,1\n", ("--outcome", "b"), "benchmark_bad_csv"),
+        ("a,a\n1,1\n", ("--outcome", "a"), "benchmark_twice"),
+        ("a,b\n", ("--outcome", "b"), "benchmark_empty"),
+        ("a,b\n1,1\n2,0\n", ("--outcome", "b"), "too_few_outcomes"),
+        ("a,b\n1,1\n", ("--outcome", "b", "--learner", "magic"), "setting_bad"),
+    ],
+)
+def test_propensity_says_what_is_wrong_with_a_file(
+    text: str, options: tuple[str, ...], key: str, tmp_path: Path
+) -> None:
+    """Each bad file or option has its own sentence."""
+    path = tmp_path / "bad.csv"
+    path.write_text(text, encoding="utf-8")
+    assert refused("propensity", path, *options).key == key

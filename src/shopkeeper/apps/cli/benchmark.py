@@ -12,6 +12,7 @@ import typer
 from shopkeeper.apps.cli import benchmark_files as files
 from shopkeeper.apps.cli import benchmark_seeds as several
 from shopkeeper.apps.cli import say
+from shopkeeper.apps.cli.benchmark_propensity import propensity
 from shopkeeper.apps.cli.options import Json, Seed
 from shopkeeper.apps.jobs.speed import Asked
 from shopkeeper.apps.jobs.speed import measure as measure_speed
@@ -23,6 +24,8 @@ from shopkeeper.learn.benchmarks.rules import mine_rules
 from shopkeeper.measure.bootstrap import Interval
 
 app = typer.Typer(no_args_is_help=True, help="Published tasks on your own files, with honest figures.")
+
+app.command()(propensity)
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 Out = Annotated[Path, typer.Option("--out", help="The CSV file to write.")]

@@ -1,6 +1,7 @@
 """The files of ``shopkeeper benchmark``: reading what people have, writing what they asked for."""
 
 import csv
+import io
 import json
 import os
 from collections.abc import Iterable, Sequence
@@ -109,17 +110,27 @@ def read_attributes(path: Path) -> dict[str, list[str]]:
 
 
 def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A CSV file, whole or not at all: it is written beside its place and then moved there.
+    """A CSV file, whole or not at all.
+
+    Raises:
+        DataError: the folder is missing, or may not be written, or is full.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
+
+
+def write_text(path: Path, text: str) -> None:
+    """A text file, whole or not at all: it is written beside its place and then moved there.
 
     Raises:
         DataError: the folder is missing, or may not be written, or is full.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with beside.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(header)
-            writer.writerows(rows)
+        beside.write_text(text, encoding="utf-8", newline="")
         beside.replace(path)
     except OSError as error:
         beside.unlink(missing_ok=True)
@@ -143,4 +154,32 @@ def _not_empty(found: dict[str, T], path: Path) -> dict[str, T]:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a value as JSON."""
-    path.write_text(json.dumps(value, ensure_ascii=False, indent=2) + "\n", "utf-8")
+    write_text(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+def read_rows(path: Path) -> dict[str, list[str]]:
+    """A CSV file with a header, its delimiter "," ";" or tab: column -> cells, as text.
+
+    Raises:
+        DataError: unreadable, empty, not CSV, a column named twice, or a row of another length; says which line.
+    """
+    text = _text(path)
+    header = text.partition("\n")[0]
+    reader = csv.reader(text.splitlines(keepends=True), delimiter=max(",;\t", key=header.count), strict=True)
+    rows: list[list[str]] = []
+    try:
+        for row in reader:
+            if rows and row and len(row) != len(rows[0]):
+                why = f"{len(row)} != {len(rows[0])}"
+                raise DataError("benchmark_bad_csv", file=str(path), line=reader.line_num, why=why)
+            if row:
+                rows.append(row)
+    except csv.Error as error:
+        raise DataError("benchmark_bad_csv", file=str(path), line=reader.line_num, why=str(error)) from None
+    if len(rows) < 2:
+        raise DataError("benchmark_empty", file=str(path))
+    names = [name.strip() for name in rows[0]]
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            raise DataError("benchmark_twice", file=str(path), user=name)
+    return dict(zip(names, ([*cells] for cells in zip(*rows[1:], strict=True)), strict=True))

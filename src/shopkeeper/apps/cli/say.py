@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -48,6 +48,12 @@ def text(key: str, /, **facts: object) -> str:
 def line(key: str, /, **facts: object) -> None:
     """Print a sentence of area ``cli``."""
     OUT.print(text(key, **facts), markup=False)
+
+
+def verbatim(lines: Iterable[str]) -> None:
+    """Lines as they are: a drawing."""
+    for drawn in lines:
+        OUT.print(drawn, markup=False)
 
 
 def sentence(error: ShopkeeperError) -> str:

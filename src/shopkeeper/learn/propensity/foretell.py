@@ -24,6 +24,8 @@ from shopkeeper.measure.probability import figures
 
 NAME: Final = "foretell"
 """Under this name the model is kept beside the shop's recommenders."""
+OUTCOMES: Final = ("churn", "buy", "category")
+"""What is learned by a classical learner."""
 CATEGORY_TABLES: Final = ("category_rhythm", "category_outcome")
 _SPAN: Final = (
     'SELECT min("at") AS first_at, max("at") AS last_at FROM order_lines '
@@ -118,13 +120,15 @@ class Foretell:
         churn_days = _churn_days(known, people, float(self.days))
         judged: dict[str, Any] = {}
         whole = _Whole(known, people, span["first_at"], span["last_at"] + timedelta(microseconds=1), self.folds)
-        rhythm = tried("churn", lambda: whole.panel(churn_days))
-        monthly = tried("buy", lambda: whole.panel(float(self.days)))
-        kinds = tried("category", lambda: whole.panel(float(self.days), folds=3, tables=CATEGORY_TABLES))
-        outcomes = {"churn": _still(rhythm, churn_days), "buy": monthly, "category": kinds}
+        windows = {"churn": churn_days, "buy": float(self.days), "category": float(self.days)}
+        outcomes = {name: tried(name, lambda: whole.outcome(name, days)) for name, days in windows.items()}  # noqa: B023 - called at once
+        rhythm = outcomes["churn"]
         learned = {}
         for name, panel in outcomes.items():
-            found = None if panel is None else tried(name, lambda: _learn(learner, name, panel, judged, seed))  # noqa: B023 - called at once
+            if panel is None:
+                continue
+            used = _still(panel, churn_days) if name == "churn" else panel
+            found = tried(name, lambda: _learn(learner, name, used, judged, seed))  # noqa: B023 - called at once
             if found is not None:
                 learned[name] = found
         number = {name: columns.values[:, place] for place, name in enumerate(columns.names)}
@@ -157,6 +161,29 @@ class _Whole:
             last_at=self.last_at, tables=tables,
         )  # fmt: skip
 
+    def outcome(self, name: str, days: float) -> Panel:
+        """The rows that an outcome is learned from."""
+        if name == "category":
+            return self.panel(days, folds=3, tables=CATEGORY_TABLES)
+        return self.panel(days)
+
+
+def panel_to_judge(
+    known: Facts, name: str, *, people: frozenset[str] | None = None, days: int = 30, folds: int = 6
+) -> Panel:
+    """The rows on which ``Foretell`` learns and judges one of ``OUTCOMES``.
+
+    Raises:
+        DataError: no orders (``no_orders_known``), or too short a history (``too_short_for_panel``).
+    """
+    span = known.query(_SPAN).to_pylist()[0]
+    if span["first_at"] is None:
+        raise DataError("no_orders_known", needed=1, have=0)
+    window = _churn_days(known, people, float(days)) if name == "churn" else float(days)
+    whole = _Whole(known, people, span["first_at"], span["last_at"] + timedelta(microseconds=1), folds)
+    panel = whole.outcome(name, window)
+    return _still(panel, window) if name == "churn" else panel
+
 
 def _churn_days(known: Facts, people: frozenset[str] | None, otherwise: float) -> float:
     table = known.query(feature_sql("order_gap"))
@@ -173,9 +200,9 @@ def _churn_days(known: Facts, people: frozenset[str] | None, otherwise: float) -
     return float(np.clip(gaps[order][np.searchsorted(reached, 0.9)], _SHORTEST, _LONGEST))
 
 
-def _still(panel: Panel | None, days: float) -> Panel | None:
+def _still(panel: Panel, days: float) -> Panel:
     """Only those who may leave: they ordered within the last two windows."""
-    return None if panel is None else panel.rows(panel.column("last_days") <= 2 * days)
+    return panel.rows(panel.column("last_days") <= 2 * days)
 
 
 def outcome_of(name: str, panel: Panel) -> Float64:
