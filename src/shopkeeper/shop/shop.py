@@ -29,7 +29,7 @@ from shopkeeper.data.schema import TABLES
 from shopkeeper.data.snapshot import LakeSnapshot
 from shopkeeper.data.spark import SparkBatch
 from shopkeeper.data.store.consent import Answer
-from shopkeeper.data.store.state import State
+from shopkeeper.data.store.state import State, place_of
 from shopkeeper.decide.log import Logged, from_row, to_row
 from shopkeeper.settings import FILE, Settings, load, template
 from shopkeeper.shop.collecting import Collector, Verdict
@@ -58,7 +58,7 @@ class Shop:
         self._lock = None if readonly else FolderLock(folder)
         (folder / "tmp").mkdir(exist_ok=True)
         self.lake = Lake(folder / "lake", readonly=readonly)
-        self.state = State(folder / "state.db", clock)
+        self.state = State(place_of(folder, settings.state.url), clock)
         self.quarantine = Quarantine(folder / "quarantine.db")
         self.models = ModelStore(folder / "models")
         self.journal = Journal(folder / "journal.db")
