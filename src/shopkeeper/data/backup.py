@@ -24,11 +24,13 @@ from shopkeeper.core.ports import Progress, quiet
 from shopkeeper.data.lake import Lake, fsync_dir, fsync_tree
 from shopkeeper.data.model_store import ModelStore, digest
 from shopkeeper.data.schema import TABLES
+from shopkeeper.data.store.database import Database
+from shopkeeper.data.store.moving import copy_rows
+from shopkeeper.data.store.state import FILE
 
 PAGE: Final = "backup.json"
 _FORMAT: Final = 1
 _PLAIN: Final = ("shop.toml",)
-_DATABASES: Final = ("state.db", "quarantine.db")
 _TRIES: Final = 5
 
 
@@ -49,8 +51,11 @@ class Backup:
         return sum(size for size, _ in self.files.values())
 
 
-def back_up(folder: Path, to: Path, *, moment: datetime, progress: Progress = quiet) -> Backup:
-    """Copy a shop folder into a new folder ``to``, which appears only when it is whole.
+def back_up(
+    folder: Path, to: Path, *, moment: datetime, state: Path | str, progress: Progress = quiet
+) -> Backup:  # fmt: skip
+    """Copy a shop folder into a new folder ``to``, which appears only when it is whole. ``state`` says where the shop
+    keeps its state; in the backup it is always a file.
 
     Raises:
         SettingsError: ``to`` exists already, or lies inside the shop folder.
@@ -66,9 +71,9 @@ def back_up(folder: Path, to: Path, *, moment: datetime, progress: Progress = qu
     versions, last = _copy_facts(folder, part, progress)
     for name in _PLAIN:
         shutil.copyfile(folder / name, part / name)
-    for name in _DATABASES:
-        if (folder / name).exists():
-            _copy_database(folder / name, part / name)
+    if (folder / "quarantine.db").exists():
+        _copy_database(folder / "quarantine.db", part / "quarantine.db")
+    _copy_state(state, part / FILE)
     model = _copy_model(folder, part, progress)
     page = Backup(moment=moment, journal=last, versions=versions, model=model, files=_hashed(part, progress))
     (part / PAGE).write_text(_to_json(page), "utf-8")
@@ -173,6 +178,14 @@ def _copy_database(source: Path, target: Path) -> None:
     with closing(sqlite3.connect(source, timeout=60)) as con, closing(sqlite3.connect(target)) as copy:
         con.backup(copy, pages=-1)
     target.chmod(0o600)
+
+
+def _copy_state(state: Path | str, target: Path) -> None:
+    if isinstance(state, str):
+        with closing(Database(state)) as source, closing(Database(target)) as copy:
+            copy_rows(source, copy)
+    elif state.exists():
+        _copy_database(state, target)
 
 
 def _copy_model(folder: Path, part: Path, progress: Progress) -> str | None:
