@@ -1,6 +1,6 @@
 """Cases of the corpus: a file (or a request), what must become of it, and what did, in the same words.
 
-Each ``[[case]]`` of the tables beside this file names one file and how it ends: ``OK`` stored, ``W`` stored with a named
+Each ``[[case]]`` of the tables beside this file names a file and how it ends: ``OK`` stored, ``W`` stored with a named
 warning, ``Q`` some rows held and the others stored, ``R`` refused as a whole.
 """
 
