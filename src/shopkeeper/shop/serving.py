@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from shopkeeper.core.action import Action
 from shopkeeper.core.consent import Consent
 from shopkeeper.core.decision import Decision, Request
+from shopkeeper.core.errors import SettingsError
 from shopkeeper.core.event import Event
 from shopkeeper.core.histories import Catalogue, Histories
 from shopkeeper.core.ids import PersonKey
@@ -51,6 +52,7 @@ def extended(trained: Catalogue, now: Catalogue) -> Catalogue:
         ids=ids, names=column(now.names, ""), brands=column(now.brands, ""),
         categories=tuple(column(level, "") for level in now.categories), price=column(now.price, np.nan),
         cost=column(now.cost, np.nan), in_stock=column(now.in_stock, False),
+        tags=None if now.tags is None else column(now.tags, ""),
     )  # fmt: skip
 
 
@@ -150,11 +152,17 @@ def serving_of(
     static = Static(items=_top(popular, live.now))
 
     def policy(name: str, placement: PlacementSettings) -> Logged:
+        wanted = placement.model or settings.train.personal
+        if wanted not in settings.models:
+            known = ", ".join(settings.models)
+            raise SettingsError("setting_bad", where=f"placements.{name}", name="model", value=wanted, wanted=known)
+        # a model that was named after the last training answers from the next one on
         first = Recommend(
-            name=f"recommend.{name}", version=bundle.version, scorer=scorers[settings.train.personal],
+            name=f"recommend.{name}", version=bundle.version,
+            scorer=scorers.get(wanted, scorers[settings.train.personal]),
             context_scorer=scorers.get(settings.train.context), popular=popular, catalogue=live,
             history=profiles.history, consent=agreed, placement=placement, rules=placement.rules(),
-            chooser=placement.dice(),
+            chooser=placement.dice(), goals=placement.goals(),
         )  # fmt: skip
         last = replace(static, banned=frozenset(placement.banned))
         return Logged(inner=Fallback(first=first, second=last), log=log)
