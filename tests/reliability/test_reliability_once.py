@@ -21,8 +21,8 @@ def _counts(shop: Shop) -> dict[str, int]:
 
 
 def test_a_retry_has_one_effect_for_forty_five_days_and_an_order_for_ever(quick_path: Path) -> None:
-    """The clock moves on, ids are forgotten day by day: a retry is a duplicate on each of 45 days; a year later the view
-    is new, the order still is not."""
+    """The clock moves on, ids are forgotten day by day: a retry is a duplicate on each of 45 days; a year later the
+    view is new, the order still is not."""
     folder, now = new_shop(quick_path / "shop"), [START]
     with Shop.open(folder, clock=lambda: now[0]) as shop:
         shop.collect(events(1))
