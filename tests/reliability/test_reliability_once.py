@@ -76,6 +76,6 @@ def test_an_event_survives_its_encoding(quick_path: Path) -> None:
     """The bytes by which consent is looked for in the journal are those that an event of consent has."""
     with Shop.open(new_shop(quick_path / "shop")) as shop:
         shop.collect(events(1))
-        agreed = [event for event in shop._journalled() if event.id == ids(1)[-1]]
-        assert [event.id for event in shop._journalled(b'"action":33')] == [ids(1)[-1]]
+        agreed = [event for event in shop._undrained() if event.id == ids(1)[-1]]
+        assert [event.id for event in shop._undrained(b'"action":33')] == [ids(1)[-1]]
     assert b'"action":33' in encode_event(agreed[0])

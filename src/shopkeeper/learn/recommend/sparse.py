@@ -20,7 +20,7 @@ Float64 = NDArray[np.float64]
 ACTION_WEIGHT: Final[dict[Action, float]] = {
     Action.ORDER: 1.0, Action.ORDER_RETURN: -1.0, Action.CART_ADD: 0.5, Action.CART_REMOVE: -0.4,
     Action.WISHLIST_ADD: 0.4, Action.WISHLIST_REMOVE: -0.3, Action.REVIEW: 0.3, Action.RATING: 0.3,
-    Action.SHARE: 0.3, Action.PRODUCT_VIEW: 0.2, Action.CLICK: 0.2, Action.QUESTION: 0.2,
+    Action.SHARE: 0.3, Action.PRODUCT_VIEW: 0.2, Action.CLICK: 0.2, Action.QUESTION: 0.2, Action.DISMISS: -1.0,
 }  # fmt: skip
 """How much an action says that a person wants a product; one not listed says nothing."""
 
