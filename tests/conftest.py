@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-import postgres
 import pytest
+
+import postgres
 from servers import redis_server, redis_url
 
 
