@@ -1,5 +1,6 @@
 """Every grouper keeps every law, and what was planted is found again."""
 
+from inspect import signature
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from shopkeeper.learn.segment.choosing import Trial, chosen, gap_choice
 from shopkeeper.learn.segment.components import PrincipalComponents
 from shopkeeper.learn.segment.k_means import KMeansSegments
 from shopkeeper.learn.segment.mixture import GaussianMixtureSegments
-from shopkeeper.learn.segment.portraits import portraits_of
+from shopkeeper.learn.segment.portraits import Portraits, portraits_of
 from shopkeeper.learn.segment.scaling import RobustScaling
 from shopkeeper.learn.segment.spending import RFMGrid, SpendingBands
 from shopkeeper.shop import Shop
@@ -24,7 +25,9 @@ from shopkeeper.shop.importing import import_files
 from shopkeeper.testing.groupers import LAWS, Law, of, portraits
 
 FOUND = {
-    path: kind for path, kind in discover("segment").items() if path not in ("segment.components.PrincipalComponents",)
+    path: kind
+    for path, kind in discover("segment").items()
+    if signature(kind.fit).parameters["known"].annotation is Portraits and kind is not PrincipalComponents
 }
 """Principal components are a map, not groups."""
 

@@ -63,7 +63,7 @@ class SpendingModel:
         return {}
 
     @classmethod
-    def restore(cls, arrays: Arrays, facts: Mapping[str, Any]) -> "SpendingModel":  # noqa: ARG003
+    def restore(cls, arrays: Arrays, facts: Mapping[str, Any]) -> "SpendingModel":  # noqa: ARG003  # the port's signature
         return cls(edges=arrays["edges"])
 
 
@@ -118,5 +118,5 @@ class RFMModel:
         return {}
 
     @classmethod
-    def restore(cls, arrays: Arrays, facts: Mapping[str, Any]) -> "RFMModel":  # noqa: ARG003
+    def restore(cls, arrays: Arrays, facts: Mapping[str, Any]) -> "RFMModel":  # noqa: ARG003  # the port's signature
         return cls(edges=arrays["edges"])
