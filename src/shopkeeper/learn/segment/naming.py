@@ -23,6 +23,8 @@ TOLD: Final = "told:"
 """Traits of this prefix are registration fields: ``told:age=35-44``."""
 _SAID: Final = 0.3
 """An effect below this is not part of a name."""
+_SURE: Final = 3.0
+"""Nor one of fewer standard errors: chance names nobody."""
 _KEPT: Final = 0.15
 """A trait of the last version's name is kept while its effect is still this large."""
 _WORDS: Final = 3
@@ -49,6 +51,8 @@ class Trait:
     """The group's mean (of shares: its share)."""
     usual: float
     """Everybody's."""
+    error: float = 0.0
+    """Standard error of the effect where nothing differs: sqrt(1/n + 1/m)."""
 
     @property
     def up(self) -> bool:
@@ -81,7 +85,12 @@ def _trait(name: str, values: Float64, mine: NDArray[np.bool_]) -> Trait | None:
     if not spread > 1e-12:
         return None
     effect = float((shown[0].mean() - shown[1].mean()) / spread)
-    return Trait(field=name, effect=effect, value=float(inside.mean()), usual=float(values[np.isfinite(values)].mean()))
+    return Trait(field=name, effect=effect, value=float(inside.mean()), usual=float(values[np.isfinite(values)].mean()),
+                 error=_error(len(inside), len(outside)))  # fmt: skip
+
+
+def _error(inside: int, outside: int) -> float:
+    return float(np.sqrt(1 / inside + 1 / outside))
 
 
 def _told_traits(people: Sequence[str], mine: NDArray[np.bool_], told: Told, floor: int = 20) -> list[Trait]:
@@ -102,7 +111,8 @@ def _told_traits(people: Sequence[str], mine: NDArray[np.bool_], told: Told, flo
         shares = within / whole_in, out / whole_out
         h = 2 * float(np.arcsin(np.sqrt(shares[0])) - np.arcsin(np.sqrt(shares[1])))
         usual = (out + within) / (whole_out + whole_in)
-        found.append(Trait(field=f"{TOLD}{name}={value}", effect=h, value=shares[0], usual=usual))
+        error = _error(whole_in, whole_out)
+        found.append(Trait(field=f"{TOLD}{name}={value}", effect=h, value=shares[0], usual=usual, error=error))
     return found
 
 
@@ -117,7 +127,7 @@ def name_of(traits: Sequence[Trait], before: Sequence[tuple[str, bool]] = (), ta
         return old
     chosen: list[Trait] = []
     for trait in traits:
-        if abs(trait.effect) < _SAID or trait.theme in {each.theme for each in chosen}:
+        if abs(trait.effect) < max(_SAID, _SURE * trait.error) or trait.theme in {each.theme for each in chosen}:
             continue
         if not trait.up and (trait.field.startswith((CATEGORY, TOLD))):
             continue
