@@ -124,6 +124,13 @@ DEFAULT_MODELS: Final[Mapping[str, ModelSection]] = {
     "association_rules": ModelSection(use="recommend.association_rules.AssociationRules"),
     "hybrid": ModelSection(use="recommend.hybrid.Hybrid"),
 }
+COMPARED_MODELS: Final[Mapping[str, ModelSection]] = {
+    "tifu_knn": ModelSection(use="recommend.tifu_knn.TIFUKNN"),
+    "ease": ModelSection(use="recommend.ease.EASE"),
+    "als": ModelSection(use="recommend.als.ALS"),
+    "bpr": ModelSection(use="recommend.bpr.BPR"),
+}
+"""What evaluation shows beside a shop's models, without training them for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
