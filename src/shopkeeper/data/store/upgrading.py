@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, event, inspect, text
 
 from shopkeeper.core.errors import SettingsError
+from shopkeeper.data.kill_points import reached
 from shopkeeper.data.store.engines import Opened
 
 LAYOUT: Final = "0002"
@@ -29,7 +30,9 @@ def upgrade(opened: Opened, *, to: str = LAYOUT) -> None:
         if now is not None and now > to:
             raise SettingsError("shop_too_new", folder=opened.where, version=int(now), needed=int(to))
         if now != to:
+            event.listen(connection, "after_cursor_execute", lambda *_: reached("state.migrating"))
             _run(connection, now, to)
+    reached("state.migrated")
 
 
 def layout_of(connection: Connection) -> str | None:
