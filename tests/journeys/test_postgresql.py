@@ -1,7 +1,10 @@
 """A shop whose state lives in a real PostgreSQL: served, cut off from it, exported, erased, saved and brought back."""
 
+import shutil
+import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from running import secret_key, serving, shopkeeper
@@ -14,14 +17,19 @@ from shopkeeper.shop import Shop, backups, people
 from shopkeeper.shop.moving import move_state
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small trained shop."""
+    shop = build(tmp_path_factory.mktemp("built") / "shop")
+    shop.close()
+    return shop.folder
+
+
 @pytest.fixture
-def folder(tmp_path: Path, postgresql: PostgreSQL) -> Path:
-    """A small trained shop, moved to PostgreSQL by the command."""
-    build(tmp_path / "shop").close()
-    said = shopkeeper("state", "move", "--shop", tmp_path / "shop", "--to", postgresql.address())
-    assert said.returncode == 0, said.stderr
-    assert "consent" in said.stdout
-    assert not (tmp_path / "shop" / "state.db").exists()
+def folder(built: Path, tmp_path: Path, postgresql: PostgreSQL) -> Path:
+    """The shop with its state in PostgreSQL."""
+    shutil.copytree(built, tmp_path / "shop")
+    move_state(tmp_path / "shop", postgresql.address())
     return tmp_path / "shop"
 
 
@@ -30,18 +38,28 @@ def test_the_server_goes_on_without_its_database(folder: Path, postgresql: Postg
     events are accepted; when it is back, people are known again, without a restart."""
     key = secret_key(folder)
     with serving(folder, key) as server:
-        own = server.recommendations(customer="c01", placement="home", seed=5)
-        assert own["personal"]
+
+        def answer(customer: str) -> Any:
+            said = server.client.get("/v1/recommendations", params={"customer": customer, "placement": "home"})
+            assert said.status_code == 200, said.text
+            assert said.json()["items"]
+            return said.json()
+
+        assert answer("c01")["personal"]
         postgresql.stop(how=3)
-        for customer in ("c01", "c02", "stranger"):
-            answer = server.client.get("/v1/recommendations", params={"customer": customer, "placement": "home"})
-            assert answer.status_code == 200, answer.text
-            assert answer.json()["items"]
+        assert [answer(customer)["personal"] for customer in ("c02", "stranger")] == [False, False]
         view = {"id": "while-away", "action": "product_view", "customer": "c01", "product": "p1"}
         assert server.post([view]).status_code == 200
+        agreed = {"id": "no", "action": "consent", "customer": "c03", "properties": {"personalise": "false"}}
+        assert server.post([agreed]).status_code == 503
         postgresql.start()
-        again = server.recommendations(customer="c02", placement="home", seed=5)
-        assert again["personal"]
+        deadline = time.monotonic() + 30
+        while not answer("c02")["personal"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert answer("c03")["personal"]
+        assert server.post([agreed]).status_code == 200
+        assert not answer("c03")["personal"]
         said = shopkeeper("keys", "--shop", folder, "--create", "secret", "--json")
         assert said.returncode == 0, said.stderr
 
@@ -61,8 +79,8 @@ def test_export_and_erasure_reach_the_database(folder: Path, postgresql: Postgre
 
 
 def test_a_backup_is_whole_without_the_database(folder: Path, tmp_path: Path, postgresql: PostgreSQL) -> None:
-    """Restored into an empty database, into the one that outlived the folder, beside the living shop as a file: each has
-    keys, consent and the erased of since; into the database of another shop: refused, and nothing is there."""
+    """Restored into an empty database, into the one that outlived the folder, beside the living shop as a file: each
+    has keys, consent and the erased of since; into the database of another shop: refused, and nothing is there."""
     key, url = secret_key(folder), load(folder).state.url
     backups.backup(folder, tmp_path / "backup")
     assert (tmp_path / "backup" / "state.db").is_file()

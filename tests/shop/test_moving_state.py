@@ -1,5 +1,6 @@
 """Laws of ``state move``: shop.toml names the place that is whole, whenever it is killed, and keeps everything else."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -38,8 +39,9 @@ def _whole(folder: Path, key: str, people: int = 20) -> None:
 
 
 @pytest.mark.parametrize("text", [
-    '[shop]\nname = "a"\n', '[state]\n[shop]\nname = "a"\n', '[state] # where\n# url = "old"\nurl = "x" # old\n\n[shop]\n',
-    '[shop]\nname = """\n[state]\n"""\n', '\ufeff'[:0] + '[[x]]\n  [state]\n  url=\'y\'\n[train]\nurl = 5\n',
+    '[shop]\nname = "a"\n', '[state]\n[shop]\nname = "a"\n',
+    '[state] # where\n# url = "old"\nurl = "x" # old\n\n[shop]\n',
+    '[shop]\nname = """\n[state]\n"""\n', "[[x]]\n  [state]\n  url='y'\n[train]\nurl = 5\n",
 ])  # fmt: skip
 def test_one_line_of_the_settings_changes(tmp_path: Path, text: str) -> None:
     """Whatever stands there, only ``[state] url`` is another one afterwards; every comment and other line stays. Where
@@ -99,48 +101,59 @@ def test_it_waits_for_nobody_and_refuses_nonsense(tmp_path: Path) -> None:
 
 
 KILLED = """
-import os, signal, sys
+import json, os, signal, sys
 from pathlib import Path
 from sqlalchemy import Engine, event
 import psycopg
-from shopkeeper.shop import moving
+from shopkeeper.settings import load
+from shopkeeper.shop import Shop, moving
 
-folder, url, left = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+folder, url, key = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+found = []
 
-def die(*_):
-    global left
-    left -= 1
-    if left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
+def die_at(point):
+    left = [point]
 
-event.listens_for(Engine, "before_cursor_execute")(die)
-event.listens_for(Engine, "commit")(die)
-for name in ("write_state_url", "_clear"):
-    def dying(*words, inner=getattr(moving, name)):
-        die()
-        inner(*words)
-    setattr(moving, name, dying)
-moving.move_state(folder, url)
-print("done")
+    def die(*_):
+        left[0] -= 1
+        if left[0] == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    event.listens_for(Engine, "before_cursor_execute")(die)
+    event.listens_for(Engine, "commit")(die)
+    for name in ("write_state_url", "_clear"):
+        def dying(*words, inner=getattr(moving, name)):
+            die()
+            inner(*words)
+        setattr(moving, name, dying)
+    moving.move_state(folder, url)
+    os._exit(0)
+
+for point in range(4, 400, 5):
+    child = os.fork()
+    if child == 0:
+        die_at(point)
+    ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    with Shop.open(folder) as shop:
+        rows = [len(shop.state.consent.may_train()), len(shop.state.ledger.entries())]
+        found.append([ended, bool(load(folder).state.url), shop.state.keys.role_of(key), *rows])
+    if load(folder).state.url:
+        break
+print(json.dumps(found))
 """
 
 
 def test_killed_anywhere_it_can_be_run_again(tmp_path: Path, postgresql: PostgreSQL) -> None:
-    """kill -9 at ever later points of the way: after each the shop is whole where shop.toml says, and at last it moves."""
+    """kill -9 at ever later points: each time the shop is whole where shop.toml says, and at last it moves."""
     folder, address = tmp_path / "shop", postgresql.address()
     key = _shop(folder)
-    killed = 0
-    for point in range(6, 200, 12):
-        done = subprocess.run(
-            [sys.executable, "-c", KILLED, str(folder), address, str(point)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        _whole(folder, key)
-        if load(folder).state.url:
-            break
-        assert done.returncode == -signal.SIGKILL, done.stderr
-        killed += 1
-    assert killed >= 4
-    assert load(folder).state.url == address
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(folder), address, key], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert len(found) >= 6
+    assert {tuple(each[2:]) for each in found} == {("secret", 20, 1)}
+    assert {each[0] for each in found[:-1]} == {-signal.SIGKILL}
+    assert found[-1][1]
+    _whole(folder, key)

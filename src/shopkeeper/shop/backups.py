@@ -13,7 +13,7 @@ from shopkeeper.data.backup import Backup, back_up, read_page, restored
 from shopkeeper.data.model_store import ModelStore
 from shopkeeper.data.privacy import Person, find_person, people_in
 from shopkeeper.data.store.moving import bring
-from shopkeeper.data.store.state import FILE, State, place_of
+from shopkeeper.data.store.state import FILE, State, named, place_of
 from shopkeeper.settings import FILE as SHOP_FILE
 from shopkeeper.settings import load
 from shopkeeper.shop.moving import write_state_url
@@ -41,6 +41,7 @@ def backup(folder: Path, to: Path, *, progress: Progress = quiet) -> Backup:
         SettingsError: no shop there, or ``to`` exists already.
     """
     state = place_of(folder, load(folder).state.url)
+    named(state)
     return back_up(folder, to, moment=utc_now(), state=state, progress=progress)
 
 

@@ -15,7 +15,7 @@ from shopkeeper.data.lock import FolderLock
 from shopkeeper.data.store.database import Database
 from shopkeeper.data.store.engines import shown
 from shopkeeper.data.store.moving import clear, copy_rows, delete_file, identity_of
-from shopkeeper.data.store.state import place_of
+from shopkeeper.data.store.state import named, place_of
 from shopkeeper.settings import FILE, load, parse, toml_text
 
 _SECTION: Final = re.compile(r"^[ \t]*\[state\][ \t]*(#.*)?$", re.MULTILINE)
@@ -49,9 +49,9 @@ def move_state(folder: Path, url: str) -> Moved:
     _edited(folder, url)
     lock = FolderLock(folder)
     try:
+        ours = named(source)
         with closing(Database(source)) as old, closing(Database(target)) as new:
-            ours = identity_of(old)
-            if ours is not None and identity_of(new) == ours:
+            if identity_of(new) == ours:
                 clear(new)  # a move that was broken off
             rows = copy_rows(old, new)
         write_state_url(folder, url)
