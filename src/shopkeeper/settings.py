@@ -100,6 +100,8 @@ class PrivacySection:
     """``[privacy]``: how long the ids of accepted events are remembered against retries."""
 
     remember_ids_days: int = 45
+    sensitive: tuple[str, ...] = ()
+    """More words that no audience may ask for and no segment may look at, beside those of ``core.sensitive``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +116,18 @@ class PredictSection:
     """How many past moments are learned from, at most."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentsSection:
+    """``[segments]``: the window that groups of customers are found in."""
+
+    days: int = 182
+    """Orders of so many days are looked at."""
+    most: int = 8
+    """Most groups."""
+    steps: int = 3
+    """How many earlier months the flows between groups show."""
+
+
 DEFAULT_MODELS: Final[Mapping[str, ModelSection]] = {
     "popularity": ModelSection(use="recommend.popularity.Popularity"),
     "buy_again": ModelSection(use="recommend.buy_again.BuyAgain"),
@@ -124,6 +138,13 @@ DEFAULT_MODELS: Final[Mapping[str, ModelSection]] = {
     "association_rules": ModelSection(use="recommend.association_rules.AssociationRules"),
     "hybrid": ModelSection(use="recommend.hybrid.Hybrid"),
 }
+COMPARED_MODELS: Final[Mapping[str, ModelSection]] = {
+    "tifu_knn": ModelSection(use="recommend.tifu_knn.TIFUKNN"),
+    "ease": ModelSection(use="recommend.ease.EASE"),
+    "als": ModelSection(use="recommend.als.ALS"),
+    "bpr": ModelSection(use="recommend.bpr.BPR"),
+}
+"""What evaluation shows beside a shop's models, without training them for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +159,7 @@ class Settings:
     train: TrainSection = field(default_factory=TrainSection)
     privacy: PrivacySection = field(default_factory=PrivacySection)
     predict: PredictSection = field(default_factory=PredictSection)
+    segments: SegmentsSection = field(default_factory=SegmentsSection)
     models: Mapping[str, ModelSection] = field(default_factory=lambda: dict(DEFAULT_MODELS))
     placements: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Plain tables; the decide floor knows their words."""
@@ -208,6 +230,13 @@ def _check(settings: Settings, folder: Path) -> None:
         _bad("predict", "days", settings.predict.days, "at least 1")
     if settings.predict.folds < 3:
         _bad("predict", "folds", settings.predict.folds, "at least 3")
+    _check_segments(settings.segments)
+
+
+def _check_segments(segments: SegmentsSection) -> None:
+    for name, least in (("days", 7), ("most", 2), ("steps", 0)):
+        if getattr(segments, name) < least:
+            _bad("segments", name, getattr(segments, name), f"at least {least}")
 
 
 def _check_profiles(profiles: ProfilesSection) -> None:

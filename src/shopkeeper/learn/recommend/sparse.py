@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from shopkeeper.core.action import Action
-from shopkeeper.core.histories import MICROSECONDS_PER_DAY, Float32, Histories, Int32, Int64
+from shopkeeper.core.histories import MICROSECONDS_PER_DAY, Bool, Float32, Histories, Int32, Int64
 
 Float64 = NDArray[np.float64]
 
@@ -57,6 +57,11 @@ class Tastes:
         table = sparse.csr_matrix((self.weight.astype(np.float32), (self.row, self.item)), shape=shape)
         table.sort_indices()
         return table
+
+    def keep(self, kept: Bool) -> "Tastes":
+        """The same people with only the marked entries."""
+        parts = {name: getattr(self, name)[kept] for name in ("row", "item", "weight", "event")}
+        return Tastes(**parts, people=self.people, products=self.products)
 
 
 def tastes(histories: Histories, products: int, *, half_life_days: float, newest: int) -> Tastes:
