@@ -123,6 +123,7 @@ def restored(backup: Path, folder: Path, *, progress: Progress = quiet) -> Itera
     part = folder.with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
+    part.chmod(0o700)
     for done, (name, wanted) in enumerate(sorted(page.files.items()), 1):
         target = part / name
         target.parent.mkdir(parents=True, exist_ok=True)
