@@ -43,8 +43,8 @@ def test_a_fresh_shop_is_sound(folder: Path) -> None:
     assert set(found(folder, "warning")) == {"no_model"}
     assert {"private", "space", "sync_ok", "file_ok", "lake_table", "clock", "settings_ok"} <= set(found(folder, "ok"))
     after = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
-    assert {path.name[-4:] for path in set(after) - set(before)} <= {"-wal", "-shm"}  # SQLite's, for its readers
-    assert {path.name for path in after if after[path] != before.get(path, after[path])} <= {"lock"}
+    assert {path.name[-4:] for path in set(after) - set(before)} <= {"-wal", "-shm", "lock"}  # of whoever reads
+    assert {path.name for path in before if after[path] != before[path]} <= {"lock"}
 
 
 def test_settings_that_cannot_be_read_are_the_only_finding(folder: Path) -> None:
