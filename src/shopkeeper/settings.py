@@ -43,6 +43,21 @@ class ServeSection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LimitsSection:
+    """``[limits]``: what one key may ask a second, 0 for as much as it likes, and how much may wait in memory."""
+
+    publishable_requests: float = 1_000.0
+    """All browsers of the shop share a publishable key."""
+    publishable_events: float = 5_000.0
+    secret_requests: float = 0.0
+    secret_events: float = 0.0
+    burst_seconds: float = 10.0
+    """A key that asked for little may at once ask for as much as flows in during this time."""
+    waiting_mb: float = 64.0
+    """Bodies of requests that are in work, all together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSection:
     """``[engine]``: how much of the machine a job may take."""
 
@@ -153,6 +168,7 @@ class Settings:
 
     shop: ShopSection = field(default_factory=ShopSection)
     serve: ServeSection = field(default_factory=ServeSection)
+    limits: LimitsSection = field(default_factory=LimitsSection)
     engine: EngineSection = field(default_factory=EngineSection)
     batch: BatchSection = field(default_factory=BatchSection)
     profiles: ProfilesSection = field(default_factory=ProfilesSection)
@@ -222,6 +238,9 @@ def _check(settings: Settings, folder: Path) -> None:
     if not 0 < settings.serve.port < 65_536:
         _bad("serve", "port", settings.serve.port, "a number from 1 to 65535")
     _check_profiles(settings.profiles)
+    for part in fields(LimitsSection):
+        if not getattr(settings.limits, part.name) >= 0:
+            _bad("limits", part.name, getattr(settings.limits, part.name), "0 or more")
     if not settings.train.every_hours >= 0:
         _bad("train", "every_hours", settings.train.every_hours, "hours, or 0 for never")
     if settings.train.test_days < 1:

@@ -13,6 +13,7 @@ from shopkeeper.core.decision import Decision, Reason, Request
 from shopkeeper.core.errors import NotFound
 from shopkeeper.data.store.keys import Keys
 from shopkeeper.decide.reasons import say_reason
+from shopkeeper.settings import LimitsSection
 from shopkeeper.shop import people
 from shopkeeper.shop.collecting import Verdict
 from shopkeeper.shop.predicting import predictions_of
@@ -36,6 +37,10 @@ class ShopEngine:
     @property
     def drain_seconds(self) -> float:
         return self._shop.settings.serve.drain_seconds
+
+    @property
+    def limits(self) -> LimitsSection:
+        return self._shop.settings.limits
 
     @property
     def keys(self) -> Keys:
