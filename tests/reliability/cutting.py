@@ -73,7 +73,7 @@ def traced(folder: Path, batches: int, *, code: str = RUN, clients: int = 2) -> 
 
 def killed_and_served_again(folder: Path, batches: int, *, at: int, code: str = RUN) -> Traced:
     """The server dies as it is about to sync the ``at``-th time; a second one is sent everything again. One trace."""
-    shop, key = _shop(folder)
+    shop, key = _shop(folder, drain_seconds=3_600.0)  # whatever else writes would sync what was left
     base = Path(shutil.copytree(shop, folder / "base"))
     inject = f"fdatasync:signal=KILL:when={at}"
     first, heard = _served(shop, key, range(batches), inject=inject, clients=1)
@@ -83,11 +83,11 @@ def killed_and_served_again(folder: Path, batches: int, *, at: int, code: str = 
     return Traced(disk=Disk(base, shop, calls), calls=calls, answered=_answers(calls), heard=heard | heard_then)
 
 
-def _shop(folder: Path) -> tuple[Path, str]:
+def _shop(folder: Path, drain_seconds: float = 0.05) -> tuple[Path, str]:
     shop = folder / "shop"
     key = new_shop(shop)
     with (shop / FILE).open("a", encoding="utf-8") as settings:
-        settings.write("\n[serve]\ndrain_seconds = 0.05\n")
+        settings.write(f"\n[serve]\ndrain_seconds = {drain_seconds}\n")
     return shop, key
 
 
