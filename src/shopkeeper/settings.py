@@ -221,6 +221,7 @@ def parse(table: Mapping[str, Any], folder: Path = Path()) -> Settings:
         sections["placements"] = table["placements"]
     settings = Settings(**sections)
     _check(settings, folder)
+    _check_limits(settings.limits)
     return settings
 
 
@@ -251,9 +252,6 @@ def _check(settings: Settings, folder: Path) -> None:
         wanted = "empty, or postgresql+psycopg://user@host:5432/database"
         _bad("state", "url", settings.state.url.partition("://")[0] + "://…", wanted)  # it may hold a password
     _check_profiles(settings.profiles)
-    for part in fields(LimitsSection):
-        if not getattr(settings.limits, part.name) >= 0:
-            _bad("limits", part.name, getattr(settings.limits, part.name), "0 or more")
     if not settings.train.every_hours >= 0:
         _bad("train", "every_hours", settings.train.every_hours, "hours, or 0 for never")
     if settings.train.test_days < 1:
@@ -278,6 +276,13 @@ def _check_profiles(profiles: ProfilesSection) -> None:
         _bad("profiles", "prefix", profiles.prefix, "letters, digits, - and _")
     if not profiles.keep_days >= 1:
         _bad("profiles", "keep_days", profiles.keep_days, "at least 1")
+
+
+def _check_limits(limits: LimitsSection) -> None:
+    for part in fields(LimitsSection):
+        value = getattr(limits, part.name)
+        if not value >= 0:
+            _bad("limits", part.name, value, "0 or more")
 
 
 def _bad(where: str, name: str, value: object, wanted: str) -> typing.NoReturn:
