@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shopkeeper.core.action import Action
-from shopkeeper.core.consent import Consent
+from shopkeeper.core.consent import NO_CONSENT, Consent
 from shopkeeper.core.decision import Decision, Request
 from shopkeeper.core.event import Event
 from shopkeeper.core.histories import Catalogue, Histories
@@ -85,6 +85,8 @@ class Serving:
     catalogue: LiveCatalogue
     profiles: LiveProfiles
     policies: Mapping[str, Logged]
+    agreed: Callable[[PersonKey], Consent]
+    """What may be done with the history that a person's requests are answered with."""
     counts: Mapping[str, int]
     """How many items each placement shows where the request does not say."""
     report: Mapping[str, Any]
@@ -105,7 +107,7 @@ def without_models(
     return Serving(
         version="", scorers={}, catalogue=live,
         profiles=LiveProfiles(base=nobody, product_index=live.index, currency=settings.shop.currency),
-        policies=dict.fromkeys(wanted, static), report={},
+        policies=dict.fromkeys(wanted, static), report={}, agreed=lambda person: NO_CONSENT,  # noqa: ARG005
         counts={name: placement.count for name, placement in wanted.items()},
     )  # fmt: skip
 
@@ -143,7 +145,7 @@ def serving_of(
 
     wanted = placements(settings.placements)
     return Serving(
-        version=bundle.version, scorers=scorers, catalogue=live, profiles=profiles, report=bundle.report,
+        version=bundle.version, scorers=scorers, catalogue=live, profiles=profiles, report=bundle.report, agreed=agreed,
         policies={name: policy(name, placement) for name, placement in wanted.items()},
         counts={name: placement.count for name, placement in wanted.items()},
     )  # fmt: skip

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, Protocol, TypeVar, cast
 
 import msgspec
 
@@ -30,7 +30,7 @@ from shopkeeper.data.snapshot import LakeSnapshot
 from shopkeeper.data.spark import SparkBatch
 from shopkeeper.data.store.consent import Answer
 from shopkeeper.data.store.state import State
-from shopkeeper.decide.log import Logged, from_row, to_row
+from shopkeeper.decide.log import Logged, body_of, from_row
 from shopkeeper.settings import FILE, Settings, load, template
 from shopkeeper.shop.collecting import Collector, Verdict
 from shopkeeper.shop.serving import Serving, serving_of, without_models
@@ -46,6 +46,13 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+class Listener(Protocol):
+    """Who answers with the same models elsewhere."""
+
+    def heard(self, events: Sequence[Event]) -> None: ...
+    def forget(self, people: Sequence[str]) -> None: ...
+
+
 class Shop:
     """An open shop folder.
 
@@ -53,13 +60,17 @@ class Shop:
     Close it, or use it as a context manager.
     """
 
-    def __init__(self, folder: Path, settings: Settings, *, readonly: bool, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, folder: Path, settings: Settings, *, readonly: bool, clock: Callable[[], datetime],
+        consent: Callable[[PersonKey], Consent] | None = None,
+    ) -> None:  # fmt: skip
         self.folder, self.settings, self.readonly, self.clock = folder, settings, readonly, clock
         self._lock = None if readonly else FolderLock(folder)
         (folder / "tmp").mkdir(exist_ok=True)
         self.lake = Lake(folder / "lake", readonly=readonly)
         self.state = State(folder / "state.db", clock)
         self.quarantine = Quarantine(folder / "quarantine.db")
+        self._consent = consent or self.state.consent.consent_of
         self.models = ModelStore(folder / "models")
         self.journal = Journal(folder / "journal.db")
         self._drain = Drain(self.journal, self.lake)
@@ -70,6 +81,8 @@ class Shop:
         self._serving_lock = threading.Lock()
         self.forgiving = False
         """Answer with an older version, or the popular list, where the current one cannot be loaded: for servers."""
+        self.listeners: list[Listener] = []
+        """Who else is told of stored events and of people to be forgotten."""
 
     @classmethod
     def create(
@@ -91,15 +104,18 @@ class Shop:
             raise
 
     @classmethod
-    def open(cls, folder: Path | str, *, readonly: bool = False, clock: Callable[[], datetime] = utc_now) -> "Shop":
-        """Open a shop folder.
+    def open(
+        cls, folder: Path | str, *, readonly: bool = False, clock: Callable[[], datetime] = utc_now,
+        consent: Callable[[PersonKey], Consent] | None = None,
+    ) -> "Shop":  # fmt: skip
+        """Open a shop folder. ``consent``: who says what people agreed to, where it is not the folder.
 
         Raises:
             SettingsError: no shop there, of another format, or its settings are wrong.
             Unavailable: another process has it open for writing.
         """
         folder = Path(folder)
-        return cls(folder, load(folder), readonly=readonly, clock=clock)
+        return cls(folder, load(folder), readonly=readonly, clock=clock, consent=consent)
 
     def __enter__(self) -> "Shop":
         return self
@@ -139,6 +155,8 @@ class Shop:
         if self._serving is not None:
             for event in events:
                 self._serving.fold(event)
+        for listener in self.listeners:
+            listener.heard(events)
 
     def drain(self) -> int:
         """Move the journal into the lake. Returns how many entries moved."""
@@ -177,7 +195,7 @@ class Shop:
 
     def consent_of(self, person: PersonKey) -> Consent:
         """What a person agreed to; nothing, where nothing is known."""
-        return self.state.consent.consent_of(person)
+        return self._consent(person)
 
     def remembered(self, name: str, make: Callable[[], T]) -> T:
         """A value computed from the lake, kept until the lake changes."""
@@ -201,12 +219,16 @@ class Shop:
             version = self.models.current()
             if self._serving is not None and self._wanted == (version or ""):
                 return self._serving
+            before = self._undrained()  # another process may move them into the lake after we have looked there
             fresh = self._load_some(version) if self.forgiving else self._load(version)
             self._serving, self._wanted = fresh, version or ""
-            for kept in self.journal.undrained(limit=10_000_000):
-                if kept.kind == EVENT:
-                    fresh.fold(decode_event(kept.body))
+            for event in (*before, *self._undrained()):
+                fresh.fold(event)
             return fresh
+
+    def _undrained(self) -> list[Event]:
+        """Events that only the journal has. Folding one twice changes nothing."""
+        return [decode_event(kept.body) for kept in self.journal.undrained(limit=10_000_000) if kept.kind == EVENT]
 
     def _load_some(self, version: str | None) -> Serving:
         """The version, or the newest older one that can be loaded, or none: the popular list."""
@@ -290,16 +312,19 @@ class Shop:
         if self._serving is not None:
             for person in people:
                 self._serving.profiles.forget(person)
+        for listener in self.listeners:
+            listener.forget(people)
 
     def log_decision(self, decision: Decision) -> None:
         """Keep a decision without waiting for the disk; nothing where the shop is open for reading only."""
-        if self.readonly:
-            return
-        row = to_row(decision)
+        if not self.readonly:
+            self.log_body(decision.id, body_of(decision), decision.request)
+
+    def log_body(self, decision_id: str, body: bytes, request: Request) -> None:
+        """The same of a decision that stands written already (``decide.log.body_of``)."""
         entry = Entry(
-            kind=DECISION, id=decision.id, body=msgspec.json.encode(row), person=decision.request.person,
-            day=int(decision.request.at.timestamp() // 86_400),
-        )  # fmt: skip
+            kind=DECISION, id=decision_id, body=body, person=request.person, day=int(request.at.timestamp() // 86_400)
+        )
         self.journal.append_soon([entry]).add_done_callback(_report_loss)
 
     def explain(self, decision_id: str) -> Decision:
