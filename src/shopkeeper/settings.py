@@ -64,6 +64,18 @@ class BatchSection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProfilesSection:
+    """``[profiles]``: where live profiles are kept, so that several processes can share them."""
+
+    url: str = ""
+    """redis://host:port/db, rediss://… or unix://…; empty: the memory of the one process that serves."""
+    prefix: str = "shopkeeper"
+    """What the shop's keys begin with: one Redis may serve several shops."""
+    keep_days: float = 90.0
+    """Somebody who does nothing for so long is remembered by the models alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSection:
     """One ``[models.<name>]``: a recommender by its path inside the package; the other keys are its settings."""
 
@@ -116,6 +128,13 @@ DEFAULT_MODELS: Final[Mapping[str, ModelSection]] = {
     "association_rules": ModelSection(use="recommend.association_rules.AssociationRules"),
     "hybrid": ModelSection(use="recommend.hybrid.Hybrid"),
 }
+COMPARED_MODELS: Final[Mapping[str, ModelSection]] = {
+    "tifu_knn": ModelSection(use="recommend.tifu_knn.TIFUKNN"),
+    "ease": ModelSection(use="recommend.ease.EASE"),
+    "als": ModelSection(use="recommend.als.ALS"),
+    "bpr": ModelSection(use="recommend.bpr.BPR"),
+}
+"""What evaluation shows beside a shop's models, without training them for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +145,7 @@ class Settings:
     serve: ServeSection = field(default_factory=ServeSection)
     engine: EngineSection = field(default_factory=EngineSection)
     batch: BatchSection = field(default_factory=BatchSection)
+    profiles: ProfilesSection = field(default_factory=ProfilesSection)
     train: TrainSection = field(default_factory=TrainSection)
     privacy: PrivacySection = field(default_factory=PrivacySection)
     predict: PredictSection = field(default_factory=PredictSection)
@@ -192,6 +212,7 @@ def _check(settings: Settings, folder: Path) -> None:
         _bad("serve", "port", settings.serve.port, "a number from 1 to 65535")
     if not 1 <= settings.serve.processes <= _MOST_PROCESSES:
         _bad("serve", "processes", settings.serve.processes, f"a number from 1 to {_MOST_PROCESSES}")
+    _check_profiles(settings.profiles)
     if not settings.train.every_hours >= 0:
         _bad("train", "every_hours", settings.train.every_hours, "hours, or 0 for never")
     if settings.train.test_days < 1:
@@ -200,6 +221,15 @@ def _check(settings: Settings, folder: Path) -> None:
         _bad("predict", "days", settings.predict.days, "at least 1")
     if settings.predict.folds < 3:
         _bad("predict", "folds", settings.predict.folds, "at least 3")
+
+
+def _check_profiles(profiles: ProfilesSection) -> None:
+    if profiles.url and not profiles.url.startswith(("redis://", "rediss://", "unix://")):
+        _bad("profiles", "url", profiles.url.rpartition("@")[2], "redis://host:port/db, or empty")
+    if not profiles.prefix or not profiles.prefix.replace("-", "").replace("_", "").isalnum():
+        _bad("profiles", "prefix", profiles.prefix, "letters, digits, - and _")
+    if not profiles.keep_days >= 1:
+        _bad("profiles", "keep_days", profiles.keep_days, "at least 1")
 
 
 def _bad(where: str, name: str, value: object, wanted: str) -> typing.NoReturn:

@@ -181,6 +181,11 @@ def test_every_test_asserts_something() -> None:
 
 def test_tests_stand_where_their_source_does() -> None:
     """Each folder of tests is a room of the package, or one of the cross-cutting ones."""
-    rooms = {path.name for path in PACKAGE.iterdir() if path.is_dir()} | {"architecture", "journeys", "benchmarks"}
+    rooms = {path.name for path in PACKAGE.iterdir() if path.is_dir()} | {
+        "architecture",
+        "journeys",
+        "benchmarks",
+        "corpus",
+    }
     folders = {path.name for path in TESTS.iterdir() if path.is_dir() and not path.name.startswith(("_", "."))}
     assert folders <= rooms

@@ -242,6 +242,8 @@ def _histories_arrays(histories: Histories) -> dict[str, NDArray[Any]]:
 
 def _catalogue_table(catalogue: Catalogue) -> pa.Table:
     texts = {"id": catalogue.ids, "name": catalogue.names, "brand": catalogue.brands}
+    if catalogue.tags is not None:
+        texts["tags"] = catalogue.tags
     texts |= {f"category_{level}": column for level, column in enumerate(catalogue.categories, 1)}
     columns = {name: pa.array(list(values), pa.string()) for name, values in texts.items()}
     return pa.table(columns | {"price": catalogue.price, "cost": catalogue.cost, "in_stock": catalogue.in_stock})
@@ -256,4 +258,5 @@ def _catalogue(table: pa.Table) -> Catalogue:
         ids=text("id"), names=text("name"), brands=text("brand"), categories=tuple(text(name) for name in levels),
         price=table.column("price").to_numpy(), cost=table.column("cost").to_numpy(),
         in_stock=table.column("in_stock").to_numpy(zero_copy_only=False),
+        tags=text("tags") if "tags" in table.column_names else None,
     )  # fmt: skip

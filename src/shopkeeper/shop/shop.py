@@ -17,6 +17,7 @@ from shopkeeper.core.decision import Decision, Request
 from shopkeeper.core.errors import DataError, NotFound, SettingsError, ShopkeeperError, Unavailable
 from shopkeeper.core.event import Event
 from shopkeeper.core.ids import PersonKey, ProductId
+from shopkeeper.core.live import ProfileStore
 from shopkeeper.data import reports
 from shopkeeper.data.batch import DuckBatch
 from shopkeeper.data.drain import Drain, decode_event
@@ -30,8 +31,10 @@ from shopkeeper.data.snapshot import LakeSnapshot
 from shopkeeper.data.spark import SparkBatch
 from shopkeeper.data.store.consent import Answer
 from shopkeeper.data.store.state import State
+from shopkeeper.data.stream.redis_profiles import RedisProfiles
 from shopkeeper.decide.log import Logged, body_of, from_row
-from shopkeeper.settings import FILE, Settings, load, template
+from shopkeeper.features.shared_profiles import ProfileWriter
+from shopkeeper.settings import FILE, ProfilesSection, Settings, load, template
 from shopkeeper.shop.collecting import Collector, Verdict
 from shopkeeper.shop.serving import Serving, serving_of, without_models
 
@@ -76,6 +79,8 @@ class Shop:
         self._drain = Drain(self.journal, self.lake)
         self._collector = Collector(self.journal, self.quarantine, settings.shop.currency, clock, self._taken)
         self._remembered: dict[str, tuple[tuple[int, ...], Any]] = {}
+        self._store = profile_store(settings.profiles)
+        self._writer = None if self._store is None else ProfileWriter(self._store, settings.shop.currency)
         self._serving: Serving | None = None
         self._wanted = ""
         self._serving_lock = threading.Lock()
@@ -126,6 +131,8 @@ class Shop:
     def close(self) -> None:
         """Finish what is waiting and let the folder go. What is not drained stays safe in the journal."""
         self.journal.close()
+        if self._store is not None:
+            self._store.close()
         self.quarantine.close()
         self.state.close()
         if self._lock is not None:
@@ -152,16 +159,18 @@ class Shop:
         ]
         if answers:
             self.state.consent.record_many(answers)
+        if self._writer is not None:
+            self._writer.tell(events)
         if self._serving is not None:
-            for event in events:
-                self._serving.fold(event)
+            self._serving.fold_many(events)
         for listener in self.listeners:
             listener.heard(events)
 
     def drain(self) -> int:
         """Move the journal into the lake. Returns how many entries moved."""
         self._writable()
-        moved = self._drain.run()
+        with self._serving_lock:  # whoever takes up the models reads the lake first and then the journal
+            moved = self._drain.run()
         if moved:
             for table in ("events", "order_lines", "decisions"):
                 if self.lake.compact(table):
@@ -221,14 +230,29 @@ class Shop:
                 return self._serving
             before = self._undrained()  # another process may move them into the lake after we have looked there
             fresh = self._load_some(version) if self.forgiving else self._load(version)
+            known = self._since(fresh)
+            fresh.fold_many(known)
             self._serving, self._wanted = fresh, version or ""
-            for event in (*before, *self._undrained()):
-                fresh.fold(event)
+            waiting = before + self._undrained()  # after it answers: what comes from now on is told to it
+            fresh.fold_many(waiting)
+            if self._writer is not None and fresh.until is not None and self._writer.wanting():
+                self._writer.refill(known + waiting)
             return fresh
+
+    def _since(self, serving: Serving) -> list[Event]:
+        """What the lake has and the models do not know."""
+        return [] if serving.until is None else list(reports.events_since(self.snapshot(), serving.until))
 
     def _undrained(self) -> list[Event]:
         """Events that only the journal has. Folding one twice changes nothing."""
-        return [decode_event(kept.body) for kept in self.journal.undrained(limit=10_000_000) if kept.kind == EVENT]
+        waiting = self.journal.undrained(limit=10_000_000)
+        return [decode_event(kept.body) for kept in waiting if kept.kind == EVENT]
+
+    def mend_profiles(self) -> None:
+        """Give the store of live profiles what it has lost, or what could not be told to it."""
+        serving = self._serving
+        if self._writer is not None and serving is not None and serving.until is not None and self._writer.wanting():
+            self._writer.refill(self._undrained() + self._since(serving))
 
     def _load_some(self, version: str | None) -> Serving:
         """The version, or the newest older one that can be loaded, or none: the popular list."""
@@ -246,12 +270,11 @@ class Shop:
         now = self.snapshot()
         if version is None:
             best = reports.bestsellers(now, _STATIC_ITEMS)
-            return without_models(now.catalogue(), best, self.settings, self.log_decision)
+            return without_models(now.catalogue(), best, self.settings, self.log_decision, self._store)
         bundle = self.models.load(version)
-        serving = serving_of(bundle, now.catalogue(), self.settings, consent=self.consent_of, log=self.log_decision)
-        for event in reports.events_since(now, bundle.received_until):
-            serving.fold(event)
-        return serving
+        return serving_of(
+            bundle, now.catalogue(), self.settings, consent=self.consent_of, log=self.log_decision, store=self._store
+        )
 
     def decide(self, request: Request) -> Decision:
         """The answer to a request, logged.
@@ -259,11 +282,15 @@ class Shop:
         Raises:
             NotFound: no such placement.
         """
-        return self._policy(request.placement).decide(request)
+        policy = self._policy(request.placement)
+        with self.serving.profiles.once():
+            return policy.decide(request)
 
     def preview(self, request: Request) -> Decision:
         """The answer that a request would get now; shown to nobody, so not logged."""
-        return self._policy(request.placement).inner.decide(request)
+        policy = self._policy(request.placement)
+        with self.serving.profiles.once():
+            return policy.inner.decide(request)
 
     def count_of(self, placement: str) -> int:
         """How many items a placement shows where the request does not say.
@@ -308,10 +335,12 @@ class Shop:
         return product if index is None else str(catalogue.now.names[index]) or product
 
     def forget(self, people: Sequence[PersonKey]) -> None:
-        """Drop people from what answers."""
+        """Drop people from what answers, here and where live profiles are shared."""
         if self._serving is not None:
             for person in people:
                 self._serving.profiles.forget(person)
+        if self._store is not None:
+            self._store.forget(people)
         for listener in self.listeners:
             listener.forget(people)
 
@@ -342,6 +371,17 @@ class Shop:
         if not rows:
             raise NotFound("unknown_decision", decision=decision_id)
         return from_row(rows[0])
+
+
+def profile_store(wanted: ProfilesSection) -> ProfileStore | None:
+    """Where live profiles are shared; None where they are in memory.
+
+    Raises:
+        SettingsError: the package of the store is not installed.
+    """
+    if not wanted.url:
+        return None
+    return RedisProfiles(wanted.url, prefix=wanted.prefix, keep_days=wanted.keep_days)
 
 
 def _report_loss(done: "Future[list[Outcome]]") -> None:

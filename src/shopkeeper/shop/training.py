@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -13,9 +14,10 @@ from shopkeeper.core.ports import Progress, quiet
 from shopkeeper.data.model_store import Bundle, ModelStore, StoredModel
 from shopkeeper.data.snapshot import LakeSnapshot
 from shopkeeper.learn.evaluation import How, Report, evaluate
-from shopkeeper.learn.loading import estimator, path_of
+from shopkeeper.learn.loading import estimator, installed, path_of
 from shopkeeper.learn.propensity.foretell import NAME as FORETELL
 from shopkeeper.learn.training import Fitted, fit_all
+from shopkeeper.settings import ModelSection
 from shopkeeper.shop.predicting import fit_predictions
 from shopkeeper.shop.shop import Shop
 
@@ -130,15 +132,20 @@ def _named(shop: Shop) -> None:
             raise SettingsError("setting_bad", where="train", name=role, value=name, wanted=known)
 
 
-def judge(shop: Shop, *, seed: int = 0, progress: Progress = quiet) -> Report:
+def judge(
+    shop: Shop, *, seed: int = 0, progress: Progress = quiet, others: Mapping[str, ModelSection] | None = None
+) -> Report:
     """Every model against popularity: fitted before the shop's last ``test_days`` days of orders, judged on those.
+
+    ``others`` are compared too, except those whose library is not installed.
 
     Raises:
         DataError: no history may be learned from, or it is shorter than twice the test days.
     """
     if not shop.readonly:
         shop.drain()
-    models = {name: estimator(name, section) for name, section in shop.settings.models.items()}
+    models = {name: estimator(name, section) for name, section in (others or {}).items() if installed(section)}
+    models |= {name: estimator(name, section) for name, section in shop.settings.models.items()}
     known = shop.batch_snapshot()
     cut_at = cut_of(known, shop.settings.train.test_days)
     how = How(baseline=shop.settings.train.popular, seed=seed)

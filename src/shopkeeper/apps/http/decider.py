@@ -60,8 +60,7 @@ class Decider:
             case Ask():
                 self._line.sendall(framed(self._told(message)))
             case Happened():
-                for event in message.events:
-                    self._shop.serving.fold(event)
+                self._shop.serving.fold_many(message.events)
             case Forget():
                 self._shop.forget([PersonKey(person) for person in message.people])
             case Load():

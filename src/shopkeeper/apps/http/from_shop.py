@@ -15,7 +15,7 @@ from shopkeeper.apps.http.decisions import told_of
 from shopkeeper.apps.http.engine import Answered
 from shopkeeper.apps.http.wire import Told
 from shopkeeper.core.decision import Decision, Reason, Request
-from shopkeeper.core.errors import NotFound
+from shopkeeper.core.errors import NotFound, Unavailable
 from shopkeeper.data.store.keys import Keys
 from shopkeeper.decide.context import person_to_read
 from shopkeeper.decide.failure import where, why
@@ -87,7 +87,10 @@ class ShopEngine:
 
     async def _elsewhere(self, request: Request, language: str) -> Told | None:
         serving = self._shop.serving
-        agreed = person_to_read(request, serving.agreed) is not None
+        try:
+            agreed = person_to_read(request, serving.agreed) is not None
+        except Unavailable:
+            return None  # the shared profiles do not answer: the fallback here says so
         return await self._deciders.decide(request, agreed=agreed, language=language, version=serving.version)
 
     def similar_to(self, product: str, count: int) -> Request:
@@ -129,6 +132,7 @@ class ShopEngine:
         before = self._shop.serving.version
         if self._shop.reload().version != before:
             self._deciders.load()
+        self._shop.mend_profiles()
         self._retraining.look()
 
     def model_age_seconds(self) -> float | None:
