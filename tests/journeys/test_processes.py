@@ -191,4 +191,4 @@ def test_a_server_of_two_processes_learns_at_once_forgets_at_once_and_outlives_i
     with Shop.open(folder) as shop:
         shop.drain()
         kept = [row["id"] for row in shop.snapshot().query("SELECT id FROM decisions").to_pylist()]
-    assert sorted(kept) == sorted(answer["decision"] for answer in answers)
+    assert [kept.count(answer["decision"]) for answer in answers] == [1] * len(answers)

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
@@ -90,6 +91,8 @@ class Deciders:
         self.folder, self._number = folder, number
         self._all: list[_One] = []
         self._numbers = count(1)
+        self._unsaid: deque[bytes] = deque()
+        """Frames for all that other threads left here; a question is sent after them."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._looking: asyncio.TimerHandle | None = None
 
@@ -114,6 +117,7 @@ class Deciders:
         free = min(able, key=lambda one: len(one.waiting))
         if len(free.waiting) >= _MOST_WAITING:
             return None
+        self._say()
         told: asyncio.Future[Told | None] = self._loop.create_future()
         free.ask(Ask(next(self._numbers), request, agreed, language), told)
         return await told
@@ -138,11 +142,14 @@ class Deciders:
     def _tell(self, message: Question) -> None:
         loop = self._loop
         if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self._say_to_all, framed(message))
+            self._unsaid.append(framed(message))
+            loop.call_soon_threadsafe(self._say)
 
-    def _say_to_all(self, frame: bytes) -> None:
-        for one in [*self._all]:
-            one.say(frame)
+    def _say(self) -> None:
+        while self._unsaid:
+            frame = self._unsaid.popleft()
+            for one in [*self._all]:
+                one.say(frame)
 
     def _look(self) -> None:
         for one in [*self._all]:
