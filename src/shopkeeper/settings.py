@@ -104,6 +104,8 @@ class PrivacySection:
     """``[privacy]``: how long the ids of accepted events are remembered against retries."""
 
     remember_ids_days: int = 45
+    sensitive: tuple[str, ...] = ()
+    """More words that no audience may ask for and no segment may look at, beside those of ``core.sensitive``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +118,18 @@ class PredictSection:
     """The window of "will buy within n days"."""
     folds: int = 6
     """How many past moments are learned from, at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentsSection:
+    """``[segments]``: the window that groups of customers are found in."""
+
+    days: int = 182
+    """Orders of so many days are looked at."""
+    most: int = 8
+    """Most groups."""
+    steps: int = 3
+    """How many earlier months the flows between groups show."""
 
 
 DEFAULT_MODELS: Final[Mapping[str, ModelSection]] = {
@@ -149,6 +163,7 @@ class Settings:
     train: TrainSection = field(default_factory=TrainSection)
     privacy: PrivacySection = field(default_factory=PrivacySection)
     predict: PredictSection = field(default_factory=PredictSection)
+    segments: SegmentsSection = field(default_factory=SegmentsSection)
     models: Mapping[str, ModelSection] = field(default_factory=lambda: dict(DEFAULT_MODELS))
     placements: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Plain tables; the decide floor knows their words."""
@@ -221,6 +236,13 @@ def _check(settings: Settings, folder: Path) -> None:
         _bad("predict", "days", settings.predict.days, "at least 1")
     if settings.predict.folds < 3:
         _bad("predict", "folds", settings.predict.folds, "at least 3")
+    _check_segments(settings.segments)
+
+
+def _check_segments(segments: SegmentsSection) -> None:
+    for name, least in (("days", 7), ("most", 2), ("steps", 0)):
+        if getattr(segments, name) < least:
+            _bad("segments", name, getattr(segments, name), f"at least {least}")
 
 
 def _check_profiles(profiles: ProfilesSection) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -40,6 +40,8 @@ from shopkeeper.shop.serving import Serving, serving_of, without_models
 
 _log: Final = logging.getLogger(__name__)
 _STATIC_ITEMS: Final = 100
+_CONSENT: Final = f'"action":{Action.CONSENT.value}'.encode()
+"""What the bytes of an event of consent hold."""
 _UNLOADABLE: Final = frozenset({"model_damaged", "model_outdated", "extra_missing", "unknown_version"})
 T = TypeVar("T")
 
@@ -75,7 +77,7 @@ class Shop:
         self.quarantine = Quarantine(folder / "quarantine.db")
         self._consent = consent or self.state.consent.consent_of
         self.models = ModelStore(folder / "models")
-        self.journal = Journal(folder / "journal.db")
+        self.journal = Journal(folder / "journal.db", beside=readonly)
         self._drain = Drain(self.journal, self.lake)
         self._collector = Collector(self.journal, self.quarantine, settings.shop.currency, clock, self._taken)
         self._remembered: dict[str, tuple[tuple[int, ...], Any]] = {}
@@ -88,6 +90,9 @@ class Shop:
         """Answer with an older version, or the popular list, where the current one cannot be loaded: for servers."""
         self.listeners: list[Listener] = []
         """Who else is told of stored events and of people to be forgotten."""
+        self._forgot_day = 0
+        if not readonly:
+            self._agreed(self._undrained(_CONSENT))
 
     @classmethod
     def create(
@@ -150,8 +155,18 @@ class Shop:
         self._writable()
         return self._collector.collect(raws, source=source, browser=browser)
 
-    def _taken(self, events: Sequence[Event]) -> None:
-        """Let what was stored count: consent first, then the next answers."""
+    def _taken(self, stored: Sequence[Event], again: Sequence[Event]) -> None:
+        """Let what was stored count: consent first, then the next answers. Consent that was sent again counts too: the
+        process may have been killed after it stored the event and before it wrote the answer down."""
+        self._agreed([*stored, *again])
+        if self._writer is not None:
+            self._writer.tell(stored)
+        if self._serving is not None:
+            self._serving.fold_many(stored)
+        for listener in self.listeners:
+            listener.heard(stored)
+
+    def _agreed(self, events: Iterable[Event]) -> None:
         answers = [
             Answer(person=event.person, given=given_in(event.properties), at=event.at, source=event.source)
             for event in events
@@ -159,23 +174,31 @@ class Shop:
         ]
         if answers:
             self.state.consent.record_many(answers)
-        if self._writer is not None:
-            self._writer.tell(events)
-        if self._serving is not None:
-            self._serving.fold_many(events)
-        for listener in self.listeners:
-            listener.heard(events)
+
+    def _undrained(self, words: bytes = b"") -> list[Event]:
+        """The events that the lake does not hold yet, of those whose bytes hold ``words``. Folding one twice changes
+        nothing."""
+        waiting = self.journal.undrained(limit=10_000_000)
+        return [decode_event(kept.body) for kept in waiting if kept.kind == EVENT and words in kept.body]
 
     def drain(self) -> int:
         """Move the journal into the lake. Returns how many entries moved."""
         self._writable()
         with self._serving_lock:  # whoever takes up the models reads the lake first and then the journal
             moved = self._drain.run()
+        self._forget_old_ids()
         if moved:
             for table in ("events", "order_lines", "decisions"):
                 if self.lake.compact(table):
                     self.lake.sweep(table)
         return moved
+
+    def _forget_old_ids(self) -> None:
+        """Once a day: ids that nobody may send again any more."""
+        today = int(self.clock().timestamp() // 86_400)
+        if today != self._forgot_day:
+            self.journal.forget_old_ids(today - self.settings.privacy.remember_ids_days)
+            self._forgot_day = today
 
     def _writable(self) -> None:
         if self.readonly:
@@ -242,11 +265,6 @@ class Shop:
     def _since(self, serving: Serving) -> list[Event]:
         """What the lake has and the models do not know."""
         return [] if serving.until is None else list(reports.events_since(self.snapshot(), serving.until))
-
-    def _undrained(self) -> list[Event]:
-        """Events that only the journal has. Folding one twice changes nothing."""
-        waiting = self.journal.undrained(limit=10_000_000)
-        return [decode_event(kept.body) for kept in waiting if kept.kind == EVENT]
 
     def mend_profiles(self) -> None:
         """Give the store of live profiles what it has lost, or what could not be told to it."""
