@@ -3,13 +3,10 @@
 import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar, cast
-
-import msgspec
 
 from shopkeeper.core.action import Action
 from shopkeeper.core.consent import Consent, given_in
@@ -21,7 +18,7 @@ from shopkeeper.core.live import ProfileStore
 from shopkeeper.data import reports
 from shopkeeper.data.batch import DuckBatch
 from shopkeeper.data.drain import Drain, decode_event
-from shopkeeper.data.journal import DECISION, EVENT, Entry, Journal, Outcome
+from shopkeeper.data.journal import EVENT, Journal
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.lock import FolderLock
 from shopkeeper.data.model_store import ModelStore
@@ -32,9 +29,10 @@ from shopkeeper.data.spark import SparkBatch
 from shopkeeper.data.store.consent import Answer
 from shopkeeper.data.store.state import State
 from shopkeeper.data.stream.redis_profiles import RedisProfiles
-from shopkeeper.decide.log import Logged, body_of, from_row
+from shopkeeper.decide.log import Logged, body_of
 from shopkeeper.features.shared_profiles import ProfileWriter
 from shopkeeper.settings import FILE, ProfilesSection, Settings, load, template
+from shopkeeper.shop import logged
 from shopkeeper.shop.collecting import Collector, Verdict
 from shopkeeper.shop.serving import Serving, serving_of, without_models
 
@@ -326,14 +324,6 @@ class Shop:
             raise NotFound("unknown_placement", placement=placement, allowed=", ".join(policies))
         return policy
 
-    def similar(self, product: str, count: int = 10) -> Decision:
-        """Products that go with a product, whoever asks.
-
-        Raises:
-            NotFound: no such product.
-        """
-        return self.decide(self.similar_to(product, count))
-
     def similar_to(self, product: str, count: int) -> Request:
         """The request that asks what goes with a product.
 
@@ -369,10 +359,7 @@ class Shop:
 
     def log_body(self, decision_id: str, body: bytes, request: Request) -> None:
         """The same of a decision that stands written already (``decide.log.body_of``)."""
-        entry = Entry(
-            kind=DECISION, id=decision_id, body=body, person=request.person, day=int(request.at.timestamp() // 86_400)
-        )
-        self.journal.append_soon([entry]).add_done_callback(_report_loss)
+        logged.keep(self.journal, decision_id, body, request)
 
     def explain(self, decision_id: str) -> Decision:
         """A logged decision.
@@ -380,15 +367,7 @@ class Shop:
         Raises:
             NotFound: it was never made, or was erased.
         """
-        body = self.journal.find(decision_id, DECISION)
-        if body is not None:
-            row = msgspec.json.decode(body)
-            row["at"] = datetime.fromisoformat(row["at"])
-            return from_row(row)
-        rows = self.snapshot().query("SELECT * FROM decisions WHERE id = $id", {"id": decision_id}).to_pylist()
-        if not rows:
-            raise NotFound("unknown_decision", decision=decision_id)
-        return from_row(rows[0])
+        return logged.find(self.journal, self.snapshot(), decision_id)
 
 
 def profile_store(wanted: ProfilesSection) -> ProfileStore | None:
@@ -400,9 +379,3 @@ def profile_store(wanted: ProfilesSection) -> ProfileStore | None:
     if not wanted.url:
         return None
     return RedisProfiles(wanted.url, prefix=wanted.prefix, keep_days=wanted.keep_days)
-
-
-def _report_loss(done: "Future[list[Outcome]]") -> None:
-    error = done.exception()
-    if error is not None:
-        _log.error("decisions were not logged: %s", error)
