@@ -127,7 +127,7 @@ def without_models(
     return Serving(
         version="", scorers={}, catalogue=live,
         profiles=profiles_over(nobody, live.index, settings.shop.currency, _EPOCH, store),
-        policies=dict.fromkeys(wanted, static), report={}, agreed=lambda person: NO_CONSENT,  # noqa: ARG005
+        policies=dict.fromkeys(wanted, static), report={}, agreed=_nobody_asked,
         counts={name: placement.count for name, placement in wanted.items()},
     )  # fmt: skip
 
@@ -184,6 +184,10 @@ def _top(popular: Scorer, catalogue: Catalogue) -> tuple[str, ...]:
     scores = np.where(np.isfinite(scores) & catalogue.in_stock[: len(scores)], scores, -np.inf)
     best = np.argsort(-scores, kind="stable")[:_STATIC_ITEMS]
     return tuple(str(catalogue.ids[index]) for index in best if np.isfinite(scores[index]))
+
+
+def _nobody_asked(person: PersonKey) -> Consent:  # noqa: ARG001  # where nothing is personal, it matters to nobody
+    return NO_CONSENT
 
 
 @dataclass(frozen=True, slots=True)
