@@ -142,6 +142,7 @@ class SegmentsSection:
 
 DEFAULT_MODELS: Final[Mapping[str, ModelSection]] = {
     "popularity": ModelSection(use="recommend.popularity.Popularity"),
+    "trending": ModelSection(use="recommend.trending.Trending"),
     "buy_again": ModelSection(use="recommend.buy_again.BuyAgain"),
     "item_knn": ModelSection(use="recommend.item_knn.ItemKNN"),
     "sequential_knn": ModelSection(use="recommend.sequential_knn.SequentialItemKNN"),
