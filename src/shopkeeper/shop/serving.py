@@ -195,7 +195,8 @@ def serving_of(
     wanted = placements(settings.placements)
     return Serving(
         version=bundle.version, until=bundle.received_until, scorers=scorers, catalogue=live, profiles=profiles,
-        report=bundle.report, agreed=agreed, trends=tuple(one for one in scorers.values() if isinstance(one, LiveTrending)),
+        report=bundle.report, agreed=agreed,
+        trends=tuple(one for one in scorers.values() if isinstance(one, LiveTrending)),
         policies={name: policy(name, placement) for name, placement in wanted.items()},
         counts={name: placement.count for name, placement in wanted.items()},
     )  # fmt: skip
