@@ -175,11 +175,10 @@ def serving_of(
 
     def policy(name: str, placement: PlacementSettings) -> Logged:
         personal, page = settings.train.personal, settings.train.context
-        if placement.model and placement.model not in settings.models:
+        asked = settings.placements.get(name, {}).get("model")  # a shop's own list of models may lack a usual one's
+        if asked and asked not in settings.models:
             known = ", ".join(settings.models)
-            raise SettingsError(
-                "setting_bad", where=f"placements.{name}", name="model", value=placement.model, wanted=known
-            )
+            raise SettingsError("setting_bad", where=f"placements.{name}", name="model", value=asked, wanted=known)
         # a model that was named after the last training answers from the next one on
         if placement.model in scorers:
             personal, page = (personal, placement.model) if placement.context != "none" else (placement.model, page)
