@@ -6,8 +6,8 @@ takes only entries above its own number.
 """
 
 import threading
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any, Final, TypeVar
 
 import msgspec
 import pyarrow as pa
@@ -21,6 +21,8 @@ from shopkeeper.data.lake import Lake
 from shopkeeper.data.schema import TABLES, event_row, line_rows, table_of
 
 APP: Final = "journal"
+P = TypeVar("P")
+"""A place: what says whether a table has an entry already."""
 _event = msgspec.json.Decoder(Event)
 _DECISIONS: Final = "decisions"
 _PART: Final = 2_000
@@ -55,7 +57,8 @@ class Drain:
 
     def _move(self, entries: list[Kept]) -> None:
         last = entries[-1].seq
-        for table, rows in self._rows(entries).items():
+        events = [(entry.seq, decode_event(entry.body)) for entry in entries if entry.kind == EVENT]
+        for table, rows in event_tables(events).items():
             landed = self.lake.landed(table, APP)
             fresh = [row for seq, row in rows if seq > landed]
             if fresh:
@@ -66,18 +69,16 @@ class Drain:
             self.lake.append(_DECISIONS, decisions_of(bodies), key=APP, number=last)
         self.journal.forget_drained(last)
 
-    def _rows(self, entries: list[Kept]) -> Mapping[str, list[tuple[int, dict[str, Any]]]]:
-        tables: dict[str, list[tuple[int, dict[str, Any]]]] = {
-            "events": [], "order_lines": [], "prices": [],
-        }  # fmt: skip
-        for entry in entries:
-            if entry.kind == EVENT:
-                event = decode_event(entry.body)
-                tables["events"].append((entry.seq, event_row(event)))
-                tables["order_lines"].extend((entry.seq, row) for row in line_rows(event))
-                if event.action is Action.PRICE_CHANGE and event.price is not None:
-                    tables["prices"].append((entry.seq, _price_row(event, event.price)))
-        return tables
+
+def event_tables(events: Sequence[tuple[P, Event]]) -> dict[str, list[tuple[P, dict[str, Any]]]]:
+    """The rows that events bring to each table, each with the place of its event."""
+    tables: dict[str, list[tuple[P, dict[str, Any]]]] = {"events": [], "order_lines": [], "prices": []}
+    for place, event in events:
+        tables["events"].append((place, event_row(event)))
+        tables["order_lines"].extend((place, row) for row in line_rows(event))
+        if event.action is Action.PRICE_CHANGE and event.price is not None:
+            tables["prices"].append((place, _price_row(event, event.price)))
+    return tables
 
 
 def _price_row(event: Event, price: Money) -> dict[str, Any]:

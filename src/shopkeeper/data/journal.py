@@ -23,7 +23,7 @@ Outcome = Literal["stored", "duplicate", "conflict"]
 EVENT: Final[Kind] = "event"
 DECISION: Final[Kind] = "decision"
 
-_SCHEMA = """
+SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS entries (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, id TEXT NOT NULL, person TEXT, body BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS entries_id ON entries (id);
@@ -71,6 +71,11 @@ def _digest(data: bytes, size: int) -> bytes:
     return blake2b(data, digest_size=size).digest()
 
 
+def key_of(kind: str, entry_id: str) -> bytes:
+    """Under what an id is remembered."""
+    return _digest(f"{kind}:{entry_id}".encode(), 16)
+
+
 class Journal:
     """One shop's journal. ``append`` returns only when its entries are durable.
 
@@ -83,8 +88,8 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._reader_lock = threading.Lock()
-        self._reader = _connect(path)
-        self._reader.executescript(_SCHEMA)
+        self._reader = connect(path)
+        self._reader.executescript(SCHEMA)
         self._waiting: queue.Queue[Waiting | None] = queue.Queue(_MAX_WAITING)
         self._soon: list[Waiting] = []
         self._soon_lock = threading.Lock()
@@ -123,7 +128,7 @@ class Journal:
         return Future()
 
     def _write_loop(self) -> None:
-        con = _connect(self.path)
+        con = connect(self.path)
         closing = False
         while not closing:
             group, closing = self._gather()
@@ -236,7 +241,8 @@ def _poisonous(error: sqlite3.Error) -> bool:
     return code & 0xFF in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT) and code != sqlite3.SQLITE_IOERR_WRITE
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection that is durable when it commits and wipes what it deletes."""
     con = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "temp_store=MEMORY"):
         con.execute(f"PRAGMA {pragma}").fetchall()
@@ -245,9 +251,9 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 def _insert(con: sqlite3.Connection, entries: list[Entry]) -> list[Outcome]:
     """Insert new ids; one pass over the group, the look-ups in a few statements."""
-    keys = [_digest(f"{entry.kind}:{entry.id}".encode(), 16) for entry in entries]
+    keys = [key_of(entry.kind, entry.id) for entry in entries]
     bodies = [_digest(entry.same_as or entry.body, 8) for entry in entries]
-    known = _known(con, keys)
+    known = bodies_of(con, keys)
     outcomes: list[Outcome] = []
     fresh: list[int] = []
     for number, (key, body) in enumerate(zip(keys, bodies, strict=True)):
@@ -267,7 +273,8 @@ def _insert(con: sqlite3.Connection, entries: list[Entry]) -> list[Outcome]:
     return outcomes
 
 
-def _known(con: sqlite3.Connection, keys: list[bytes]) -> dict[bytes, bytes]:
+def bodies_of(con: sqlite3.Connection, keys: list[bytes]) -> dict[bytes, bytes]:
+    """What is remembered of some ids: the digest of each one's body."""
     found: dict[bytes, bytes] = {}
     for begin in range(0, len(keys), _LOOKUP):
         part = keys[begin : begin + _LOOKUP]

@@ -11,7 +11,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -118,6 +118,27 @@ class Lake:
             return False
         pq.write_table(rows.cast(TABLES[name]), path, compression="zstd")
         return self.adopt(name, [path], key=key, number=number)
+
+    def landed_of(self, name: str, apps: Iterable[str]) -> dict[str, int]:
+        """``landed`` of several applications at once."""
+        table = self._table(name)
+        found = {app: table.transaction_version(app) for app in apps}
+        return {app: -1 if number is None else int(number) for app, number in found.items()}
+
+    def land(self, name: str, rows: pa.Table | None, numbers: Mapping[str, int]) -> None:
+        """Write rows, where there are any, and in the same commit how far each application has come."""
+        adds = []
+        if rows is not None and len(rows):
+            path = self.stage_path(name)
+            pq.write_table(rows.cast(TABLES[name]), path, compression="zstd")
+            adds = [self._add(path)]
+        with self.still():
+            self._commit(name, adds, [Transaction(app, number) for app, number in numbers.items()])
+
+    def rewriting(self) -> AbstractContextManager[None]:
+        """While this is held, by any process, nobody else joins, erases or lands: two that replace the same file at
+        once would leave its rows twice."""
+        return held(self.folder / "rewrite.lock")
 
     def _add(self, file: Path) -> AddAction:
         fsync_file(file)

@@ -88,6 +88,9 @@ class ShopEngine:
         _ = self._shop.serving
 
     def upkeep(self) -> None:
+        if self._shop.sharing:
+            self._shop.reload()
+            return
         self._shop.drain()
         self._shop.reload()
         self._shop.mend_profiles()
