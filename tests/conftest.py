@@ -1,9 +1,10 @@
-"""Servers that many tests share, one of each a session; each test takes keys or topics of its own."""
+"""Servers that many tests share, one of each a session; each test takes keys, topics or schemas of its own."""
 
 from collections.abc import Iterator
 
 import pytest
 
+import postgres
 from servers import Started, kafka_broker, redis_server, redis_url
 
 
@@ -18,4 +19,12 @@ def shared_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def shared_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
     """A broker that speaks Kafka's protocol."""
     with kafka_broker(tmp_path_factory.mktemp("broker")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[postgres.PostgreSQL]:
+    """A running PostgreSQL."""
+    postgres.needed()
+    with postgres.running() as server:
         yield server

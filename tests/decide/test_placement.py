@@ -8,15 +8,19 @@ from shopkeeper.core.errors import SettingsError
 from shopkeeper.decide.choose import EpsilonGreedy, Greedy, PlackettLuce
 from shopkeeper.decide.placement import placement, placements
 from shopkeeper.decide.rules.goods import MarginFloor
-from shopkeeper.decide.rules.past import AlreadyBought
+from shopkeeper.decide.rules.past import AlreadyBought, Dismissed, ShownEnough
 from shopkeeper.decide.rules.slate import CategoryCap, Pinned
 
 
-def test_the_four_usual_placements_exist() -> None:
-    """Without any table: home, product, cart and e-mail, each with its context."""
+def test_the_usual_placements_exist() -> None:
+    """Without any table: each of the usual ones, with its context."""
     made = placements({"search": {"count": 20}})
-    assert list(made) == ["home", "product", "cart", "email", "search"]
-    assert [made[name].context for name in made] == ["none", "product", "cart", "none", "none"]
+    contexts = {name: settings.context for name, settings in made.items()}
+    assert contexts == {
+        "home": "none", "product": "product", "cart": "cart", "email": "none", "trending": "none", "buy_again": "none",
+        "goes_with": "product", "search": "none",
+    }  # fmt: skip
+    assert {name for name in made if made[name].model} == {"trending", "buy_again", "goes_with"}
     assert made["search"].count == 20
 
 
@@ -25,10 +29,15 @@ def test_words_become_rules_and_choosers() -> None:
     made = placement(
         "home",
         {"already_bought_days": math.inf, "category_cap": 2, "category_level": 2, "pinned": {"1": "P1"},
-         "margin_floor": 0, "in_stock": False, "chooser": "epsilon_greedy", "epsilon": 0.3, "diversity": 0},
+         "margin_floor": 0, "in_stock": False, "chooser": "epsilon_greedy", "epsilon": 0.3, "diversity": 0,
+         "dismissed_days": 30, "shown_times": 5},
     )  # fmt: skip
-    assert made.rules()[2:] == (
-        MarginFloor(least=0.0), AlreadyBought(days=math.inf), CategoryCap(most=2, level=2), Pinned(places={1: "P1"}),
+    assert [rule.name for rule in made.rules()[:6]] == [
+        "asked_categories", "asked_brands", "asked_tags", "asked_price", "excluded", "on_page",
+    ]  # fmt: skip
+    assert made.rules()[6:] == (
+        MarginFloor(least=0.0), AlreadyBought(days=math.inf), Dismissed(days=30.0), ShownEnough(times=5),
+        CategoryCap(most=2, level=2), Pinned(places={1: "P1"}),
     )  # fmt: skip
     assert made.dice() == EpsilonGreedy(epsilon=0.3)
     assert placement("x", {"chooser": "plackett_luce"}).dice() == PlackettLuce()

@@ -3,7 +3,7 @@
 import math
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 import numpy as np
@@ -16,16 +16,19 @@ from shopkeeper.core.opinion import Why, opinion_of, opinionated
 from shopkeeper.core.ports import Scorer
 from shopkeeper.decide.choose import Chooser, Greedy, Pool, choose
 from shopkeeper.decide.context import ConsentOf, Context, HistoryOf, microseconds, nobody, one_row, person_to_read
-from shopkeeper.decide.find import Found, Layer, find
+from shopkeeper.decide.find import Float64, Found, Layer, find
+from shopkeeper.decide.goals import Goals
 from shopkeeper.decide.placement import PlacementSettings, Rule
 from shopkeeper.decide.reasons import about_page, settle
 from shopkeeper.decide.rules import judge
 from shopkeeper.decide.rules.slate import BrandCap, CategoryCap, Pinned
+from shopkeeper.decide.session import session_of, with_session
 from shopkeeper.decide.shelf import Shelf, shelf_of
 
 _BRAND_WEIGHT = 0.25
 """How much of two products' likeness is their brand; the rest is how far down their categories agree."""
 
+_MINUTE = 60_000_000
 _OF_SLATES = (CategoryCap, BrandCap, Pinned)
 _UNTHROWN = np.random.default_rng(0)
 """For the chooser that throws no dice: making some takes longer than all its choosing of a slot."""
@@ -62,6 +65,7 @@ class Recommend:
     placement: PlacementSettings
     rules: tuple[Rule, ...]
     chooser: Chooser
+    goals: Goals = field(default_factory=Goals)
     log: Callable[[Decision], None] = unlogged
     mark: Callable[[str], None] = unmarked
     """Told the name of each stage when it is over, for whoever measures."""
@@ -111,6 +115,8 @@ class Recommend:
     def _layers(self, context: Context) -> Sequence[Callable[[], Layer]]:
         """Where candidates come from, most wanted first."""
         main = self._main(context)
+        if main is None and getattr(self.scorer, "impersonal", False):
+            main = _layer(self.scorer, nobody(), context, "personal")
         popular = cache(lambda: _layer(self.popular, nobody(), context, "popular"))
         if main is None:
             return (popular,)
@@ -122,7 +128,7 @@ class Recommend:
         if page is not None and _says(page) and share == 0.0:
             return page
         past = context.profile
-        personal = _layer(self.scorer, past, context, "personal") if past is not None and past.events else None
+        personal = self._personal(past, context) if past is not None and past.events else None
         match [layer for layer in (page, personal) if layer is not None and _says(layer)]:
             case [suits_page, suits_person]:
                 return _blend(suits_page, suits_person, share, len(context.shelf))
@@ -130,6 +136,18 @@ class Recommend:
                 return only
             case _:
                 return None
+
+    def _personal(self, past: Histories, context: Context) -> Layer:
+        """What suits the person: their lasting taste, and what the visit that goes on is about."""
+        lasting = _layer(self.scorer, past, context, "personal")
+        session = session_of(
+            past, context.now, context.shelf, share=self.placement.session_share,
+            gap=int(self.placement.session_minutes * _MINUTE),
+        )  # fmt: skip
+        if session is None:
+            return lasting
+        visit = _layer(self.context_scorer or self.scorer, session.row, context, "session")
+        return with_session(lasting, visit, session.share) if len(visit.own) else lasting
 
     def _page(self, context: Context) -> Layer | None:
         """What suits the page's product or the cart, whoever looks at it."""
@@ -156,12 +174,22 @@ class Recommend:
             if item in shelf.index_of and 1 <= place <= count
         }
 
+    def _utility(self, found: Found, shelf: Shelf) -> Float64:
+        """What each candidate is worth to the shopper, and to the shop where it has goals of its own."""
+        if not self.goals:
+            return found.utility
+        kept = shelf.worth.get(id(self.goals))
+        if kept is None:
+            known = self.popular.score(nobody(), 0)[0]
+            kept = shelf.worth[id(self.goals)] = (self.goals, self.goals.worth(shelf, known))
+        return found.utility + kept[1][found.products]
+
     def _pool(self, found: Found, shelf: Shelf, pins: Mapping[int, int]) -> Pool:
         row = {int(product): place for place, product in enumerate(found.products)} if pins else {}
         share = (1.0 - _BRAND_WEIGHT) / max(shelf.depth, 1)
         caps = [(rule.most, rule.groups(shelf)) for rule in self.rules if isinstance(rule, (CategoryCap, BrandCap))]
         return Pool(
-            utility=found.utility,
+            utility=self._utility(found, shelf),
             weights=np.array([share] * shelf.depth + [_BRAND_WEIGHT]),
             groups=shelf.kinds[:, found.products],
             caps=tuple((most, group[found.products]) for most, group in caps),

@@ -11,10 +11,10 @@ from shopkeeper.data.stream.topic import Topic
 from shopkeeper.settings import ProfilesSection, StreamSection
 
 
-def intake_of(wanted: StreamSection, folder: Path) -> Intake:
-    """What makes events durable: the folder's own journal, or a topic."""
+def intake_of(wanted: StreamSection, folder: Path, *, beside: bool) -> Intake:
+    """What makes events durable: the folder's own journal (``beside``: another process accepts events), or a topic."""
     if not wanted.url:
-        return Journal(folder / "journal.db")
+        return Journal(folder / "journal.db", beside=beside)
     return KafkaJournal(topic_of(wanted), partitions=wanted.partitions, group=wanted.group)
 
 

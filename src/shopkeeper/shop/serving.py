@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from shopkeeper.core.action import Action
 from shopkeeper.core.consent import Consent
 from shopkeeper.core.decision import Decision, Request
+from shopkeeper.core.errors import SettingsError
 from shopkeeper.core.event import Event
 from shopkeeper.core.histories import Catalogue, Histories
 from shopkeeper.core.ids import PersonKey
@@ -24,8 +25,11 @@ from shopkeeper.decide.placement import PlacementSettings, placements
 from shopkeeper.decide.recommend import Recommend
 from shopkeeper.features.profiles import LiveProfiles
 from shopkeeper.features.shared_profiles import SharedProfiles
+from shopkeeper.features.state import micros_of
 from shopkeeper.learn.loading import restored
 from shopkeeper.learn.propensity.foretell import NAME as FORETELL
+from shopkeeper.learn.recommend.trending import LiveTrending, TrendingModel
+from shopkeeper.learn.recommend.trending import live as live_trending
 from shopkeeper.settings import Settings
 
 _STATIC_ITEMS = 100
@@ -51,6 +55,7 @@ def extended(trained: Catalogue, now: Catalogue) -> Catalogue:
         ids=ids, names=column(now.names, ""), brands=column(now.brands, ""),
         categories=tuple(column(level, "") for level in now.categories), price=column(now.price, np.nan),
         cost=column(now.cost, np.nan), in_stock=column(now.in_stock, False),
+        tags=None if now.tags is None else column(now.tags, ""),
     )  # fmt: skip
 
 
@@ -92,6 +97,8 @@ class Serving:
     counts: Mapping[str, int]
     """How many items each placement shows where the request does not say."""
     report: Mapping[str, Any]
+    trends: tuple[LiveTrending, ...] = ()
+    """Models of which every event changes what they say to everybody."""
     until: datetime | None = None
     """When the newest fact that the models know was received; None where there are no models."""
 
@@ -99,8 +106,23 @@ class Serving:
         """Let events change the very next answer. Profiles that are shared are told by a ``ProfileWriter``."""
         for event in events:
             self.catalogue.fold(event)
+            if self.trends:
+                self._fold_trends(event)
         if isinstance(self.profiles, LiveProfiles):
             self.profiles.fold_many(events)
+
+    def _fold_trends(self, event: Event) -> None:
+        person, index = event.person, self.catalogue.index
+        products = [line.product for line in event.lines] if event.lines else [event.product or ""]
+        if person is not None and event.action is not Action.ORDER_RETURN:
+            for place in {index[product] for product in products if product in index}:
+                for trend in self.trends:
+                    trend.fold(person, place, int(event.action), micros_of(event.at))
+
+
+def _live(scorer: Scorer) -> Scorer:
+    """What answers for a model: itself, or what events may be folded into."""
+    return live_trending(scorer) if isinstance(scorer, TrendingModel) else scorer
 
 
 def profiles_over(
@@ -134,7 +156,7 @@ def serving_of(
 ) -> Serving:  # fmt: skip
     """Restore a version's models and build the policies of all placements over them."""
     scorers: dict[str, Scorer] = {
-        name: restored(model.use, model.arrays, model.facts)
+        name: _live(restored(model.use, model.arrays, model.facts))
         for name, model in bundle.models.items()
         if name != FORETELL
     }
@@ -150,11 +172,20 @@ def serving_of(
     static = Static(items=_top(popular, live.now))
 
     def policy(name: str, placement: PlacementSettings) -> Logged:
+        personal, page = settings.train.personal, settings.train.context
+        if placement.model and placement.model not in settings.models:
+            known = ", ".join(settings.models)
+            raise SettingsError(
+                "setting_bad", where=f"placements.{name}", name="model", value=placement.model, wanted=known
+            )
+        # a model that was named after the last training answers from the next one on
+        if placement.model in scorers:
+            personal, page = (personal, placement.model) if placement.context != "none" else (placement.model, page)
         first = Recommend(
-            name=f"recommend.{name}", version=bundle.version, scorer=scorers[settings.train.personal],
-            context_scorer=scorers.get(settings.train.context), popular=popular, catalogue=live,
+            name=f"recommend.{name}", version=bundle.version, scorer=scorers[personal],
+            context_scorer=scorers.get(page), popular=popular, catalogue=live,
             history=profiles.history, consent=agreed, placement=placement, rules=placement.rules(),
-            chooser=placement.dice(),
+            chooser=placement.dice(), goals=placement.goals(),
         )  # fmt: skip
         last = replace(static, banned=frozenset(placement.banned))
         return Logged(inner=Fallback(first=first, second=last), log=log)
@@ -162,7 +193,7 @@ def serving_of(
     wanted = placements(settings.placements)
     return Serving(
         version=bundle.version, until=bundle.received_until, scorers=scorers, catalogue=live, profiles=profiles,
-        report=bundle.report,
+        report=bundle.report, trends=tuple(one for one in scorers.values() if isinstance(one, LiveTrending)),
         policies={name: policy(name, placement) for name, placement in wanted.items()},
         counts={name: placement.count for name, placement in wanted.items()},
     )  # fmt: skip

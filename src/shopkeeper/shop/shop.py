@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ from shopkeeper.core.ids import PersonKey, ProductId
 from shopkeeper.data import reports
 from shopkeeper.data.batch import DuckBatch
 from shopkeeper.data.drain import Drain, decode_event
-from shopkeeper.data.journal import DECISION, EVENT, Entry, Journal, Outcome
+from shopkeeper.data.journal import DECISION, EVENT, Entry, Journal, Outcome, forget_old_ids
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.lock import FolderLock
 from shopkeeper.data.model_store import ModelStore
@@ -29,7 +29,7 @@ from shopkeeper.data.schema import TABLES
 from shopkeeper.data.snapshot import LakeSnapshot
 from shopkeeper.data.spark import SparkBatch
 from shopkeeper.data.store.consent import Answer
-from shopkeeper.data.store.state import State
+from shopkeeper.data.store.state import State, place_of
 from shopkeeper.decide.log import Logged, from_row, to_row
 from shopkeeper.features.shared_profiles import ProfileWriter
 from shopkeeper.settings import FILE, Settings, load, template
@@ -39,6 +39,8 @@ from shopkeeper.shop.serving import Serving, serving_of, without_models
 
 _log: Final = logging.getLogger(__name__)
 _STATIC_ITEMS: Final = 100
+_CONSENT: Final = f'"action":{Action.CONSENT.value}'.encode()
+"""What the bytes of an event of consent hold."""
 _UNLOADABLE: Final = frozenset({"model_damaged", "model_outdated", "extra_missing", "unknown_version"})
 T = TypeVar("T")
 
@@ -66,10 +68,10 @@ class Shop:
         self._lock = None if beside else FolderLock(folder)
         (folder / "tmp").mkdir(exist_ok=True)
         self.lake = Lake(folder / "lake", readonly=beside)
-        self.state = State(folder / "state.db", clock)
+        self.state = State(place_of(folder, settings.state.url), clock)
         self.quarantine = Quarantine(folder / "quarantine.db")
         self.models = ModelStore(folder / "models")
-        self.journal = intake_of(settings.stream, folder)
+        self.journal = intake_of(settings.stream, folder, beside=beside)
         self._drain = Drain(self.journal, self.lake) if isinstance(self.journal, Journal) else None
         self._collector = Collector(self.journal, self.quarantine, settings.shop.currency, clock, self.take)
         self._remembered: dict[str, tuple[tuple[int, ...], Any]] = {}
@@ -80,6 +82,9 @@ class Shop:
         self._serving_lock = threading.Lock()
         self.forgiving = False
         """Answer with an older version, or the popular list, where the current one cannot be loaded: for servers."""
+        self._forgot_day = 0
+        if not readonly:
+            self._agreed(self._undrained(_CONSENT))
 
     @classmethod
     def create(
@@ -141,8 +146,16 @@ class Shop:
         self._writable()
         return self._collector.collect(raws, source=source, browser=browser)
 
-    def take(self, events: Sequence[Event]) -> None:
-        """Let what was stored count: consent first, then the next answers."""
+    def take(self, stored: Sequence[Event], again: Sequence[Event] = ()) -> None:
+        """Let what was stored count: consent first, then the next answers. Consent that was sent again counts too: the
+        process may have been killed after it stored the event and before it wrote the answer down."""
+        self._agreed([*stored, *again])
+        if self._writer is not None:
+            self._writer.tell(stored)
+        if self._serving is not None:
+            self._serving.fold_many(stored)
+
+    def _agreed(self, events: Iterable[Event]) -> None:
         answers = [
             Answer(person=event.person, given=given_in(event.properties), at=event.at, source=event.source)
             for event in events
@@ -150,10 +163,11 @@ class Shop:
         ]
         if answers:
             self.state.consent.record_many(answers)
-        if self._writer is not None:
-            self._writer.tell(events)
-        if self._serving is not None:
-            self._serving.fold_many(events)
+
+    def _undrained(self, words: bytes = b"") -> list[Event]:
+        """The events that the lake does not hold yet, of those whose bytes hold ``words``."""
+        waiting = self.journal.undrained(limit=10_000_000)
+        return [decode_event(kept.body) for kept in waiting if kept.kind == EVENT and words in kept.body]
 
     def drain(self) -> int:
         """Move the journal into the lake; a topic is moved by ``StreamDrain``. Returns how many entries moved."""
@@ -162,6 +176,7 @@ class Shop:
             return 0
         with self._serving_lock:  # whoever takes up the models reads the lake first and then the journal
             moved = self._drain.run()
+        self.forget_old_ids()
         if moved:
             self.compact()
         return moved
@@ -172,6 +187,13 @@ class Shop:
             for table in ("events", "order_lines", "decisions"):
                 if self.lake.compact(table):
                     self.lake.sweep(table)
+
+    def forget_old_ids(self) -> None:
+        """Once a day: ids that nobody may send again any more."""
+        today = int(self.clock().timestamp() // 86_400)
+        if today != self._forgot_day:
+            forget_old_ids(self.folder / "journal.db", today - self.settings.privacy.remember_ids_days)
+            self._forgot_day = today
 
     def _writable(self) -> None:
         if self.readonly:
@@ -237,10 +259,6 @@ class Shop:
     def _since(self, serving: Serving) -> list[Event]:
         """What the lake has and the models do not know."""
         return [] if serving.until is None else list(reports.events_since(self.snapshot(), serving.until))
-
-    def _undrained(self) -> list[Event]:
-        waiting = self.journal.undrained(limit=10_000_000)
-        return [decode_event(kept.body) for kept in waiting if kept.kind == EVENT]
 
     def profiles_wanting(self) -> bool:
         """Whether the store of live profiles may lack something that the models do not know."""

@@ -151,8 +151,7 @@ class StreamDrain:
     def _upkeep(self) -> None:
         self._shop.compact()
         self._reader.look_again()
-        keep = timedelta(days=self._shop.settings.privacy.remember_ids_days)
-        self._judge.forget_old_ids((self._shop.clock() - keep - _EPOCH).days)
+        self._shop.forget_old_ids()
         self._retraining.look()
 
     def _mend(self) -> None:

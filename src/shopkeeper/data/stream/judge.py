@@ -95,9 +95,5 @@ class Judge:
         """Forget the refusals of messages that are never read again."""
         self._con.executemany("DELETE FROM refused WHERE source = ? AND place <= ?", list(numbers.items()))
 
-    def forget_old_ids(self, before_day: int) -> None:
-        """Forget the ids of entries received before a day, except those kept for ever."""
-        self._con.execute("DELETE FROM seen WHERE day < ? AND forever = 0", (before_day,))
-
     def close(self) -> None:
         self._con.close()
