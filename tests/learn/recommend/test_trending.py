@@ -39,7 +39,7 @@ def test_steady_demand_is_no_trend() -> None:
     """Four buyers a day for 200 days: lately stands where the longer past lets expect, within rounding by days."""
     model = Trending().fit(_shop(STEADY))
     assert model.lately[0] == pytest.approx(model.expected()[0], rel=0.02)
-    assert not model.surprise()[0] > 0.3
+    assert not model.surprise[0] > 0.3
 
 
 def test_a_burst_outranks_steady_best_sellers() -> None:

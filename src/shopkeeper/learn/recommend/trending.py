@@ -70,25 +70,26 @@ class TrendingModel:
     half_life_days: float
     usual_half_life_days: float
     least: float
+    surprise: Float32 = field(init=False, repr=False, compare=False)
+    """(products,) the score; NaN for what is no trend."""
+
+    def __post_init__(self) -> None:
+        expected = self.expected()
+        score = (self.lately - expected) / np.sqrt(expected + 1.0)
+        score[(self.lately < self.least) | (score <= 0.0)] = np.nan
+        object.__setattr__(self, "surprise", score.astype(np.float32))
 
     def expected(self) -> Float64:
         """(products,) what a steady demand would have made of ``lately``."""
         return self.usual * (self.half_life_days / self.usual_half_life_days)
 
-    def surprise(self) -> Float32:
-        """(products,) the score; NaN for what is no trend."""
-        expected = self.expected()
-        score = (self.lately - expected) / np.sqrt(expected + 1.0)
-        score[(self.lately < self.least) | (score <= 0.0)] = np.nan
-        return score.astype(np.float32)
-
     def score(self, profiles: Histories, now: int) -> Float32:  # noqa: ARG002
         """(people, products), all rows alike: as of the moment of the counts, whenever it is asked."""
-        return np.tile(self.surprise(), (len(profiles), 1))
+        return np.tile(self.surprise, (len(profiles), 1))
 
     def opinion(self, profile: Histories, now: int) -> Opinion:  # noqa: ARG002
         """``score`` and ``reason`` in a few numbers."""
-        return opinion_on(self, self.surprise())
+        return opinion_on(self)
 
     def reason(self, profile: Histories, product: int, now: int) -> Reason | None:  # noqa: ARG002
         """How many times as much as usual it is wanted."""
@@ -108,14 +109,14 @@ class TrendingModel:
         return cls(lately=arrays["lately"], usual=arrays["usual"], **facts)
 
 
-def opinion_on(model: TrendingModel, surprise: Float32) -> Opinion:
+def opinion_on(model: TrendingModel) -> Opinion:
     """One list for everybody."""
     none: Int64 = np.zeros(0, np.int64)
 
     def explain(products: Sequence[int]) -> list[Why]:
         return [(why(model, product), {}) for product in products]
 
-    return Opinion(own=none, scores=surprise[none], base=surprise, explain=explain)
+    return Opinion(own=none, scores=model.surprise[none], base=model.surprise, explain=explain)
 
 
 def why(model: TrendingModel, product: int) -> Reason | None:
@@ -141,9 +142,10 @@ class LiveTrending:
     """What it says changes with the clock."""
     impersonal: ClassVar[bool] = True
     model: TrendingModel
+    """Its counts are folded into; what it says is not asked."""
     _touched: dict[tuple[str, int], tuple[int, float]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _answer: tuple[int, TrendingModel, Float32] | None = None
+    _answer: TrendingModel | None = None
     _changed: bool = True
 
     def fold(self, person: str, product: int, action: int, at: int) -> None:
@@ -167,34 +169,30 @@ class LiveTrending:
         self.model.usual[product] += weight * 2.0 ** (days / self.model.usual_half_life_days)
 
     def as_of(self, now: int) -> TrendingModel:
-        """The counts as they stand at ``now``, a second old at most."""
-        return self._now(now)[0]
-
-    def _now(self, now: int) -> tuple[TrendingModel, Float32]:
+        """The counts as they stand at ``now``: a second old at most where events came, a minute where none did."""
         with self._lock:
             kept = self._answer
-            stale = kept is None or now - kept[0] >= (_FRESH if self._changed else 60 * _FRESH) or now < kept[0]
-            if kept is not None and not stale:
-                return kept[1], kept[2]
+            if kept is not None and 0 <= now - kept.at < (_FRESH if self._changed else 60 * _FRESH):
+                return kept
             days = max(now - self.model.at, 0) / MICROSECONDS_PER_DAY
             faded = replace(
                 self.model, at=now, lately=self.model.lately * 2.0 ** (-days / self.model.half_life_days),
                 usual=self.model.usual * 2.0 ** (-days / self.model.usual_half_life_days),
             )  # fmt: skip
-            self._answer, self._changed = (now, faded, faded.surprise()), False
-            return self._answer[1], self._answer[2]
+            self._answer, self._changed = faded, False
+            return faded
 
     def score(self, profiles: Histories, now: int) -> Float32:
         """(people, products), all rows alike, as of ``now``."""
-        return np.tile(self._now(now)[1], (len(profiles), 1))
+        return np.tile(self.as_of(now).surprise, (len(profiles), 1))
 
     def opinion(self, profile: Histories, now: int) -> Opinion:  # noqa: ARG002
         """``score`` and ``reason`` in a few numbers."""
-        return opinion_on(*self._now(now))
+        return opinion_on(self.as_of(now))
 
     def reason(self, profile: Histories, product: int, now: int) -> Reason | None:  # noqa: ARG002
         """How many times as much as usual it is wanted."""
-        return why(self._now(now)[0], product)
+        return why(self.as_of(now), product)
 
 
 def live(model: TrendingModel) -> LiveTrending:
