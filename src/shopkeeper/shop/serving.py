@@ -22,11 +22,13 @@ from shopkeeper.data.model_store import Bundle
 from shopkeeper.decide.fallback import Fallback, Static
 from shopkeeper.decide.log import Logged
 from shopkeeper.decide.placement import PlacementSettings, placements
-from shopkeeper.decide.recommend import Recommend
+from shopkeeper.decide.recommend import Recommend, nothing_goes_with
 from shopkeeper.features.profiles import LiveProfiles
 from shopkeeper.features.shared_profiles import SharedProfiles
 from shopkeeper.learn.loading import restored
 from shopkeeper.learn.propensity.foretell import NAME as FORETELL
+from shopkeeper.learn.segment.basket_rules import NAME as BASKET_RULES
+from shopkeeper.learn.segment.segmenting import NAME as SEGMENTS
 from shopkeeper.settings import Settings
 
 _STATIC_ITEMS = 100
@@ -133,12 +135,13 @@ def without_models(
 def serving_of(
     bundle: Bundle, today: Catalogue, settings: Settings, *,
     consent: Callable[[PersonKey], Consent], log: Callable[[Decision], None], store: ProfileStore | None = None,
+    partners: Callable[[str], Sequence[str]] = nothing_goes_with,
 ) -> Serving:  # fmt: skip
     """Restore a version's models and build the policies of all placements over them."""
     scorers: dict[str, Scorer] = {
         name: restored(model.use, model.arrays, model.facts)
         for name, model in bundle.models.items()
-        if name != FORETELL
+        if name not in (FORETELL, SEGMENTS, BASKET_RULES)
     }
     live = LiveCatalogue(extended(bundle.catalogue, today), settings.shop.currency)
     profiles = profiles_over(bundle.histories, live.index, settings.shop.currency, bundle.received_until, store)
@@ -162,7 +165,7 @@ def serving_of(
             scorer=scorers.get(wanted, scorers[settings.train.personal]),
             context_scorer=scorers.get(settings.train.context), popular=popular, catalogue=live,
             history=profiles.history, consent=agreed, placement=placement, rules=placement.rules(),
-            chooser=placement.dice(), goals=placement.goals(),
+            chooser=placement.dice(), goals=placement.goals(), partners=partners,
         )  # fmt: skip
         last = replace(static, banned=frozenset(placement.banned))
         return Logged(inner=Fallback(first=first, second=last), log=log)
