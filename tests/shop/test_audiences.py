@@ -138,7 +138,7 @@ def test_a_list_holds_only_those_who_agreed_and_singles_nobody_out(shop: Shop) -
 
 
 def test_sensitive_products_and_unknown_audiences_are_refused(shop: Shop) -> None:
-    """A product of a sensitive category cannot be asked for by its id; unknown audiences and empty names are refused."""
+    """A product of a sensitive category cannot be asked for by id; unknown audiences and empty names are refused."""
     with pytest.raises(NotAllowed, match="audience_sensitive"):
         rule_of(shop, {"did": "order", "product": "test"})
     with pytest.raises(NotFound, match="unknown_audience"):

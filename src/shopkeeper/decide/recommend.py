@@ -122,6 +122,8 @@ class Recommend:
     def _layers(self, context: Context) -> Sequence[Callable[[], Layer]]:
         """Where candidates come from, most wanted first."""
         main = self._main(context)
+        if main is None and getattr(self.scorer, "impersonal", False):
+            main = _layer(self.scorer, nobody(), context, "personal")
         popular = cache(lambda: _layer(self.popular, nobody(), context, "popular"))
         if main is None:
             return (popular,)
@@ -174,9 +176,8 @@ class Recommend:
         """slot -> product of the pinned products that the catalogue has; a product page's bundle follows in the first
         slots that are free."""
         places = {place: item for rule in self.rules if isinstance(rule, Pinned) for place, item in rule.places.items()}
-        bundled = (
-            [item for item in self.partners(request.product) if item not in places.values()] if request.product else []
-        )
+        partners = self.partners(request.product) if request.product else ()
+        bundled = [item for item in partners if item in shelf.index_of and item not in places.values()]
         free = (place for place in range(1, request.count + 1) if place not in places)
         places |= dict(zip(free, bundled, strict=False))
         return {
