@@ -1,6 +1,7 @@
 """Audiences of a real shop folder: whom a rule fits, what is said of it, who is handed out, what erasure leaves."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -152,7 +153,9 @@ def test_sensitive_products_and_unknown_audiences_are_refused(shop: Shop) -> Non
 def test_numbers_stay_with_people_and_the_erased_leave(tmp_path: Path, whole: Path) -> None:
     """Made again, the table gives everybody the number they had; an erased customer is in no row and no audience, and
     their number is nobody's."""
-    with Shop.open(whole, clock=lambda: NOW) as shop:
+    shutil.copytree(whole, tmp_path / "shop")
+    with Shop.open(tmp_path / "shop", clock=lambda: NOW) as shop:
+        refresh_people(shop)
         before = {row["person"]: row["number"] for row in people_file(shop).table(["person", "number"]).to_pylist()}
         gone = people.erase(shop, "c118")
         assert gone["people"] == 1
