@@ -39,8 +39,9 @@ def write(folder: Path) -> dict[str, Path]:
         if number < 30:
             at = (NOW - timedelta(days=3)).isoformat()
             events.append({"id": f"m{number}", "at": at, "action": "mail_open", "customer": f"c{number}"})
-    products = [{"id": name, "name": name, "category_1": kind, "price": "4.50"} for name, kind in
-                (("tea", "Drinks"), ("coffee", "Drinks"), ("cup", "Kitchen"), ("test", "Pregnancy tests"))]  # fmt: skip
+    kinds = {"tea": "Drinks", "coffee": "Drinks", "cup": "Kitchen", "test": "Pregnancy tests"}
+    known = {"at": "2025-01-01T00:00:00Z", "price": "4.50"}
+    products = [{"id": name, "name": name, "category_1": kind, **known} for name, kind in kinds.items()]
     paths = {}
     for kind, rows in (("products", products), ("customers", customers), ("order_lines", lines), ("events", events)):
         paths[kind] = folder / f"{kind}.jsonl"
