@@ -1,7 +1,7 @@
 """Alarms ring where intervals part, and only there; a goal's cost is measured on days that no model knew."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
@@ -36,7 +36,7 @@ def test_diversity_costs_accuracy_and_is_won(shop: Shop) -> None:
     assert all(math.isnan(step.margin) for step in steps)
     drawn = tradeoff_plot("diversity", steps)
     assert drawn.count("<circle") == len(steps)
-    assert weigh(shop, "diversity", people=60) == steps or all(math.isnan(step.margin) for step in steps)
+    assert repr(weigh(shop, "diversity", people=60)) == repr(steps)
 
 
 def test_an_unknown_goal_is_refused(shop: Shop) -> None:
@@ -65,15 +65,20 @@ def _log(shop: Shop, days_ago: float, *, count: int, clicked: int, fallback: str
     shop.drain()
 
 
+def _live(shop: Shop) -> dict[str, Mapping[str, object]]:
+    """The alarms about answers: another test is about versions."""
+    return {alarm.key: alarm.facts for alarm in alarms(shop) if alarm.key != "quality_fell"}
+
+
 def test_alarms_ring_only_beyond_chance(shop: Shop) -> None:
-    """A quiet shop has none; 40 % of clicks falling to 10 % rings, and so do answers of last resort; each can be said in
-    both languages."""
-    assert alarms(shop) == []
+    """A quiet shop has none; 40 % of clicks falling to 10 % rings, and so do answers of last resort; each can be said
+    in both languages."""
+    assert _live(shop) == {}
     _log(shop, 20.0, count=200, clicked=80)
     _log(shop, 2.0, count=100, clicked=35)
-    assert [alarm.key for alarm in alarms(shop)] == []
+    assert _live(shop) == {}
     _log(shop, 1.0, count=300, clicked=6, fallback="model_missing")
-    found = {alarm.key: alarm.facts for alarm in alarms(shop)}
+    found = _live(shop)
     assert set(found) == {"clicks_fell", "fallbacks_rose"}
     assert found["clicks_fell"]["before"] == "40.0%"
     for key, facts in found.items():
@@ -89,10 +94,8 @@ def test_a_version_that_scores_lower_rings(shop: Shop) -> None:
 
     def with_score(value: float) -> dict[str, object]:
         ndcg = {"value": value, "low": value - 0.01, "high": value + 0.01}
-        return {
-            **bad.report,
-            "evaluation": {**bad.report["evaluation"], "rows": [{"name": ours, "metrics": {"ndcg": ndcg}}]},
-        }
+        rows = [{"name": ours, "metrics": {"ndcg": ndcg}}]
+        return {**bad.report, "evaluation": {**bad.report["evaluation"], "rows": rows}}
 
     store.save(replace(good, version="v90000101T000000000Z", report=with_score(score)), keep=9)
     store.save(replace(bad, version="v90000102T000000000Z", report=with_score(score / 2)), keep=9)
