@@ -103,7 +103,9 @@ class Shop:
         """
         if (folder / FILE).exists():
             raise SettingsError("shop_folder_exists", folder=str(folder))
-        folder.mkdir(parents=True, exist_ok=True)
+        if not folder.exists():
+            folder.mkdir(parents=True)
+            folder.chmod(0o700)  # it will hold what people did
         (folder / FILE).write_text(template(name, currency, timezone, language, notice), "utf-8")
         try:
             return cls.open(folder)
