@@ -28,6 +28,10 @@ class PlacementSettings:
     """What the answer follows: the person alone, the page's product, or the cart."""
     personal_share: float = 0.2
     """On product and cart pages: how much the person's own taste counts beside the page, 0 to 1."""
+    session_share: float = 0.5
+    """How much the visit that goes on counts beside the lasting taste, 0 to 0.95; more where it is unlike the past."""
+    session_minutes: float = 30.0
+    """A visit is over after so many minutes without any event; 0 = visits are not told apart."""
     candidates: int = 100
     """How many of the best are taken to the chooser."""
     fill: bool = True
@@ -149,7 +153,8 @@ def placements(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, PlacementSe
 
 _MOST: Final = 100
 _RANGES: Final = (
-    ("count", 1, _MOST), ("candidates", 1, 10_000), ("personal_share", 0.0, 1.0), ("epsilon", 0.0, 1.0),
+    ("count", 1, _MOST), ("candidates", 1, 10_000), ("personal_share", 0.0, 1.0), ("session_share", 0.0, 0.95),
+    ("session_minutes", 0.0, 1440.0), ("epsilon", 0.0, 1.0),
     ("temperature", 0.001, 1000.0), ("diversity", 0.0, 1.0), ("already_bought_days", 0.0, math.inf),
     ("already_seen_days", 0.0, math.inf), ("category_cap", 0, _MOST), ("category_level", 1, 5), ("brand_cap", 0, _MOST),
     ("margin_floor", -math.inf, 1.0), ("dismissed_days", 0.0, math.inf), ("shown_times", 0, 1000),
