@@ -14,6 +14,7 @@ from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -35,6 +36,8 @@ CREATE TABLE IF NOT EXISTS seen (
 _BUSY_SECONDS = 30.0
 _MAX_WAITING = 2_000
 _LOOKUP = 500
+_AT_ONCE = (400, 100, 10, 1)
+"""Numbers of rows for which there is a statement."""
 _GROUP = 256
 _MAX_SOON = 100_000
 _LINGER_SECONDS = 0.1
@@ -290,15 +293,23 @@ def _insert(con: sqlite3.Connection, entries: list[Entry]) -> list[Outcome]:
             known[key] = body
             fresh.append(number)
         outcomes.append("stored" if before is None else "duplicate" if before == body else "conflict")
-    con.executemany(
-        "INSERT INTO seen VALUES (?, ?, ?, ?)",
-        [(keys[n], bodies[n], entries[n].day, int(entries[n].forever)) for n in fresh],
-    )
-    con.executemany(
-        "INSERT INTO entries (kind, id, person, body) VALUES (?, ?, ?, ?)",
-        [(entries[n].kind, entries[n].id, entries[n].person, entries[n].body) for n in fresh],
-    )
+    ids = [(keys[n], bodies[n], entries[n].day, int(entries[n].forever)) for n in fresh]
+    _put(con, "seen (id, body, day, forever)", ids)
+    whole = [(entries[n].kind, entries[n].id, entries[n].person, entries[n].body) for n in fresh]
+    _put(con, "entries (kind, id, person, body)", whole)
     return outcomes
+
+
+def _put(con: sqlite3.Connection, into: str, rows: list[tuple[Any, ...]]) -> None:
+    """Insert rows, many in one statement: SQLite then asks for the interpreter once and not after each row, for which
+    it would have to wait where others are at work."""
+    begin = 0
+    for size in _AT_ONCE:
+        row = f"({','.join('?' * len(rows[0]))})" if rows else ""
+        sql = f"INSERT INTO {into} VALUES {','.join([row] * size)}"
+        while len(rows) - begin >= size:
+            con.execute(sql, list(chain.from_iterable(rows[begin : begin + size])))
+            begin += size
 
 
 def _known(con: sqlite3.Connection, keys: list[bytes]) -> dict[bytes, bytes]:
