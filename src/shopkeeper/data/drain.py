@@ -6,7 +6,7 @@ takes only entries above its own number.
 """
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -19,7 +19,7 @@ from shopkeeper.core.money import Money
 from shopkeeper.data.journal import DECISION, EVENT, Journal, Kept
 from shopkeeper.data.kill_points import reached
 from shopkeeper.data.lake import Lake
-from shopkeeper.data.schema import TABLES, event_row, line_rows, table_of
+from shopkeeper.data.schema import TABLES, events_table, line_rows, table_of
 
 APP: Final = "journal"
 _event = msgspec.json.Decoder(Event)
@@ -61,11 +61,12 @@ class Drain:
 
     def _move(self, entries: list[Kept]) -> None:
         last = entries[-1].seq
-        for table, rows in self._rows(entries).items():
+        events = [(entry.seq, decode_event(entry.body)) for entry in entries if entry.kind == EVENT]
+        for table, of in _TABLES.items():
             landed = self.lake.landed(table, APP)
-            fresh = [row for seq, row in rows if seq > landed]
-            if fresh:
-                self.lake.append(table, table_of(table, fresh), key=APP, number=last)
+            rows = of([event for seq, event in events if seq > landed])
+            if len(rows):
+                self.lake.append(table, rows, key=APP, number=last)
         landed = self.lake.landed(_DECISIONS, APP)
         bodies = [entry.body for entry in entries if entry.kind == DECISION and entry.seq > landed]
         if bodies:
@@ -74,18 +75,18 @@ class Drain:
         self.journal.forget_drained(last)
         reached("drain.forgotten")
 
-    def _rows(self, entries: list[Kept]) -> Mapping[str, list[tuple[int, dict[str, Any]]]]:
-        tables: dict[str, list[tuple[int, dict[str, Any]]]] = {
-            "events": [], "order_lines": [], "prices": [],
-        }  # fmt: skip
-        for entry in entries:
-            if entry.kind == EVENT:
-                event = decode_event(entry.body)
-                tables["events"].append((entry.seq, event_row(event)))
-                tables["order_lines"].extend((entry.seq, row) for row in line_rows(event))
-                if event.action is Action.PRICE_CHANGE and event.price is not None:
-                    tables["prices"].append((entry.seq, _price_row(event, event.price)))
-        return tables
+
+def _lines(events: Sequence[Event]) -> pa.Table:
+    return table_of("order_lines", [row for event in events for row in line_rows(event)])
+
+
+def _prices(events: Sequence[Event]) -> pa.Table:
+    changes = [event for event in events if event.action is Action.PRICE_CHANGE]
+    return table_of("prices", [_price_row(event, event.price) for event in changes if event.price is not None])
+
+
+_TABLES: Final = {"events": events_table, "order_lines": _lines, "prices": _prices}
+"""What events become in the lake."""
 
 
 def _price_row(event: Event, price: Money) -> dict[str, Any]:
