@@ -1,7 +1,6 @@
 """The lake's tables: their columns, and how an event or a decision becomes rows of them."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from operator import attrgetter
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -91,38 +90,20 @@ def _minor(money: Money | None) -> int | None:
     return None if money is None else money.minor
 
 
-def _text(name: str) -> Callable[[Event], str | None]:
-    told = attrgetter(name)
-    return lambda event: told(event) or None
-
-
-_EVENT: Final[Mapping[str, Callable[[Event], Any]]] = {
-    "id": attrgetter("id"), "at": attrgetter("at"), "received_at": lambda event: event.received_at or event.at,
-    "action": lambda event: event.action.word, "visitor": _text("visitor"), "customer": _text("customer"),
-    "session": _text("session"), "product": _text("product"), "variant": _text("variant"),
-    "quantity": attrgetter("quantity"), "price_minor": lambda event: _minor(event.price),
-    "currency": lambda event: event.price.currency if event.price else None, "order_id": _text("order"),
-    "decision": _text("decision"), "placement": _text("placement"), "position": attrgetter("position"),
-    "query": _text("query"), "path": _text("path"), "dwell_seconds": attrgetter("dwell_seconds"),
-    "rating": attrgetter("rating"), "text": _text("text"), "coupon": _text("coupon"), "campaign": _text("campaign"),
-    "channel": _text("channel"), "source": _text("source"),
-    "properties": lambda event: _json(event.properties) if event.properties else None,
-}  # fmt: skip
-"""What each column of ``events`` says of an event. Absent text becomes NULL."""
-
-
-def _json(properties: Mapping[str, str]) -> str:
-    return msgspec.json.encode(dict(properties)).decode()
-
-
 def event_row(event: Event) -> dict[str, Any]:
-    """One row of ``events``."""
-    return {name: of(event) for name, of in _EVENT.items()}
-
-
-def events_table(events: Sequence[Event]) -> pa.Table:
-    """Events as rows of the lake, column by column: many at once take a fraction of the time of one after the other."""
-    return pa.table([pa.array(map(_EVENT[column.name], events), column.type) for column in EVENTS], schema=EVENTS)
+    """One row of ``events``. Absent text becomes NULL."""
+    return {
+        "id": event.id, "at": event.at, "received_at": event.received_at or event.at, "action": event.action.word,
+        "visitor": event.visitor or None, "customer": event.customer or None, "session": event.session or None,
+        "product": event.product or None, "variant": event.variant or None, "quantity": event.quantity,
+        "price_minor": _minor(event.price), "currency": event.price.currency if event.price else None,
+        "order_id": event.order or None, "decision": event.decision or None, "placement": event.placement or None,
+        "position": event.position, "query": event.query or None, "path": event.path or None,
+        "dwell_seconds": event.dwell_seconds, "rating": event.rating, "text": event.text or None,
+        "coupon": event.coupon or None, "campaign": event.campaign or None, "channel": event.channel or None,
+        "source": event.source or None,
+        "properties": msgspec.json.encode(dict(event.properties)).decode() if event.properties else None,
+    }  # fmt: skip
 
 
 def line_rows(event: Event) -> list[dict[str, Any]]:
