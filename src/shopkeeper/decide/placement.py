@@ -9,7 +9,15 @@ from shopkeeper.core.errors import SettingsError
 from shopkeeper.decide.choose import Chooser, EpsilonGreedy, Greedy, PlackettLuce
 from shopkeeper.decide.goals import KINDS, Goals
 from shopkeeper.decide.rules import Filter
-from shopkeeper.decide.rules.asked import AskedBrands, AskedCategories, AskedPrice, AskedTags, Excluded, NotOnPage
+from shopkeeper.decide.rules.asked import (
+    AskedBrands,
+    AskedCategories,
+    AskedPrice,
+    AskedTags,
+    Excluded,
+    NotOfItsKind,
+    NotOnPage,
+)
 from shopkeeper.decide.rules.goods import Banned, HasPrice, InStock, MarginFloor
 from shopkeeper.decide.rules.past import AlreadyBought, AlreadySeen, Dismissed, ShownEnough
 from shopkeeper.decide.rules.slate import BrandCap, Cap, CategoryCap, Pinned
@@ -50,6 +58,8 @@ class PlacementSettings:
     shown_times: int = 0
     """What was shown so often in ``shown_days`` without anything done with it is not shown; 0 = any number."""
     shown_days: float = 7.0
+    other_kind_level: int = 0
+    """On product and cart pages: nothing of the same category at this level (1 = widest); 0 = it may be."""
     category_cap: int = 0
     """At most this many of one category; 0 = any number."""
     category_level: int = 1
@@ -63,7 +73,8 @@ class PlacementSettings:
     margin_strict: bool = False
     """Whether products with an unknown margin are refused."""
     model: str = ""
-    """The model (a name of ``models``) that answers for a person here; "" = the one of ``[train]``."""
+    """The model (a name of ``models``) that answers here, for the page where there is one, else for the person;
+    "" = the one of ``[train]``."""
     margin_weight: float = 0.0
     """How much a candidate's share of margin counts beside its score."""
     novelty_weight: float = 0.0
@@ -84,6 +95,7 @@ class PlacementSettings:
             (True, AskedPrice()),
             (True, Excluded()),
             (True, NotOnPage()),
+            (self.other_kind_level > 0, NotOfItsKind(level=self.other_kind_level)),
             (
                 bool(self.banned or self.banned_categories),
                 Banned(products=self.banned, categories=self.banned_categories),
@@ -115,6 +127,9 @@ DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "product": {"context": "product"},
     "cart": {"context": "cart"},
     "email": {"count": 6, "diversity": 0.1},
+    "trending": {"model": "trending"},
+    "buy_again": {"model": "buy_again", "fill": False, "session_minutes": 0.0},
+    "goes_with": {"context": "product", "model": "association_rules", "personal_share": 0.0, "other_kind_level": 3},
 }
 """Where the usual placements differ from the settings' own defaults."""
 
@@ -157,6 +172,7 @@ _RANGES: Final = (
     ("session_minutes", 0.0, 1440.0), ("epsilon", 0.0, 1.0),
     ("temperature", 0.001, 1000.0), ("diversity", 0.0, 1.0), ("already_bought_days", 0.0, math.inf),
     ("already_seen_days", 0.0, math.inf), ("category_cap", 0, _MOST), ("category_level", 1, 5), ("brand_cap", 0, _MOST),
+    ("other_kind_level", 0, 5),
     ("margin_floor", -math.inf, 1.0), ("dismissed_days", 0.0, math.inf), ("shown_times", 0, 1000),
     ("shown_days", 0.0, math.inf), ("margin_weight", 0.0, 1.0), ("novelty_weight", 0.0, 1.0),
 )  # fmt: skip

@@ -115,6 +115,8 @@ class Recommend:
     def _layers(self, context: Context) -> Sequence[Callable[[], Layer]]:
         """Where candidates come from, most wanted first."""
         main = self._main(context)
+        if main is None and getattr(self.scorer, "impersonal", False):
+            main = _layer(self.scorer, nobody(), context, "personal")
         popular = cache(lambda: _layer(self.popular, nobody(), context, "popular"))
         if main is None:
             return (popular,)

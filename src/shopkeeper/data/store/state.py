@@ -1,6 +1,7 @@
 """A shop's operational state, in its folder or in PostgreSQL: keys, consent, ledger."""
 
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -34,3 +35,9 @@ class State:
 
     def close(self) -> None:
         self.database.close()
+
+
+def named(place: Path | str) -> str:
+    """The identity secret of the state at a place, made now where it was never used: copies of it are known by that."""
+    with closing(State(place)) as state:
+        return state.keys.identity_secret
