@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from hypothesis import Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from shopkeeper.core.action import Action
@@ -29,7 +29,10 @@ EVENTS = st.builds(
 )  # fmt: skip
 
 
-@settings(phases=[Phase.explicit, Phase.generate], deadline=None, max_examples=30)
+@settings(
+    phases=[Phase.explicit, Phase.generate], deadline=None, max_examples=30,
+    suppress_health_check=[HealthCheck.too_slow],
+)  # fmt: skip
 @given(events=st.lists(EVENTS, max_size=4))
 def test_many_at_once_are_what_each_is_alone(events: list[Event]) -> None:
     """The rows read from encoded events are those that ``event_row`` and ``line_rows`` say, whatever the texts hold."""

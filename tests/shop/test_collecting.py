@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shopkeeper.core.action import Action
@@ -15,6 +15,7 @@ _TEXT = st.sampled_from(["a", ',"at":', ',"received_at":', '","received_at":"x",
 _MOMENT = st.datetimes(datetime(2000, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC))  # given one
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     event=st.builds(
         Event, id=_TEXT, at=_MOMENT, action=st.sampled_from(Action), visitor=_TEXT, text=_TEXT, source=_TEXT,
