@@ -291,8 +291,9 @@ class Shop:
             return without_models(now.catalogue(), best, self.settings, self.log_decision, self._store)
         bundle = self.models.load(version)
         return serving_of(
-            bundle, now.catalogue(), self.settings, consent=self.consent_of, log=self.log_decision, store=self._store
-        )
+            bundle, now.catalogue(), self.settings, consent=self.consent_of, log=self.log_decision, store=self._store,
+            partners=self.state.bundles.partners_of,
+        )  # fmt: skip
 
     def decide(self, request: Request) -> Decision:
         """The answer to a request, logged.
