@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from shopkeeper.apps.cli import benchmark_files as files
 from shopkeeper.apps.cli import say
 from shopkeeper.core.ports import Progress
 from shopkeeper.learn.benchmarks.judging import Judgement, judged
+from shopkeeper.learn.benchmarks.judging_baskets import OURS, BasketRow
 from shopkeeper.learn.benchmarks.next_item import NextItem, NextItemResult
 from shopkeeper.learn.benchmarks.next_item import next_item as foretell_item
 
@@ -68,6 +69,32 @@ def show(rows: Sequence[Mapping[str, Any]]) -> None:
     ]
     columns = [say.text("benchmark_group"), say.text("benchmark_users"), *names]
     say.table(say.text("benchmark_test"), columns, lines, numbers=1)
+
+
+def basket_row(row: BasketRow) -> dict[str, Any]:
+    """A judged way of answering as JSON."""
+    return {"name": row.name, "group": row.group, "users": row.users,
+            "figures": {name: asdict(one) for name, one in row.figures.items()},
+            "gain": {name: asdict(one) for name, one in row.gain.items()}}  # fmt: skip
+
+
+def show_baskets(rows: Sequence[BasketRow]) -> None:
+    """Our lists beside others', by kind of item, as a table."""
+    if not rows:
+        return
+    lines = [
+        (
+            say.text(f"benchmark_kind_{row.group}"), say.text(f"benchmark_by_{row.name}"), f"{row.users:,}",
+            *(f"{one.value:.4f} [{one.low:.4f}, {one.high:.4f}]" for one in row.figures.values()),
+            *("" if row.name == OURS else f"{one.value:+.4f} [{one.low:+.4f}, {one.high:+.4f}]"
+              for one in row.gain.values()),
+        )
+        for row in rows
+    ]  # fmt: skip
+    names = list(rows[0].figures)
+    gains = [say.text("benchmark_gain", figure=name) for name in names]
+    columns = [say.text("benchmark_kind"), say.text("benchmark_by"), say.text("benchmark_users"), *names, *gains]
+    say.table(say.text("benchmark_test"), columns, lines, numbers=2)
 
 
 def _figure(one: Mapping[str, float]) -> str:
