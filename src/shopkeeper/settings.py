@@ -51,6 +51,14 @@ class EngineSection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StateSection:
+    """``[state]``: where keys, consent and the other operational state are kept."""
+
+    url: str = ""
+    """Empty: state.db in the shop folder. postgresql+psycopg://user@host:5432/database: a PostgreSQL database."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchSection:
     """``[batch]``: what answers the SQL of training and evaluation."""
 
@@ -100,6 +108,8 @@ class PrivacySection:
     """``[privacy]``: how long the ids of accepted events are remembered against retries."""
 
     remember_ids_days: int = 45
+    sensitive: tuple[str, ...] = ()
+    """More words that no audience may ask for and no segment may look at, beside those of ``core.sensitive``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,8 +124,21 @@ class PredictSection:
     """How many past moments are learned from, at most."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentsSection:
+    """``[segments]``: the window that groups of customers are found in."""
+
+    days: int = 182
+    """Orders of so many days are looked at."""
+    most: int = 8
+    """Most groups."""
+    steps: int = 3
+    """How many earlier months the flows between groups show."""
+
+
 DEFAULT_MODELS: Final[Mapping[str, ModelSection]] = {
     "popularity": ModelSection(use="recommend.popularity.Popularity"),
+    "trending": ModelSection(use="recommend.trending.Trending"),
     "buy_again": ModelSection(use="recommend.buy_again.BuyAgain"),
     "item_knn": ModelSection(use="recommend.item_knn.ItemKNN"),
     "sequential_knn": ModelSection(use="recommend.sequential_knn.SequentialItemKNN"),
@@ -140,11 +163,13 @@ class Settings:
     shop: ShopSection = field(default_factory=ShopSection)
     serve: ServeSection = field(default_factory=ServeSection)
     engine: EngineSection = field(default_factory=EngineSection)
+    state: StateSection = field(default_factory=StateSection)
     batch: BatchSection = field(default_factory=BatchSection)
     profiles: ProfilesSection = field(default_factory=ProfilesSection)
     train: TrainSection = field(default_factory=TrainSection)
     privacy: PrivacySection = field(default_factory=PrivacySection)
     predict: PredictSection = field(default_factory=PredictSection)
+    segments: SegmentsSection = field(default_factory=SegmentsSection)
     models: Mapping[str, ModelSection] = field(default_factory=lambda: dict(DEFAULT_MODELS))
     placements: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Plain tables; the decide floor knows their words."""
@@ -206,6 +231,9 @@ def _check(settings: Settings, folder: Path) -> None:
         _bad("shop", "language", shop.language, "en or zh")
     if not 0 < settings.serve.port < 65_536:
         _bad("serve", "port", settings.serve.port, "a number from 1 to 65535")
+    if settings.state.url and not settings.state.url.startswith(("postgresql://", "postgresql+psycopg://")):
+        wanted = "empty, or postgresql+psycopg://user@host:5432/database"
+        _bad("state", "url", settings.state.url.partition("://")[0] + "://…", wanted)  # it may hold a password
     _check_profiles(settings.profiles)
     if not settings.train.every_hours >= 0:
         _bad("train", "every_hours", settings.train.every_hours, "hours, or 0 for never")
@@ -215,6 +243,13 @@ def _check(settings: Settings, folder: Path) -> None:
         _bad("predict", "days", settings.predict.days, "at least 1")
     if settings.predict.folds < 3:
         _bad("predict", "folds", settings.predict.folds, "at least 3")
+    _check_segments(settings.segments)
+
+
+def _check_segments(segments: SegmentsSection) -> None:
+    for name, least in (("days", 7), ("most", 2), ("steps", 0)):
+        if getattr(segments, name) < least:
+            _bad("segments", name, getattr(segments, name), f"at least {least}")
 
 
 def _check_profiles(profiles: ProfilesSection) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -30,7 +30,7 @@ from shopkeeper.data.schema import TABLES
 from shopkeeper.data.snapshot import LakeSnapshot
 from shopkeeper.data.spark import SparkBatch
 from shopkeeper.data.store.consent import Answer
-from shopkeeper.data.store.state import State
+from shopkeeper.data.store.state import State, place_of
 from shopkeeper.data.stream.redis_profiles import RedisProfiles
 from shopkeeper.decide.log import Logged, from_row, to_row
 from shopkeeper.features.shared_profiles import ProfileWriter
@@ -40,6 +40,8 @@ from shopkeeper.shop.serving import Serving, serving_of, without_models
 
 _log: Final = logging.getLogger(__name__)
 _STATIC_ITEMS: Final = 100
+_CONSENT: Final = f'"action":{Action.CONSENT.value}'.encode()
+"""What the bytes of an event of consent hold."""
 _UNLOADABLE: Final = frozenset({"model_damaged", "model_outdated", "extra_missing", "unknown_version"})
 T = TypeVar("T")
 
@@ -61,10 +63,10 @@ class Shop:
         self._lock = None if readonly else FolderLock(folder)
         (folder / "tmp").mkdir(exist_ok=True)
         self.lake = Lake(folder / "lake", readonly=readonly)
-        self.state = State(folder / "state.db", clock)
+        self.state = State(place_of(folder, settings.state.url), clock)
         self.quarantine = Quarantine(folder / "quarantine.db")
         self.models = ModelStore(folder / "models")
-        self.journal = Journal(folder / "journal.db")
+        self.journal = Journal(folder / "journal.db", beside=readonly)
         self._drain = Drain(self.journal, self.lake)
         self._collector = Collector(self.journal, self.quarantine, settings.shop.currency, clock, self._taken)
         self._remembered: dict[str, tuple[tuple[int, ...], Any]] = {}
@@ -75,6 +77,9 @@ class Shop:
         self._serving_lock = threading.Lock()
         self.forgiving = False
         """Answer with an older version, or the popular list, where the current one cannot be loaded: for servers."""
+        self._forgot_day = 0
+        if not readonly:
+            self._agreed(self._undrained(_CONSENT))
 
     @classmethod
     def create(
@@ -134,8 +139,16 @@ class Shop:
         self._writable()
         return self._collector.collect(raws, source=source, browser=browser)
 
-    def _taken(self, events: Sequence[Event]) -> None:
-        """Let what was stored count: consent first, then the next answers."""
+    def _taken(self, stored: Sequence[Event], again: Sequence[Event]) -> None:
+        """Let what was stored count: consent first, then the next answers. Consent that was sent again counts too: the
+        process may have been killed after it stored the event and before it wrote the answer down."""
+        self._agreed([*stored, *again])
+        if self._writer is not None:
+            self._writer.tell(stored)
+        if self._serving is not None:
+            self._serving.fold_many(stored)
+
+    def _agreed(self, events: Iterable[Event]) -> None:
         answers = [
             Answer(person=event.person, given=given_in(event.properties), at=event.at, source=event.source)
             for event in events
@@ -143,21 +156,30 @@ class Shop:
         ]
         if answers:
             self.state.consent.record_many(answers)
-        if self._writer is not None:
-            self._writer.tell(events)
-        if self._serving is not None:
-            self._serving.fold_many(events)
+
+    def _undrained(self, words: bytes = b"") -> list[Event]:
+        """The events that the lake does not hold yet, of those whose bytes hold ``words``."""
+        waiting = self.journal.undrained(limit=10_000_000)
+        return [decode_event(kept.body) for kept in waiting if kept.kind == EVENT and words in kept.body]
 
     def drain(self) -> int:
         """Move the journal into the lake. Returns how many entries moved."""
         self._writable()
         with self._serving_lock:  # whoever takes up the models reads the lake first and then the journal
             moved = self._drain.run()
+        self._forget_old_ids()
         if moved:
             for table in ("events", "order_lines", "decisions"):
                 if self.lake.compact(table):
                     self.lake.sweep(table)
         return moved
+
+    def _forget_old_ids(self) -> None:
+        """Once a day: ids that nobody may send again any more."""
+        today = int(self.clock().timestamp() // 86_400)
+        if today != self._forgot_day:
+            self.journal.forget_old_ids(today - self.settings.privacy.remember_ids_days)
+            self._forgot_day = today
 
     def _writable(self) -> None:
         if self.readonly:
@@ -223,10 +245,6 @@ class Shop:
     def _since(self, serving: Serving) -> list[Event]:
         """What the lake has and the models do not know."""
         return [] if serving.until is None else list(reports.events_since(self.snapshot(), serving.until))
-
-    def _undrained(self) -> list[Event]:
-        waiting = self.journal.undrained(limit=10_000_000)
-        return [decode_event(kept.body) for kept in waiting if kept.kind == EVENT]
 
     def mend_profiles(self) -> None:
         """Give the store of live profiles what it has lost, or what could not be told to it."""

@@ -16,9 +16,11 @@ from shopkeeper.data.snapshot import LakeSnapshot
 from shopkeeper.learn.evaluation import How, Report, evaluate
 from shopkeeper.learn.loading import estimator, installed, path_of
 from shopkeeper.learn.propensity.foretell import NAME as FORETELL
+from shopkeeper.learn.segment.segmenting import NAME as SEGMENTS
 from shopkeeper.learn.training import Fitted, fit_all
 from shopkeeper.settings import ModelSection
 from shopkeeper.shop.predicting import fit_predictions
+from shopkeeper.shop.segments import fit_segments
 from shopkeeper.shop.shop import Shop
 
 
@@ -55,12 +57,16 @@ def train(shop: Shop, *, judged: bool = True, seed: int = 0, progress: Progress 
     began = time.perf_counter()
     progress(FORETELL, 0, 1)
     bundle = _foretelling(shop, _bundle(shop, version, known, fitted, report), known, seed)
+    foretold_seconds = time.perf_counter() - began
+    progress(SEGMENTS, 0, 1)
+    bundle = _segmenting(shop, bundle, known, seed)
     progress("", 1, 1)
     shop.models.save(bundle, keep=shop.settings.train.keep_versions)
     histories = known.histories()
     return TrainReport(
         version=version, people=len(histories), events=histories.events, products=len(known.catalogue()),
-        seconds={**{name: model.seconds for name, model in fitted.items()}, FORETELL: time.perf_counter() - began},
+        seconds={**{name: model.seconds for name, model in fitted.items()}, FORETELL: foretold_seconds,
+                 SEGMENTS: time.perf_counter() - began - foretold_seconds},
         report=report,
     )  # fmt: skip
 
@@ -76,7 +82,8 @@ def refit(
     """Fit every model of shop.toml and the predictions on the facts before a moment; save them in their own store."""
     known = shop.batch_snapshot(moment)
     fitted = fit_all(shop.settings.models, known, seed=seed, progress=progress)
-    store.save(_foretelling(shop, _bundle(shop, version, known, fitted, None), known, seed), keep=1)
+    bundle = _foretelling(shop, _bundle(shop, version, known, fitted, None), known, seed)
+    store.save(_segmenting(shop, bundle, known, seed), keep=1)
 
 
 def _judged(shop: Shop, seed: int, progress: Progress) -> Report | None:
@@ -117,6 +124,11 @@ def _bundle(shop: Shop, version: str, known: LakeSnapshot, fitted: dict[str, Fit
 def _foretelling(shop: Shop, bundle: Bundle, known: LakeSnapshot, seed: int) -> Bundle:
     """The bundle with the model of all predictions."""
     return replace(bundle, models={**bundle.models, FORETELL: fit_predictions(shop, known, seed=seed)})
+
+
+def _segmenting(shop: Shop, bundle: Bundle, known: LakeSnapshot, seed: int) -> Bundle:
+    """The bundle with the groups of customers."""
+    return replace(bundle, models={**bundle.models, SEGMENTS: fit_segments(shop, known, seed=seed)})
 
 
 def _for_serving(shop: Shop, known: LakeSnapshot) -> Histories:
