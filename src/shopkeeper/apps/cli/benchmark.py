@@ -54,7 +54,7 @@ def next_item(
     """
     how = NextItem(
         count=_at_least_one("--top", top), budget_seconds=_seconds(budget), seed=_seed(seed), refit=refit,
-        checkpoint=checkpoint,
+        checkpoint=checkpoint, alone=truth is not None,
     )  # fmt: skip
     _at_least_one("--seeds", seeds)
     sequences = files.read_sequences(train)
@@ -68,7 +68,11 @@ def next_item(
         say.as_json(facts)
         return
     rows = facts.pop("test")
-    _tell({name: fact for name, fact in facts.items() if name not in ("parts", "machine")}, "next_item", as_json)
+    _tell(
+        {name: fact for name, fact in facts.items() if name not in ("parts", "machine", "best_member")},
+        "next_item",
+        as_json,
+    )
     several.show(rows)
 
 

@@ -1,6 +1,7 @@
 """``benchmark next-item`` over several seeds: the answers, and their figures where it is known what came next."""
 
 import platform
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import psutil
 from shopkeeper.apps.cli import benchmark_files as files
 from shopkeeper.apps.cli import say
 from shopkeeper.core.ports import Progress
-from shopkeeper.learn.benchmarks.judging import Judgement, judged
+from shopkeeper.learn.benchmarks.judging import Judgement, gain, judged
 from shopkeeper.learn.benchmarks.judging_baskets import OURS, BasketRow
 from shopkeeper.learn.benchmarks.next_item import NextItem, NextItemResult
 from shopkeeper.learn.benchmarks.next_item import next_item as foretell_item
@@ -31,7 +32,8 @@ def facts_of(
 ) -> dict[str, Any]:
     """Everything that a row of the results page says."""
     first = results[0]
-    rows = judged(results, sequences, files.read_sequences(truth)) if truth else []
+    came = files.read_sequences(truth) if truth else {}
+    rows, more = (judged(results, sequences, came), gain(results, came)) if truth else ([], None)
     return {
         "users": len(first.users), "items": first.items, "events": sum(map(len, sequences.values())),
         "attributes": attributes, "settings": dict(first.settings), "tried": first.tried, "refit": how.refit,
@@ -39,6 +41,7 @@ def facts_of(
         "parts": [dict(result.facts) for result in results],
         "each_seconds": [round(result.seconds) for result in results],
         "machine": machine(), "test": [_row(row) for row in rows],
+        "best_member": asdict(more) if more else None, "processor_seconds": round(time.process_time()),
     }  # fmt: skip
 
 

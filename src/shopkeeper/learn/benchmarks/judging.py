@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,30 @@ def judged(
         "rare_item": (bought > 0) & (bought <= _RARE), "cold_item": bought == 0,
     }  # fmt: skip
     return [_row(name, tables[:, rows]) for name, rows in groups.items() if rows.any()]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gain:
+    """What the whole adds to its best member (the one that validates best), user by user."""
+
+    member: str
+    figures: Mapping[str, Interval]
+    added: Mapping[str, Interval]
+
+
+def gain(results: Sequence[NextItemResult], truth: Mapping[str, Sequence[str]]) -> Gain | None:
+    """Means over seeds, paired by user; None where no member answered alone."""
+    users = [user for user in results[0].users if user in truth]
+    if not users or not all(result.alone for result in results):
+        return None
+    quality = {name: sum(result.facts["alone"].get(name, 0.0) for result in results) for name in results[0].alone}
+    member = max(quality, key=lambda name: quality[name])
+    alone = [replace(result, lists=result.alone[member]) for result in results]
+    ours, theirs = (np.stack([_figures(one, users, truth) for one in some]).mean(axis=0) for some in (results, alone))
+    return Gain(
+        member=member, figures=dict(zip(FIGURES, mean_intervals(theirs), strict=True)),
+        added=dict(zip(FIGURES, mean_intervals(ours - theirs), strict=True)),
+    )  # fmt: skip
 
 
 def _figures(result: NextItemResult, users: Sequence[str], truth: Mapping[str, Sequence[str]]) -> Float64:

@@ -16,6 +16,7 @@ from shopkeeper.learn.recommend.sequence.model import SequenceModel
 from shopkeeper.learn.recommend.sequence.sequences import Sequences
 from shopkeeper.learn.recommend.sequence.start import start_of
 from shopkeeper.learn.recommend.sequential_knn import SequentialItemKNN, SequentialItemKNNModel
+from shopkeeper.learn.recommend.user_knn import UserKNN, UserKNNModel
 from shopkeeper.learn.snapshot import ArraySnapshot
 
 _AFTER_ALL: Final = 10**6 * MICROSECONDS_PER_DAY
@@ -23,9 +24,11 @@ _LEAST: Final = np.float32(1e-5)
 """A share below this counts as this: what a finder did not find is unlikely, not impossible."""
 _FACTORS: Final = 64
 _TOGETHER: Final = ItemKNN(neighbours=200, shrink=3.0)
+_PEOPLE: Final = UserKNN(half_life_days=5.0, buyers=300, neighbours=100)
+"""Sequences have a day an event: the newest five or so count."""
 _NEWEST, _LONG = 0.25, 0.9
 _DECAY = 0.7
-FINDERS: Final = ("next", "next_newest", "together", "factors", "likeness")
+FINDERS: Final = ("next", "next_newest", "together", "people", "factors", "likeness")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +37,7 @@ class Signals:
 
     following: SequentialItemKNNModel
     together: ItemKNNModel
+    people: UserKNNModel
     factors: Float32
     likeness: AttributeLikeness | None
     networks: Mapping[str, SequenceModel]
@@ -48,6 +52,7 @@ class Signals:
         known, sequences = ArraySnapshot.of(past, products), Sequences.of(past, products)
         return cls(
             following=settings.fit(known, seed=seed), together=_TOGETHER.fit(known, seed=seed),
+            people=_PEOPLE.fit(known, seed=seed),
             factors=start_of(sequences, products, _FACTORS, seed), networks=networks,
             likeness=AttributeLikeness.of(attributes) if attributes else None, of_product=_standing(past, products),
         )  # fmt: skip
@@ -81,6 +86,7 @@ class Signals:
             "next_long": replace(self.following, query_decay=_LONG).score(people, _AFTER_ALL),
             "next_second": replace(self.following, query_decay=_NEWEST).score(second, _AFTER_ALL),
             "together": self.together.score(people, _AFTER_ALL),
+            "people": self.people.score(people, _AFTER_ALL),
             "factors": _pointed(people.last(10), self.factors) @ self.factors.T,
             "factors_newest": _pointed(newest, self.factors) @ self.factors.T,
         }  # fmt: skip
