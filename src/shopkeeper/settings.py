@@ -17,6 +17,8 @@ FILE: Final = "shop.toml"
 FORMAT: Final = 1
 """Version of the shop folder's layout; a folder of another version is refused with a sentence."""
 
+_MOST_PROCESSES: Final = 64
+
 T = TypeVar("T")
 
 
@@ -35,11 +37,13 @@ class ShopSection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeSection:
-    """``[serve]``: where the API and the console listen, and how often the journal moves into the lake."""
+    """``[serve]``: where the API and the console listen, how often the journal moves into the lake, who decides."""
 
     host: str = "127.0.0.1"
     port: int = 8765
     drain_seconds: float = 10.0
+    processes: int = 1
+    """1: the process that listens also decides; n: it is helped by n - 1 others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,6 +235,8 @@ def _check(settings: Settings, folder: Path) -> None:
         _bad("shop", "language", shop.language, "en or zh")
     if not 0 < settings.serve.port < 65_536:
         _bad("serve", "port", settings.serve.port, "a number from 1 to 65535")
+    if not 1 <= settings.serve.processes <= _MOST_PROCESSES:
+        _bad("serve", "processes", settings.serve.processes, f"a number from 1 to {_MOST_PROCESSES}")
     if settings.state.url and not settings.state.url.startswith(("postgresql://", "postgresql+psycopg://")):
         wanted = "empty, or postgresql+psycopg://user@host:5432/database"
         _bad("state", "url", settings.state.url.partition("://")[0] + "://…", wanted)  # it may hold a password
