@@ -9,7 +9,7 @@ import pytest
 
 from shopkeeper.core.errors import Unavailable
 from shopkeeper.learn.benchmarks import learned_next_item
-from shopkeeper.learn.benchmarks.judging import gain, judged
+from shopkeeper.learn.benchmarks.judging import gains, judged
 from shopkeeper.learn.benchmarks.next_item import NextItem, next_item
 from shopkeeper.learn.recommend.sequence.attention import SelfAttention
 
@@ -41,9 +41,8 @@ def test_the_hybrid_foretells_the_walk(monkeypatch: pytest.MonkeyPatch) -> None:
         assert row.figures["hit_rate@10"].value > 0.9
         assert "trees" in found.facts["weights"]
         assert [network["epochs"] for network in found.facts["networks"]] == [2, 2, 2, 2]
-        better = gain([found], people)
-        assert better is not None
-        assert better.member in found.facts["weights"]
+        better, *_ = gains([found], people)
+        assert better.name in found.facts["weights"]
         assert better.figures["ndcg@10"].value + better.added["ndcg@10"].value == pytest.approx(
             row.figures["ndcg@10"].value
         )

@@ -69,7 +69,7 @@ def next_item(
         return
     rows = facts.pop("test")
     _tell(
-        {name: fact for name, fact in facts.items() if name not in ("parts", "machine", "best_member")},
+        {name: fact for name, fact in facts.items() if name not in ("parts", "machine", "alone")},
         "next_item",
         as_json,
     )

@@ -12,7 +12,7 @@ import psutil
 from shopkeeper.apps.cli import benchmark_files as files
 from shopkeeper.apps.cli import say
 from shopkeeper.core.ports import Progress
-from shopkeeper.learn.benchmarks.judging import Judgement, gain, judged
+from shopkeeper.learn.benchmarks.judging import Judgement, gains, judged
 from shopkeeper.learn.benchmarks.judging_baskets import OURS, BasketRow
 from shopkeeper.learn.benchmarks.next_item import NextItem, NextItemResult
 from shopkeeper.learn.benchmarks.next_item import next_item as foretell_item
@@ -33,7 +33,7 @@ def facts_of(
     """Everything that a row of the results page says."""
     first = results[0]
     came = files.read_sequences(truth) if truth else {}
-    rows, more = (judged(results, sequences, came), gain(results, came)) if truth else ([], None)
+    rows, more = (judged(results, sequences, came), gains(results, came)) if truth else ([], [])
     return {
         "users": len(first.users), "items": first.items, "events": sum(map(len, sequences.values())),
         "attributes": attributes, "settings": dict(first.settings), "tried": first.tried, "refit": how.refit,
@@ -41,7 +41,7 @@ def facts_of(
         "parts": [dict(result.facts) for result in results],
         "each_seconds": [round(result.seconds) for result in results],
         "machine": machine(), "test": [_row(row) for row in rows],
-        "best_member": asdict(more) if more else None, "processor_seconds": round(time.process_time()),
+        "alone": [asdict(one) for one in more], "processor_seconds": round(time.process_time()),
     }  # fmt: skip
 
 

@@ -47,26 +47,27 @@ def judged(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gain:
-    """What the whole adds to its best member (the one that validates best), user by user."""
+    """What a member, or somebody else, reaches alone, and what the whole adds to it, user by user."""
 
-    member: str
+    name: str
     figures: Mapping[str, Interval]
     added: Mapping[str, Interval]
 
 
-def gain(results: Sequence[NextItemResult], truth: Mapping[str, Sequence[str]]) -> Gain | None:
-    """Means over seeds, paired by user; None where no member answered alone."""
+def gains(results: Sequence[NextItemResult], truth: Mapping[str, Sequence[str]]) -> list[Gain]:
+    """Means over seeds, paired by user; the member that validates best comes first, others after all members."""
     users = [user for user in results[0].users if user in truth]
-    if not users or not all(result.alone for result in results):
-        return None
-    quality = {name: sum(result.facts["alone"].get(name, 0.0) for result in results) for name in results[0].alone}
-    member = max(quality, key=lambda name: quality[name])
-    alone = [replace(result, lists=result.alone[member]) for result in results]
-    ours, theirs = (np.stack([_figures(one, users, truth) for one in some]).mean(axis=0) for some in (results, alone))
-    return Gain(
-        member=member, figures=dict(zip(FIGURES, mean_intervals(theirs), strict=True)),
-        added=dict(zip(FIGURES, mean_intervals(ours - theirs), strict=True)),
-    )  # fmt: skip
+    if not users:
+        return []
+    quality = {name: sum(one.facts.get("alone", {}).get(name, 0.0) for one in results) for name in results[0].alone}
+    ours = np.stack([_figures(one, users, truth) for one in results]).mean(axis=0)
+    found = []
+    for name in sorted(quality, key=lambda name: -quality[name]):
+        lists = [replace(result, lists=result.alone[name]) for result in results]
+        theirs = np.stack([_figures(one, users, truth) for one in lists]).mean(axis=0)
+        both = (dict(zip(FIGURES, mean_intervals(table), strict=True)) for table in (theirs, ours - theirs))
+        found.append(Gain(name=name, figures=next(both), added=next(both)))
+    return found
 
 
 def _figures(result: NextItemResult, users: Sequence[str], truth: Mapping[str, Sequence[str]]) -> Float64:

@@ -14,6 +14,7 @@ import numpy as np
 from shopkeeper.core.histories import MICROSECONDS_PER_DAY, Float32, Histories, Int32, Int64
 from shopkeeper.core.ports import Progress, quiet
 from shopkeeper.learn.benchmarks.learned_next_item import LEAST_PEOPLE, LEAST_SECONDS, WHOLE, Given, Learned, learned
+from shopkeeper.learn.benchmarks.rivals import rivals
 from shopkeeper.learn.benchmarks.search import Chosen, climb
 from shopkeeper.learn.benchmarks.vocabulary import Vocabulary
 from shopkeeper.learn.rank.likeness import AttributeLikeness
@@ -52,7 +53,7 @@ class NextItem:
     checkpoint: str = ""
     """A folder in which an interrupted learning of networks is kept, to go on from; "" = none."""
     alone: bool = False
-    """Whether to keep what each member alone would answer, to compare the whole with."""
+    """Whether to answer as each member, and as others on the same split, would alone: to compare the whole with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +73,7 @@ class NextItemResult:
     seconds: float
     facts: Mapping[str, Any] = field(default_factory=dict)
     alone: Mapping[str, list[list[str]]] = field(default_factory=dict)
-    """What each member alone would answer."""
+    """What each member, and others, alone would answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +131,13 @@ def next_item(
     return NextItemResult(
         users=tuple(sequences), lists=items.named(ranked), items=len(items), settings=chosen.settings,
         tried=chosen.tried, validation=validation, seconds=time.monotonic() - began,
+        alone=_rivals(given, past, items, how),
     )  # fmt: skip
+
+
+def _rivals(given: Histories, past: Histories, items: Vocabulary, how: NextItem) -> dict[str, list[list[str]]]:
+    ranked = rivals(past, given, len(items), how.count, how.seed) if how.alone else {}
+    return {f"{name} alone": items.named(lists) for name, lists in ranked.items()}
 
 
 def _learned(
@@ -145,7 +152,7 @@ def _learned(
         users=users, lists=items.named(lists.pop(WHOLE)), items=len(items), settings=chosen.settings,
         tried=chosen.tried, validation=_figures(early, wanted[drawn], how.seed),
         seconds=time.monotonic() - began, facts=model.facts,
-        alone={name: items.named(one) for name, one in lists.items()},
+        alone={name: items.named(one) for name, one in lists.items()} | _rivals(given, past, items, how),
     )  # fmt: skip
 
 

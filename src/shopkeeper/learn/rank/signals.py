@@ -9,6 +9,7 @@ import numpy as np
 from shopkeeper.core.histories import MICROSECONDS_PER_DAY, Float32, Histories
 from shopkeeper.learn.rank.candidates import Candidates
 from shopkeeper.learn.rank.likeness import AttributeLikeness
+from shopkeeper.learn.recommend.ease import EASE, EASEModel
 from shopkeeper.learn.recommend.item_knn import ItemKNN, ItemKNNModel
 from shopkeeper.learn.recommend.sequence.attributes import Attributes
 from shopkeeper.learn.recommend.sequence.forward import normalised
@@ -25,10 +26,13 @@ _LEAST: Final = np.float32(1e-5)
 _FACTORS: Final = 64
 _TOGETHER: Final = ItemKNN(neighbours=200, shrink=3.0)
 _PEOPLE: Final = UserKNN(half_life_days=5.0, buyers=300, neighbours=100)
-"""Sequences have a day an event: the newest five or so count."""
+_LINEAR: Final = EASE(
+    ridge=20.0, half_life_days=1e6, asked_half_life_days=1.4, least_buyers=2, block=400, middle=0.6, neighbours=200
+)
+"""Sequences have a day an event: of a history the newest five count here, the newest two or three there."""
 _NEWEST, _LONG = 0.25, 0.9
 _DECAY = 0.7
-FINDERS: Final = ("next", "next_newest", "together", "people", "factors", "likeness")
+FINDERS: Final = ("next", "next_newest", "together", "people", "linear", "factors", "likeness")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +42,7 @@ class Signals:
     following: SequentialItemKNNModel
     together: ItemKNNModel
     people: UserKNNModel
+    linear: EASEModel
     factors: Float32
     likeness: AttributeLikeness | None
     networks: Mapping[str, SequenceModel]
@@ -52,7 +57,7 @@ class Signals:
         known, sequences = ArraySnapshot.of(past, products), Sequences.of(past, products)
         return cls(
             following=settings.fit(known, seed=seed), together=_TOGETHER.fit(known, seed=seed),
-            people=_PEOPLE.fit(known, seed=seed),
+            people=_PEOPLE.fit(known, seed=seed), linear=_LINEAR.fit(known, seed=seed),
             factors=start_of(sequences, products, _FACTORS, seed), networks=networks,
             likeness=AttributeLikeness.of(attributes) if attributes else None, of_product=_standing(past, products),
         )  # fmt: skip
@@ -87,6 +92,7 @@ class Signals:
             "next_second": replace(self.following, query_decay=_NEWEST).score(second, _AFTER_ALL),
             "together": self.together.score(people, _AFTER_ALL),
             "people": self.people.score(people, _AFTER_ALL),
+            "linear": np.maximum(self.linear.score(people, _AFTER_ALL), np.float32(0)),
             "factors": _pointed(people.last(10), self.factors) @ self.factors.T,
             "factors_newest": _pointed(newest, self.factors) @ self.factors.T,
         }  # fmt: skip

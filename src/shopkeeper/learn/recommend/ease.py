@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 from scipy import linalg, sparse
+from threadpoolctl import threadpool_limits
 
 from shopkeeper.core.decision import Reason
 from shopkeeper.core.histories import Float32, Histories, Int64
@@ -53,7 +54,8 @@ class EASE:
         people = tastes(known.histories(), products, half_life_days=self.half_life_days, newest=self.newest)
         matrix = people.matrix().tocsc()
         able = np.flatnonzero(np.diff(matrix.indptr) >= self.least_buyers)
-        parts = [(able[a], able[b], weight) for a, b, weight in self._groups(matrix[:, able], seed)]
+        with threadpool_limits(1, user_api="blas"):  # groups are small: threads would only wait for one another
+            parts = [(able[a], able[b], weight) for a, b, weight in self._groups(matrix[:, able], seed)]
         blank = np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32)
         a, b, weight = (np.concatenate(column) for column in zip(blank, *parts, strict=True))
         table = sparse.csr_matrix((weight, (a, b)), (products, products))
