@@ -40,7 +40,9 @@ def test_the_hybrid_foretells_the_walk(monkeypatch: pytest.MonkeyPatch) -> None:
         (row, *_) = judged([found], given, people)
         assert row.figures["hit_rate@10"].value > 0.9
         assert "trees" in found.facts["weights"]
-        assert [network["epochs"] for network in found.facts["networks"]] == [2, 2, 2, 2]
+        epochs = [network["epochs"] for network in found.facts["networks"]]
+        assert len(epochs) == 4
+        assert set(epochs) <= {1, 2}  # fewer where the machine is slow: the budget is kept
         better, *_ = gains([found], people)
         assert better.name in found.facts["weights"]
         assert better.figures["ndcg@10"].value + better.added["ndcg@10"].value == pytest.approx(

@@ -26,10 +26,9 @@ LEAST_PEOPLE: Final = 500
 """With less time or fewer people to learn from, counts alone answer."""
 NETWORKS: Final[Mapping[str, SelfAttention]] = {
     "attention": SelfAttention(),
-    "attention_2": SelfAttention(dimensions=64, blocks=2, dropout=0.4, negatives=0, batch_tokens=512, epochs=12),
+    "attention_2": SelfAttention(dimensions=64, blocks=2, dropout=0.4, epochs=12),
 }
-"""Unlike one another, so that they are wrong in different places: the second is narrower and deeper, and tells the
-right product from all others."""
+"""Unlike one another, so that they are wrong in different places: the second is narrower and deeper."""
 _NETWORK_SHARE = 0.15
 """of the budget, for each of them, twice: before and after the trees"""
 _PER_FINDER = 50
