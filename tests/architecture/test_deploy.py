@@ -88,6 +88,10 @@ def test_the_settings_for_containers_name_the_containers() -> None:
     settings = parse(tomllib.loads((DEPLOY / "scale.toml").read_text("utf-8")))
     state, profiles = urlsplit(settings.state.url), urlsplit(settings.profiles.url)
     assert (state.hostname, state.port, profiles.hostname, profiles.port) == ("postgres", 5432, "redis", 6379)
+    assert (
+        settings.stream.url.split("/")[2]
+        == services["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"].partition("//")[2]
+    )
     postgres = services["postgres"]["environment"]
     assert (state.username, state.path) == (postgres["POSTGRES_USER"], f"/{postgres['POSTGRES_DB']}")
     assert postgres["POSTGRES_PASSWORD"] == services["shopkeeper"]["environment"]["PGPASSWORD"]
