@@ -8,8 +8,9 @@ from shopkeeper.core.action import Action
 from shopkeeper.core.event import Event, OrderLine
 from shopkeeper.core.ids import CustomerId, EventId, ProductId
 from shopkeeper.core.money import Money
-from shopkeeper.data.stream.envelope import unwrapped, wrapped
+from shopkeeper.data.stream.envelope import wrapped
 from shopkeeper.data.stream.judge import Message
+from shopkeeper.data.stream.reader import message_of
 from shopkeeper.data.stream.redis_profiles import RedisProfiles
 from shopkeeper.features.live_fold import hours_after, profile_after
 from shopkeeper.features.trending import acts_of
@@ -45,9 +46,9 @@ def messages_of(events: list[Event], partitions: int = 3) -> list[Message]:
     found = []
     for event in events:
         number = int(str(event.customer)[1:]) % partitions
-        envelope = unwrapped(wrapped(entry_of(event)))
-        assert envelope is not None
-        found.append(Message(f"kafka:x:{number}", places[number], envelope))
+        message = message_of(f"kafka:x:{number}", places[number], wrapped(entry_of(event)))
+        assert message is not None
+        found.append(message)
         places[number] += 1
     return found
 

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 
 from shopkeeper.core.event import Event
-from shopkeeper.data.drain import decode_event
-from shopkeeper.data.journal import EVENT
 from shopkeeper.data.stream.judge import Message
 from shopkeeper.data.stream.redis_live import Kept, RedisLive
 from shopkeeper.features.live_fold import hours_after, person_of, profile_after
@@ -23,11 +21,7 @@ class LiveFolding:
         Raises:
             Unavailable: Redis does not answer; nothing was changed.
         """
-        events = [
-            (message, decode_event(bytes(message.envelope.body)))
-            for message in messages
-            if message.envelope.kind == EVENT
-        ]
+        events = [(message, message.event) for message in messages if message.event is not None]
         people, products = self._people(events), self._products(events)
         self._live.write(people, products)
 

@@ -8,10 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from shopkeeper.core.errors import Unavailable
-from shopkeeper.core.event import Event
 from shopkeeper.core.ids import new_id
-from shopkeeper.data.drain import Drain, decode_event
-from shopkeeper.data.journal import EVENT, Journal
+from shopkeeper.data.drain import Drain
+from shopkeeper.data.journal import Journal
 from shopkeeper.data.rows import RAW_MAX, Held
 from shopkeeper.data.stream.judge import Judge, Message
 from shopkeeper.data.stream.landing import land
@@ -106,7 +105,7 @@ class StreamDrain:
         if not self._waiting:
             self._first_at = time.monotonic()
         counting = self._counting(messages)
-        self._shop.take([_event(message) for message in counting if message.envelope.kind == EVENT])
+        self._shop.take([message.event for message in counting if message.event is not None])
         self._fold(counting)
         self._waiting += counting
         self._upto |= upto
@@ -200,13 +199,8 @@ def live_folding(shop: Shop) -> LiveFolding | None:
     return LiveFolding(RedisLive(store), shop.settings.shop.currency)
 
 
-def _event(message: Message) -> Event:
-    return decode_event(bytes(message.envelope.body))
-
-
 def _received(message: Message) -> datetime:
     """When it was received; of a decision, the beginning of its day, which is before."""
-    if message.envelope.kind == EVENT:
-        event = _event(message)
-        return event.received_at or event.at
+    if message.event is not None:
+        return message.event.received_at or message.event.at
     return _EPOCH + timedelta(days=message.envelope.day)
