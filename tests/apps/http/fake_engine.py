@@ -13,6 +13,7 @@ from shopkeeper.core.action import BROWSER_ACTIONS, Action
 from shopkeeper.core.decision import Choice, Decision, Reason, Request
 from shopkeeper.core.errors import NotFound
 from shopkeeper.core.ids import DecisionId
+from shopkeeper.data.rows import Warn
 from shopkeeper.data.store.keys import Role
 
 SECRET, PUBLISHABLE = "sk_secret", "pk_publishable"
@@ -25,6 +26,7 @@ class FakeVerdict:
     status: str
     reason: str | None = None
     facts: Mapping[str, object] = field(default_factory=dict)
+    warnings: Sequence[Warn] = ()
 
 
 class FakeKeys:
@@ -147,7 +149,11 @@ def asking(app: Starlette) -> Callable[..., httpx.Response]:
                 return await client.request(
                     method,
                     path,
-                    headers={**({"Authorization": f"Bearer {key}"} if key else {}), **(headers or {})},
+                    headers={
+                        **({"Authorization": f"Bearer {key}"} if key else {}),
+                        **({"Content-Type": "application/json"} if "content" in more else {}),
+                        **(headers or {}),
+                    },
                     **more,
                 )
 

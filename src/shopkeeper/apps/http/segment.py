@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from shopkeeper.apps.http.answers import answer
 from shopkeeper.apps.http.body import events_of, read_body
-from shopkeeper.apps.http.events import own_only, verdict_out
+from shopkeeper.apps.http.events import own_only, twice_out, verdict_out
 from shopkeeper.apps.http.routes import Visit
 from shopkeeper.apps.http.shapes import BatchOut, VerdictOut
 from shopkeeper.apps.http.work import collected
@@ -16,7 +16,8 @@ from shopkeeper.data.sources.known.segment_words import wire_of
 
 async def post_batch(visit: Visit) -> Response:
     """Answers when what was accepted is durable: 200, or 207 where some messages are held."""
-    messages = events_of(await read_body(visit.call), "batch")
+    batch = events_of(await read_body(visit.call, browser=visit.is_browser), "batch", "sentAt")
+    messages = batch.events
     wires = [wire_of(message) for message in messages]
     kept = [wire for wire in wires if wire is not None]
     if visit.is_browser:
@@ -34,7 +35,7 @@ async def post_batch(visit: Visit) -> Response:
         visit.metrics.events.labels(status).inc(count)
     out = BatchOut(
         success=True, stored=counts["stored"], duplicate=counts["duplicate"], quarantined=counts["quarantined"],
-        skipped=counts["skipped"], verdicts=said,
+        skipped=counts["skipped"], verdicts=said, warnings=twice_out(batch, visit.language),
     )  # fmt: skip
     return answer(out, 207 if counts["quarantined"] else 200)
 

@@ -77,7 +77,8 @@ def wire_of(message: Any) -> Any:
         wire["lines"] = [_line(one) for one in products]
     kept = {name: _at(message, f"properties.{name}") for name in PROPERTIES}
     wire["properties"] = {name: value for name, value in kept.items() if value is not None and not _nested(value)}
-    return wire
+    sent = message.get("sentAt", message.get("sent_at"))
+    return wire if sent is None else {**wire, "sent_at": sent}
 
 
 def _action(message: Mapping[str, Any]) -> Any:
