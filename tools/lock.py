@@ -11,7 +11,7 @@ HEADER = """\
 # as tested with Python 3.11 on Debian 12 (x86-64).
 # Renewed with `make lock`, which writes what the tested .venv holds.
 """
-DEMO, TEST = frozenset({"demo"}), frozenset({"demo", "deep", "scale", "dev"})
+DEMO, TEST = frozenset({"demo"}), frozenset({"demo", "deep", "matrix", "scale", "dev"})
 BUILD = "setuptools"
 
 
@@ -36,7 +36,7 @@ def needed(extras: frozenset[str]) -> set[str]:
 def main() -> None:
     names, what = needed(DEMO) | {BUILD}, "everything that `.[demo]` needs"
     if "--test" in sys.argv:
-        names, what = needed(TEST) - names, "what the tests need beside requirements.lock: `.[deep,scale,dev]`"
+        names, what = needed(TEST) - names, "what the tests need beside requirements.lock: `.[deep,matrix,scale,dev]`"
     pins = [
         f"{metadata.distribution(name).metadata['Name']}=={metadata.version(name).partition('+')[0]}"
         for name in sorted(names)

@@ -60,6 +60,18 @@ class BatchSection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProfilesSection:
+    """``[profiles]``: where live profiles are kept, so that several processes can share them."""
+
+    url: str = ""
+    """redis://host:port/db, rediss://… or unix://…; empty: the memory of the one process that serves."""
+    prefix: str = "shopkeeper"
+    """What the shop's keys begin with: one Redis may serve several shops."""
+    keep_days: float = 90.0
+    """Somebody who does nothing for so long is remembered by the models alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSection:
     """One ``[models.<name>]``: a recommender by its path inside the package; the other keys are its settings."""
 
@@ -88,6 +100,8 @@ class PrivacySection:
     """``[privacy]``: how long the ids of accepted events are remembered against retries."""
 
     remember_ids_days: int = 45
+    sensitive: tuple[str, ...] = ()
+    """More words that no audience may ask for and no segment may look at, beside those of ``core.sensitive``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +116,18 @@ class PredictSection:
     """How many past moments are learned from, at most."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentsSection:
+    """``[segments]``: the window that groups of customers are found in."""
+
+    days: int = 182
+    """Orders of so many days are looked at."""
+    most: int = 8
+    """Most groups."""
+    steps: int = 3
+    """How many earlier months the flows between groups show."""
+
+
 DEFAULT_MODELS: Final[Mapping[str, ModelSection]] = {
     "popularity": ModelSection(use="recommend.popularity.Popularity"),
     "buy_again": ModelSection(use="recommend.buy_again.BuyAgain"),
@@ -112,6 +138,13 @@ DEFAULT_MODELS: Final[Mapping[str, ModelSection]] = {
     "association_rules": ModelSection(use="recommend.association_rules.AssociationRules"),
     "hybrid": ModelSection(use="recommend.hybrid.Hybrid"),
 }
+COMPARED_MODELS: Final[Mapping[str, ModelSection]] = {
+    "tifu_knn": ModelSection(use="recommend.tifu_knn.TIFUKNN"),
+    "ease": ModelSection(use="recommend.ease.EASE"),
+    "als": ModelSection(use="recommend.als.ALS"),
+    "bpr": ModelSection(use="recommend.bpr.BPR"),
+}
+"""What evaluation shows beside a shop's models, without training them for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,9 +155,11 @@ class Settings:
     serve: ServeSection = field(default_factory=ServeSection)
     engine: EngineSection = field(default_factory=EngineSection)
     batch: BatchSection = field(default_factory=BatchSection)
+    profiles: ProfilesSection = field(default_factory=ProfilesSection)
     train: TrainSection = field(default_factory=TrainSection)
     privacy: PrivacySection = field(default_factory=PrivacySection)
     predict: PredictSection = field(default_factory=PredictSection)
+    segments: SegmentsSection = field(default_factory=SegmentsSection)
     models: Mapping[str, ModelSection] = field(default_factory=lambda: dict(DEFAULT_MODELS))
     placements: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Plain tables; the decide floor knows their words."""
@@ -186,6 +221,7 @@ def _check(settings: Settings, folder: Path) -> None:
         _bad("shop", "language", shop.language, "en or zh")
     if not 0 < settings.serve.port < 65_536:
         _bad("serve", "port", settings.serve.port, "a number from 1 to 65535")
+    _check_profiles(settings.profiles)
     if not settings.train.every_hours >= 0:
         _bad("train", "every_hours", settings.train.every_hours, "hours, or 0 for never")
     if settings.train.test_days < 1:
@@ -194,6 +230,22 @@ def _check(settings: Settings, folder: Path) -> None:
         _bad("predict", "days", settings.predict.days, "at least 1")
     if settings.predict.folds < 3:
         _bad("predict", "folds", settings.predict.folds, "at least 3")
+    _check_segments(settings.segments)
+
+
+def _check_segments(segments: SegmentsSection) -> None:
+    for name, least in (("days", 7), ("most", 2), ("steps", 0)):
+        if getattr(segments, name) < least:
+            _bad("segments", name, getattr(segments, name), f"at least {least}")
+
+
+def _check_profiles(profiles: ProfilesSection) -> None:
+    if profiles.url and not profiles.url.startswith(("redis://", "rediss://", "unix://")):
+        _bad("profiles", "url", profiles.url.rpartition("@")[2], "redis://host:port/db, or empty")
+    if not profiles.prefix or not profiles.prefix.replace("-", "").replace("_", "").isalnum():
+        _bad("profiles", "prefix", profiles.prefix, "letters, digits, - and _")
+    if not profiles.keep_days >= 1:
+        _bad("profiles", "keep_days", profiles.keep_days, "at least 1")
 
 
 def _bad(where: str, name: str, value: object, wanted: str) -> typing.NoReturn:

@@ -186,6 +186,7 @@ def test_tests_stand_where_their_source_does() -> None:
         "journeys",
         "benchmarks",
         "corpus",
+        "reliability",
     }
     folders = {path.name for path in TESTS.iterdir() if path.is_dir() and not path.name.startswith(("_", "."))}
     assert folders <= rooms

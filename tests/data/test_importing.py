@@ -18,7 +18,7 @@ from shopkeeper.data.lake import Lake
 from shopkeeper.data.mapping import NO_MAPPING, MapFile, load_mapping
 from shopkeeper.data.quarantine import Quarantine
 from shopkeeper.data.schema import TABLES
-from shopkeeper.data.sources.delimited import is_regular, shape_of
+from shopkeeper.data.sources.shape import is_regular, shape_of
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 HEADER = "order_id,date,customer_id,sku,quantity,price"

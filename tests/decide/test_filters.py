@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tiny_shop import bought, catalogue, context
+from tiny_shop import bought, catalogue, context, then
 
 from shopkeeper.core.action import Action
 from shopkeeper.core.histories import Histories
 from shopkeeper.decide.rules import Filter, judge
-from shopkeeper.decide.rules.asked import AskedCategories, NotOnPage
+from shopkeeper.decide.rules.asked import AskedBrands, AskedCategories, AskedPrice, AskedTags, Excluded, NotOnPage
 from shopkeeper.decide.rules.goods import Banned, HasPrice, InStock, MarginFloor
-from shopkeeper.decide.rules.past import AlreadyBought, AlreadySeen
+from shopkeeper.decide.rules.past import AlreadyBought, AlreadySeen, Dismissed, ShownEnough
 from shopkeeper.decide.shelf import shelf_of
 
 NAN = float("nan")
@@ -20,6 +20,7 @@ GOODS = replace(
     price=np.array([10, 10, NAN, 0], np.float32),
     cost=np.array([9, NAN, 1, 1], np.float32),
     in_stock=np.array([True, False, True, True]),
+    tags=np.array(['["Sale"]', "sale, new", '["sale", {"colour": ["red"]}, null]', ""], object),
 )
 OLD, NEW = bought(1, days_ago=40), bought(1, days_ago=3)
 
@@ -37,6 +38,33 @@ OLD, NEW = bought(1, days_ago=40), bought(1, days_ago=3)
         (AskedCategories(), None, {}, [1, 1, 1, 1]),
         (AskedCategories(), None, {"categories": ("aisle 0", "shelf 2")}, [1, 0, 1, 1]),
         (AskedCategories(), None, {"categories": ("ghost",)}, [0, 0, 0, 0]),
+        (AskedBrands(), None, {}, [1, 1, 1, 1]),
+        (AskedBrands(), None, {"brands": ("brand 1", "brand 3", "ghost")}, [0, 1, 0, 1]),
+        (AskedBrands(), None, {"brands": ("ghost",)}, [0, 0, 0, 0]),
+        (AskedTags(), None, {}, [1, 1, 1, 1]),
+        (AskedTags(), None, {"tags": ("SALE",)}, [1, 1, 1, 0]),
+        (AskedTags(), None, {"tags": ("sale", "colour:red")}, [0, 0, 1, 0]),
+        (AskedTags(), None, {"tags": ("ghost",)}, [0, 0, 0, 0]),
+        (AskedPrice(), None, {}, [1, 1, 1, 1]),
+        (AskedPrice(), None, {"price_min": 0.01}, [1, 1, 0, 0]),
+        (AskedPrice(), None, {"price_max": 10.0}, [1, 1, 0, 1]),
+        (AskedPrice(), None, {"price_min": 2.0, "price_max": 1.0}, [0, 0, 0, 0]),
+        (Excluded(), None, {"exclude": ("P3", "ghost")}, [1, 1, 1, 0]),
+        (Dismissed(), None, {}, [1, 1, 1, 1]),
+        (Dismissed(), bought(1, 99), {}, [1, 1, 1, 1]),
+        (Dismissed(), bought(1, 99, action=Action.DISMISS), {}, [1, 0, 1, 1]),
+        (Dismissed(days=0.5), bought(1, action=Action.DISMISS), {}, [1, 1, 1, 1]),
+        (Dismissed(), then((Action.DISMISS, 1, 3), (Action.CART_ADD, 1, 2)), {}, [1, 1, 1, 1]),
+        (Dismissed(), then((Action.CART_ADD, 1, 3), (Action.DISMISS, 1, 2)), {}, [1, 0, 1, 1]),
+        (ShownEnough(times=2), None, {}, [1, 1, 1, 1]),
+        (ShownEnough(times=2), bought(1, 1, 2, 99, action=Action.IMPRESSION), {}, [1, 0, 1, 1]),
+        (ShownEnough(times=2), bought(1, 1, days_ago=8, action=Action.IMPRESSION), {}, [1, 1, 1, 1]),
+        (
+            ShownEnough(times=2),
+            then((Action.IMPRESSION, 1, 3), (Action.CLICK, 1, 3), (Action.IMPRESSION, 1, 2)),
+            {},
+            [1, 1, 1, 1],
+        ),
         (NotOnPage(), None, {"product": "P1", "cart": ("P2", "ghost")}, [1, 0, 0, 1]),
         (AlreadyBought(), None, {}, [1, 1, 1, 1]),
         (AlreadyBought(), OLD, {}, [1, 0, 1, 1]),

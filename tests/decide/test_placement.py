@@ -8,7 +8,7 @@ from shopkeeper.core.errors import SettingsError
 from shopkeeper.decide.choose import EpsilonGreedy, Greedy, PlackettLuce
 from shopkeeper.decide.placement import placement, placements
 from shopkeeper.decide.rules.goods import MarginFloor
-from shopkeeper.decide.rules.past import AlreadyBought
+from shopkeeper.decide.rules.past import AlreadyBought, Dismissed, ShownEnough
 from shopkeeper.decide.rules.slate import CategoryCap, Pinned
 
 
@@ -25,10 +25,15 @@ def test_words_become_rules_and_choosers() -> None:
     made = placement(
         "home",
         {"already_bought_days": math.inf, "category_cap": 2, "category_level": 2, "pinned": {"1": "P1"},
-         "margin_floor": 0, "in_stock": False, "chooser": "epsilon_greedy", "epsilon": 0.3, "diversity": 0},
+         "margin_floor": 0, "in_stock": False, "chooser": "epsilon_greedy", "epsilon": 0.3, "diversity": 0,
+         "dismissed_days": 30, "shown_times": 5},
     )  # fmt: skip
-    assert made.rules()[2:] == (
-        MarginFloor(least=0.0), AlreadyBought(days=math.inf), CategoryCap(most=2, level=2), Pinned(places={1: "P1"}),
+    assert [rule.name for rule in made.rules()[:6]] == [
+        "asked_categories", "asked_brands", "asked_tags", "asked_price", "excluded", "on_page",
+    ]  # fmt: skip
+    assert made.rules()[6:] == (
+        MarginFloor(least=0.0), AlreadyBought(days=math.inf), Dismissed(days=30.0), ShownEnough(times=5),
+        CategoryCap(most=2, level=2), Pinned(places={1: "P1"}),
     )  # fmt: skip
     assert made.dice() == EpsilonGreedy(epsilon=0.3)
     assert placement("x", {"chooser": "plackett_luce"}).dice() == PlackettLuce()

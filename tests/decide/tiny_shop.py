@@ -1,7 +1,7 @@
 """A shop small enough to think about: stub scorers, one person's history, and a policy made of them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -72,6 +72,16 @@ def bought(*products: int, days_ago: float = 1.0, action: Action = Action.ORDER)
     return one_row(np.array(products, np.int64), at, action)
 
 
+def then(*acts: tuple[Action, int, float]) -> Histories:
+    """One person's acts: (what, with which product, how many days ago), oldest first."""
+    rows = [bought(product, days_ago=days, action=action) for action, product, days in acts]
+    joined = {
+        name: np.concatenate([getattr(row, name) for row in rows])
+        for name in ("product", "at", "action", "quantity", "price", "order")
+    }
+    return replace(rows[0], offsets=np.array([0, len(rows)], np.int64), **joined)
+
+
 def never(_: PersonKey) -> Histories:
     raise AssertionError("the person's history was read")
 
@@ -101,7 +111,7 @@ def shop(
         name=name, version="7", scorer=scorer or Fixed(scores=liked.astype(np.float32), reasoned=because),
         context_scorer=None if page is None else Fixed(scores=np.asarray(page, np.float32), reasoned=because),
         popular=popular(len(goods)), catalogue=lambda: goods, history=read or (lambda _: past),
-        consent=lambda _: consent, placement=chosen, rules=chosen.rules(), chooser=chosen.dice(),
+        consent=lambda _: consent, placement=chosen, rules=chosen.rules(), chooser=chosen.dice(), goals=chosen.goals(),
         log=log or Notebook(),
     )  # fmt: skip
 

@@ -24,6 +24,7 @@ def _catalogue(ids: list[str], suffix: str = "") -> Catalogue:
         ids=texts(ids), names=texts([item + suffix for item in ids]), brands=texts([""] * len(ids)),
         categories=(texts(["c"] * len(ids)),), price=np.arange(len(ids), dtype=np.float32),
         cost=np.full(len(ids), np.nan, np.float32), in_stock=np.ones(len(ids), np.bool_),
+        tags=texts(["new" + suffix] * len(ids)),
     )  # fmt: skip
 
 
@@ -35,6 +36,8 @@ def test_a_trained_product_keeps_its_number(trained: list[str], today: list[str]
     for index, item in enumerate(found.ids.tolist()):
         here = item in today
         assert found.names[index] == (item + "!" if here else "")
+        assert found.tags is not None
+        assert found.tags[index] == ("new!" if here else "")
         assert bool(found.in_stock[index]) is here
         assert here or np.isnan(found.price[index])
 

@@ -45,6 +45,7 @@ class Action(IntEnum):
     CONSENT = 33
     STOCK_CHANGE = 34
     PRICE_CHANGE = 35
+    DISMISS = 36  # a shopper said no to a product that was shown
 
     @property
     def word(self) -> str:
@@ -63,7 +64,7 @@ BROWSER_ACTIONS = frozenset(
     {
         Action.PAGE_VIEW, Action.PRODUCT_VIEW, Action.LIST_VIEW, Action.SEARCH, Action.CART_ADD,
         Action.CART_REMOVE, Action.CART_VIEW, Action.CHECKOUT, Action.WISHLIST_ADD, Action.WISHLIST_REMOVE,
-        Action.SHARE, Action.IMPRESSION, Action.CLICK,
+        Action.SHARE, Action.IMPRESSION, Action.CLICK, Action.DISMISS,
     }
 )  # fmt: skip
 """What a publishable key may report: behaviour. Orders, prices, stock, consent and identity need the secret key."""
@@ -71,7 +72,7 @@ BROWSER_ACTIONS = frozenset(
 PRODUCT_ACTIONS = frozenset(
     {
         Action.PRODUCT_VIEW, Action.CART_ADD, Action.CART_REMOVE, Action.RATING, Action.REVIEW, Action.QUESTION,
-        Action.WISHLIST_ADD, Action.WISHLIST_REMOVE, Action.STOCK_CHANGE, Action.PRICE_CHANGE,
+        Action.WISHLIST_ADD, Action.WISHLIST_REMOVE, Action.STOCK_CHANGE, Action.PRICE_CHANGE, Action.DISMISS,
     }
 )  # fmt: skip
 """Actions that mean nothing without a product."""

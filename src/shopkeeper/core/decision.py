@@ -26,6 +26,15 @@ class Request:
     cart: tuple[ProductId, ...] = ()
     categories: tuple[str, ...] = ()
     """Only products of one of these (any level); empty = all."""
+    brands: tuple[str, ...] = ()
+    """Only products of one of these; empty = all."""
+    tags: tuple[str, ...] = ()
+    """Only products that have all of these; an attribute is written ``name:value``."""
+    price_min: float | None = None
+    price_max: float | None = None
+    """Only products with a known price in this range, in major units, both ends allowed."""
+    exclude: tuple[ProductId, ...] = ()
+    """Never these."""
     language: str = "en"
     seed: int | None = None
     """Fixes the dice, for tests and replays."""

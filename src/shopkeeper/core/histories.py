@@ -38,6 +38,8 @@ class Catalogue:
     """Current list price in major units of the shop's currency."""
     cost: Float32
     in_stock: Bool
+    tags: NDArray[np.object_] | None = None
+    """What else the shop says of each product, as it was imported: a JSON list or object, or words parted by commas."""
 
     def __len__(self) -> int:
         return len(self.ids)

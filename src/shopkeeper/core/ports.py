@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
+import numpy as np
 from numpy.typing import NDArray
 
 from shopkeeper.core.decision import Decision, Reason, Request
-from shopkeeper.core.histories import Catalogue, Float32, Histories
+from shopkeeper.core.histories import Catalogue, Float32, Histories, Int32
 
 Arrays = Mapping[str, NDArray[Any]]
 M_co = TypeVar("M_co", covariant=True)
@@ -54,6 +55,25 @@ class Scorer(Protocol):
 
     def reason(self, profile: Histories, product: int, now: int) -> Reason | None:
         """The evidence for one product of a one-row ``profile``, or None where this scorer has none."""
+        ...
+
+
+@runtime_checkable
+class Grouper(Protocol):
+    """A frozen model that can say which group people belong to."""
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The numbers it asks for, by name."""
+        ...
+
+    @property
+    def groups(self) -> int: ...
+    def assign(self, numbers: NDArray[np.float64]) -> Int32:
+        """(people,) the group of each row of (people, fields), from 0; -1 = cannot say. NaN: not known.
+
+        Rows are independent: a person's group does not depend on who else is in the batch.
+        """
         ...
 
 

@@ -21,6 +21,7 @@ from typing import Any, Final
 from shopkeeper.core.errors import DataError, NotFound, SettingsError
 from shopkeeper.core.ids import new_id
 from shopkeeper.core.ports import Progress, quiet
+from shopkeeper.data.kill_points import reached
 from shopkeeper.data.lake import Lake, fsync_dir, fsync_tree
 from shopkeeper.data.model_store import ModelStore, digest
 from shopkeeper.data.schema import TABLES
@@ -64,6 +65,7 @@ def back_up(folder: Path, to: Path, *, moment: datetime, progress: Progress = qu
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     versions, last = _copy_facts(folder, part, progress)
+    reached("backup.copied")
     for name in _PLAIN:
         shutil.copyfile(folder / name, part / name)
     for name in _DATABASES:
@@ -71,8 +73,10 @@ def back_up(folder: Path, to: Path, *, moment: datetime, progress: Progress = qu
             _copy_database(folder / name, part / name)
     model = _copy_model(folder, part, progress)
     page = Backup(moment=moment, journal=last, versions=versions, model=model, files=_hashed(part, progress))
+    reached("backup.hashed")
     (part / PAGE).write_text(_to_json(page), "utf-8")
     fsync_tree(part)
+    reached("backup.synced")
     part.rename(to)
     fsync_dir(to.parent)
     return page
@@ -125,8 +129,10 @@ def restored(backup: Path, folder: Path, *, progress: Progress = quiet) -> Itera
         progress(name, done, len(page.files))
     for table in TABLES:
         (part / "lake" / table).mkdir(parents=True, exist_ok=True)
+    reached("restore.copied")
     yield part
     fsync_tree(part)
+    reached("restore.synced")
     if folder.exists():
         folder.rmdir()
     part.rename(folder)
@@ -143,6 +149,7 @@ def _copy_facts(folder: Path, part: Path, progress: Progress) -> tuple[dict[str,
             for table in TABLES:
                 _link(lake, table, aside / table)
             _copy_database(folder / "journal.db", part / "journal.db")
+        reached("backup.linked")
         linked = [path for path in sorted(aside.rglob("*")) if path.is_file()]
         for done, path in enumerate(linked, 1):
             target = part / "lake" / path.relative_to(aside)

@@ -17,12 +17,15 @@ from shopkeeper.core.action import Action
 from shopkeeper.core.event import Event
 from shopkeeper.core.money import Money
 from shopkeeper.data.journal import DECISION, EVENT, Journal, Kept
+from shopkeeper.data.kill_points import reached
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.schema import TABLES, event_row, line_rows, table_of
 
 APP: Final = "journal"
 _event = msgspec.json.Decoder(Event)
 _DECISIONS: Final = "decisions"
+_AT_ONCE: Final = 50_000
+"""How many entries become one file of each table."""
 _PART: Final = 2_000
 """How many decisions are read at once: what Arrow may hold of them beside the table."""
 
@@ -45,12 +48,15 @@ class Drain:
         self._lock = threading.Lock()
 
     def run(self) -> int:
-        """Move everything that is in the journal now. Returns the number of entries moved."""
+        """Move everything that is in the journal now (what comes meanwhile may wait for the next time: under load that
+        would never end). Returns the number of entries moved."""
         moved = 0
         with self._lock:
-            while entries := self.journal.undrained():
+            while entries := self.journal.undrained(limit=_AT_ONCE):
                 self._move(entries)
                 moved += len(entries)
+                if len(entries) < _AT_ONCE:
+                    break
         return moved
 
     def _move(self, entries: list[Kept]) -> None:
@@ -64,7 +70,9 @@ class Drain:
         bodies = [entry.body for entry in entries if entry.kind == DECISION and entry.seq > landed]
         if bodies:
             self.lake.append(_DECISIONS, decisions_of(bodies), key=APP, number=last)
+        reached("drain.landed")
         self.journal.forget_drained(last)
+        reached("drain.forgotten")
 
     def _rows(self, entries: list[Kept]) -> Mapping[str, list[tuple[int, dict[str, Any]]]]:
         tables: dict[str, list[tuple[int, dict[str, Any]]]] = {

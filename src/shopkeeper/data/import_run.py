@@ -17,11 +17,11 @@ from shopkeeper.data.account import Account
 from shopkeeper.data.cleaning.columns import Kind, Matched, match
 from shopkeeper.data.cleaning.oddities import clock_changes
 from shopkeeper.data.cleaning.rows import Staging, staging
-from shopkeeper.data.cleaning.values import Reading
+from shopkeeper.data.cleaning.values import Reading, quoted
 from shopkeeper.data.conflicts import known_sides
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.mapping import MapFile
-from shopkeeper.data.marking import DUPLICATE, MARKS, PERSONS, Marking
+from shopkeeper.data.marking import DUPLICATE, MARKS, PERSONS, Marking, orders_sql
 from shopkeeper.data.preview import PreviewRow
 from shopkeeper.data.rows import LINE, Held, Rows, Source, Warn, identifier, lines_of, parquet_sql
 from shopkeeper.data.schema import lake_types
@@ -31,6 +31,8 @@ _STEPS: Final = 5
 _NAMES: Final = 500
 _CUT: Final = ("too_few_cells", "not_text")
 """What a row looks like that the end of a file cut off."""
+_PARQUET: Final = "FORMAT parquet, DICTIONARY_SIZE_LIMIT 4096"
+"""Ids are mostly different from row to row: looking for a dictionary of them for long costs more than writing them."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,6 +49,7 @@ class ImportRun:
     scratch: Path
     con: Any
     progress: Progress
+    threads: int = 2
     orders: bool = True
     """Whether order lines make the events of their orders."""
     files: list[tuple[str, Path]] = field(default_factory=list)
@@ -77,7 +80,7 @@ class ImportRun:
         con.execute(f"SET TimeZone='{reading.timezone}'")
         return cls(
             id=import_id, lake=lake, path=path, kind=kind, mapping=mapping, source=source, reading=reading,
-            scratch=scratch, con=con, progress=progress,
+            scratch=scratch, con=con, progress=progress, threads=threads,
         )  # fmt: skip
 
     def close(self) -> None:
@@ -100,7 +103,7 @@ class ImportRun:
 
     def _clear(self) -> None:
         self.con.execute("DROP VIEW IF EXISTS whole")
-        for name in ("staged", "marked", "marks", "twice", "known"):
+        for name in ("staged", "marked", "marks", "orders", "known"):
             self.con.execute(f"DROP TABLE IF EXISTS {name}")
         self.con.execute(f"SET TimeZone='{self.reading.timezone}'")
         self.con.execute("SET preserve_insertion_order=true")
@@ -110,7 +113,7 @@ class ImportRun:
         matched, plan, rejects = self.stage(rows)
         self._tell(3)
         held = self._originals([*rows.held, *rejects, *self._held(plan, rows, matched, rejects)])
-        kept = self._store(rows)
+        kept = self._store(rows, matched)
         orders = self._store_orders(matched) if self.kind == "order_lines" and self.orders else 0
         self._tell(4)
         return self._account(rows, matched, rejects, held, kept, orders), held
@@ -166,7 +169,10 @@ class ImportRun:
         self.con.execute(f"CREATE VIEW whole AS {plan.whole}")
         rejects = rows.rejects()
         self._tell(2)
-        Marking(self.con, self.lake, self.kind, plan, timed=self._timed(matched)).fill()
+        marking = Marking(
+            self.con, self.lake, self.kind, plan, timed=self._timed(matched), threads=self.threads, told=_told(matched)
+        )  # fmt: skip
+        marking.fill()
         return matched, plan, rejects
 
     def _tell(self, step: int) -> None:
@@ -262,12 +268,13 @@ class ImportRun:
         ).fetchall()
         return dict(again)
 
-    def _store(self, rows: Rows) -> int:
+    def _store(self, rows: Rows, matched: Matched) -> int:
         """Write the kept rows as Parquet into the lake's folder. How many."""
         place = f"{LINE}" if rows.numbered else f"row + {rows.first_line}"
-        columns = ", ".join(
-            f"coalesce(line, ({place})::INTEGER) AS line" if name == "line" else identifier(name) for name in self.types
-        )
+        values = {"line": f"coalesce(line, ({place})::INTEGER)", "source": _always(self.source)}
+        if "currency" not in matched.theirs and "currency" not in self.mapping.constants:
+            values["currency"] = f"CASE WHEN currency IS NOT NULL THEN {_always(self.reading.currency)} END"
+        columns = ", ".join(f"{values.get(name, identifier(name))} AS {identifier(name)}" for name in self.types)
         unmarked = "AND row NOT IN (SELECT row FROM marks)" if self._count("SELECT count(*) FROM marks") else ""
         return self._copy(self.kind, f"SELECT {columns} FROM whole WHERE code = 0 {unmarked}")
 
@@ -275,7 +282,7 @@ class ImportRun:
         path = self.lake.stage_path(name)
         self.con.execute("SET TimeZone='UTC'")
         self.con.execute("SET preserve_insertion_order=false")
-        written = self._count(f"COPY ({select}) TO '{path}' (FORMAT parquet)")
+        written = self._count(f"COPY ({select}) TO '{path}' ({_PARQUET})")
         if written:
             self.files.append((name, path))
         else:
@@ -284,10 +291,15 @@ class ImportRun:
 
     def _store_orders(self, matched: Matched) -> int:
         """One event for each order (and each return) of the lines, unless the lake has it."""
+        held = f"SELECT row FROM marks WHERE what > {DUPLICATE}"
+        if self._count(f"SELECT count(*) FROM ({held})"):
+            kept = orders_sql(f"code = 0 AND row NOT IN ({held})", _told(matched))
+            self.con.execute(f"CREATE OR REPLACE TABLE orders AS {kept}")
+        word = "CASE WHEN returned THEN 'order_return' ELSE 'order' END"
         values = {
-            "id": "word || ':' || order_id", "at": 'min("at")', "action": "word", "order_id": "order_id",
-            "customer": "any_value(customer)", "received_at": "any_value(received_at)", "source": "any_value(source)",
-        } | {name: f"min({name})" for name in ("visitor", "decision") if name in matched.theirs}  # fmt: skip
+            "id": f"{word} || ':' || order_id", "at": '"at"', "action": word, "order_id": "order_id",
+            "customer": "customer", "received_at": "received_at", "source": "source",
+        } | {name: name for name in _told(matched)}  # fmt: skip
         select = ", ".join(
             f"CAST({values.get(name, 'NULL')} AS {its}) AS {identifier(name)}"
             for name, its in lake_types("events").items()
@@ -300,13 +312,18 @@ class ImportRun:
             if lake.files("events")
             else ""
         )
-        held = f"SELECT row FROM marks WHERE what > {DUPLICATE}"
-        return self._copy(
-            "events",
-            f"SELECT * FROM (SELECT {select} FROM (SELECT *, "
-            "CASE WHEN quantity < 0 THEN 'order_return' ELSE 'order' END AS word "
-            f" FROM whole WHERE code = 0 AND row NOT IN ({held})) GROUP BY word, order_id) o {new}",
-        )
+        same = "(SELECT received_at, source FROM whole LIMIT 1)"
+        return self._copy("events", f"SELECT * FROM (SELECT {select} FROM orders, {same}) o {new}")
+
+
+def _always(text: str) -> str:
+    """A text that stands in every row, as a value of a type of its own, which is written as a text and far faster."""
+    return f"{quoted(text)}::ENUM ({quoted(text)})"
+
+
+def _told(matched: Matched) -> tuple[str, ...]:
+    """What order lines tell of their orders, beside the customer."""
+    return tuple(name for name in ("visitor", "decision") if name in matched.theirs)
 
 
 def _cells(raw: str) -> dict[str, Any]:

@@ -11,12 +11,14 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from shopkeeper.core.errors import Unavailable
+from shopkeeper.data.kill_points import reached
 
 Kind = Literal["event", "decision"]
 Outcome = Literal["stored", "duplicate", "conflict"]
@@ -36,6 +38,9 @@ _LOOKUP = 500
 _GROUP = 256
 _MAX_SOON = 100_000
 _LINGER_SECONDS = 0.1
+_SYNCHRONOUS = "FULL"
+_OLD = "SELECT id, day, forever FROM seen WHERE id > ? ORDER BY id LIMIT ?"
+_PIECE = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,17 +85,29 @@ class Journal:
             (``overloaded``).
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, beside: bool = False) -> None:
+        """``beside``: another process, which accepts events, has it open or may open it."""
         self.path = path
         self._reader_lock = threading.Lock()
         self._reader = _connect(path)
         self._reader.executescript(_SCHEMA)
+        if not beside:
+            self._settle()
         self._waiting: queue.Queue[Waiting | None] = queue.Queue(_MAX_WAITING)
         self._soon: list[Waiting] = []
         self._soon_lock = threading.Lock()
         self._failed: Unavailable | None = None
         self._thread = threading.Thread(target=self._write_loop, name="journal", daemon=True)
         self._thread.start()
+
+    def _settle(self) -> None:
+        """Make durable what a process that was killed wrote and did not acknowledge: somebody may send it again, and a
+        duplicate is acknowledged without a sync of its own. Copying the log into the file and syncing that also holds
+        where a sync of the log had failed, after which a second one may lie.
+        """
+        busy = self._reader.execute("PRAGMA wal_checkpoint(FULL)").fetchone()[0]
+        if busy:
+            raise Unavailable("storage_failed", folder=str(self.path.parent), why="the journal is being read")
 
     def append(self, entries: Sequence[Entry]) -> list[Outcome]:
         """Keep entries; what became of each, in order. An id that was kept before is ``duplicate`` when the body is the
@@ -154,8 +171,10 @@ class Journal:
                 raise self._failed
             con.execute("BEGIN IMMEDIATE")
             outcomes = _insert(con, [entry for entries, _ in group for entry in entries])
+            reached("journal.inserted")
             con.execute("COMMIT")
-        except (sqlite3.Error, Unavailable) as error:
+            reached("journal.committed")
+        except Exception as error:  # noqa: BLE001  # whatever it is, those who wait must hear of it
             refusal = self._refusal(con, error)
             for _, future in group:
                 future.set_exception(refusal)
@@ -165,13 +184,17 @@ class Journal:
             future.set_result(outcomes[begin : begin + len(entries)])
             begin += len(entries)
 
-    def _refusal(self, con: sqlite3.Connection, error: sqlite3.Error | Unavailable) -> Unavailable:
+    def _refusal(self, con: sqlite3.Connection, error: Exception) -> Unavailable:
         if isinstance(error, Unavailable):
             return error
         try:
             con.execute("ROLLBACK")
         except sqlite3.Error as second:
             error.add_note(f"rollback: {second}")
+        return self._named(error)
+
+    def _named(self, error: Exception) -> Unavailable:
+        """What to tell of an error; where it means that written bytes may be gone, nothing is accepted any more."""
         if "full" in str(error):
             return Unavailable("disk_full", folder=str(self.path.parent), retry_after_seconds=30)
         failed = Unavailable("storage_failed", folder=str(self.path.parent), why=str(error))
@@ -201,9 +224,20 @@ class Journal:
         """Delete entries whose sequence number is at most ``up_to``: they stand in the lake now."""
         self._change("DELETE FROM entries WHERE seq <= ?", (up_to,))
 
-    def forget_old_ids(self, before_day: int) -> None:
-        """Forget the ids of entries received before a day, except those kept for ever."""
-        self._change("DELETE FROM seen WHERE day < ? AND forever = 0", (before_day,))
+    def forget_old_ids(self, before_day: int) -> int:
+        """Forget the ids of entries received before a day, except those kept for ever; how many. Done in pieces, so
+        that nobody who sends an event waits for long."""
+        gone, last = 0, b""
+        with closing(_connect(self.path)) as con:
+            while rows := con.execute(_OLD, (last, _PIECE)).fetchall():
+                last = rows[-1][0]
+                old = [(key,) for key, day, forever in rows if day < before_day and not forever]
+                if old:
+                    con.execute("BEGIN IMMEDIATE")
+                    con.executemany("DELETE FROM seen WHERE id = ?", old)
+                    con.execute("COMMIT")
+                    gone += len(old)
+        return gone
 
     def erase(self, persons: Iterable[str]) -> int:
         """Delete a person's undrained entries; the bytes are overwritten (``secure_delete``) and the WAL is emptied."""
@@ -218,8 +252,8 @@ class Journal:
         try:
             with self._reader_lock, self._reader:
                 return self._reader.execute(sql, parameters).rowcount
-        except sqlite3.OperationalError as error:
-            raise Unavailable("storage_failed", folder=str(self.path.parent), why=str(error)) from error
+        except sqlite3.Error as error:
+            raise self._named(error) from error
 
     def close(self) -> None:
         """Commit what is waiting and close the file."""
@@ -229,7 +263,7 @@ class Journal:
             self._reader.close()
 
 
-def _poisonous(error: sqlite3.Error) -> bool:
+def _poisonous(error: Exception) -> bool:
     """Whether what was written before may be lost. A write that was refused is rolled back and may be tried again; a
     failed fsync may not (the system may have dropped the pages), and neither may a damaged file be written on."""
     code = getattr(error, "sqlite_errorcode", 0)
@@ -238,7 +272,7 @@ def _poisonous(error: sqlite3.Error) -> bool:
 
 def _connect(path: Path) -> sqlite3.Connection:
     con = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "temp_store=MEMORY"):
+    for pragma in ("journal_mode=WAL", f"synchronous={_SYNCHRONOUS}", "secure_delete=ON", "temp_store=MEMORY"):
         con.execute(f"PRAGMA {pragma}").fetchall()
     return con
 

@@ -7,9 +7,9 @@ Statistics are written for nothing but the row count, so no personal value can s
 Source: Delta protocol, "Transaction Identifiers" and "Add File and Remove File".
 """
 
-import json
 import os
 import re
+import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -19,18 +19,19 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
-from deltalake import CommitProperties, DeltaTable, Transaction
-from deltalake.transaction import AddAction, RemoveAction
+from deltalake import DeltaTable
 
-from shopkeeper.core.errors import DataError
+from shopkeeper.core.errors import DataError, Unavailable
 from shopkeeper.core.ids import new_id
+from shopkeeper.data import delta_log
+from shopkeeper.data.kill_points import reached
 from shopkeeper.data.lock import held, held_at_once
 from shopkeeper.data.rows import parquet_sql
 from shopkeeper.data.schema import TABLES
 
 SMALL_FILE_BYTES = 32 * 2**20
 _READERS = "readers.lock"
-_CONFIGURATION = {"delta.dataSkippingNumIndexedCols": "0", "delta.checkpointInterval": "50"}
+_CONFIGURATION = {"delta.dataSkippingNumIndexedCols": "0"}
 
 
 def fsync_dir(folder: Path) -> None:
@@ -63,9 +64,37 @@ class Lake:
     def __init__(self, folder: Path, *, readonly: bool = False) -> None:
         self.folder = folder
         self._tables: dict[str, DeltaTable] = {}
-        for name, schema in TABLES.items():
-            if not readonly and not DeltaTable.is_deltatable(str(folder / name)):
-                DeltaTable.create(folder / name, schema=schema, mode="ignore", configuration=_CONFIGURATION)
+        self._failed: Unavailable | None = None
+        for name in () if readonly else TABLES:
+            if DeltaTable.is_deltatable(str(folder / name)):
+                self._settle(name)
+            else:
+                self._make(name)
+
+    def _make(self, name: str) -> None:
+        """A new table: beside its place, synced, then renamed."""
+        part = self.folder / f"{name}.part"
+        shutil.rmtree(part, ignore_errors=True)
+        DeltaTable.create(part, schema=TABLES[name], configuration=_CONFIGURATION)
+        fsync_tree(part)
+        reached("shop.tables_made")
+        final = self.folder / name
+        if final.is_dir():
+            final.rmdir()  # an empty one, or the folder is not ours to replace
+        part.rename(final)
+        fsync_dir(self.folder)
+
+    def _settle(self, name: str) -> None:
+        """Whatever a process that was killed has shown is made durable before anybody relies on it; a checkpoint that
+        was cut off, which is a copy of the log, goes."""
+        log = self.folder / name / "_delta_log"
+        fsync_dir(log)
+        try:
+            self._table(name)
+        except DataError:
+            if not _without_broken_checkpoints(log):
+                raise
+            self._table(name)
 
     def _table(self, name: str) -> DeltaTable:
         table = self._tables.get(name)
@@ -94,7 +123,13 @@ class Lake:
         return name in self._tables or (self.folder / name / "_delta_log").is_dir()
 
     def landed(self, name: str, app: str) -> int:
-        """The highest number committed for this application; -1 where none was."""
+        """The highest number committed for this application; -1 where none was.
+
+        Raises:
+            Unavailable: a sync has failed, so what was committed last may not be durable (``storage_failed``).
+        """
+        if self._failed is not None:
+            raise self._failed
         found = self._table(name).transaction_version(app)
         return -1 if found is None else int(found)
 
@@ -108,7 +143,7 @@ class Lake:
                 file.unlink(missing_ok=True)
             return False
         with self.still():
-            self._commit(name, [self._add(file) for file in files], [Transaction(key, number)])
+            self._commit(name, [*map(_add, files), delta_log.transaction(key, number)])
         return True
 
     def append(self, name: str, rows: pa.Table, *, key: str, number: int = 1) -> bool:
@@ -116,15 +151,13 @@ class Lake:
         path = self.stage_path(name)
         if self.landed(name, key) >= number:
             return False
-        pq.write_table(rows.cast(TABLES[name]), path, compression="zstd")
-        return self.adopt(name, [path], key=key, number=number)
-
-    def _add(self, file: Path) -> AddAction:
-        fsync_file(file)
-        rows = pq.read_metadata(file).num_rows
-        size = file.stat().st_size
-        stats = json.dumps({"numRecords": rows})
-        return AddAction(file.name, size, {}, int(time.time() * 1000), True, stats)
+        try:
+            pq.write_table(rows.cast(TABLES[name]), path, compression="zstd")
+            reached("lake.written")
+            return self.adopt(name, [path], key=key, number=number)
+        except OSError:
+            path.unlink(missing_ok=True)  # no room, or no such disk: half a file helps nobody
+            raise
 
     def still(self) -> AbstractContextManager[None]:
         """While this is held, by any process, nothing is committed to the lake and no file of it is removed."""
@@ -135,13 +168,27 @@ class Lake:
         end. Joining small files does not wait for it, erasing does."""
         return held(self.folder / _READERS, shared=True)
 
-    def _commit(self, name: str, actions: list[Any], transactions: list[Transaction]) -> None:
+    def _commit(self, name: str, actions: Sequence[delta_log.Action]) -> None:
+        """The files first, then the commit that names them; each is durable before the next step is taken."""
+        if self._failed is not None:
+            raise self._failed
+        log = self.folder / name / "_delta_log"
         fsync_dir(self.folder / name)
-        properties = CommitProperties(app_transactions=transactions)
-        self._table(name).create_write_transaction(
-            actions, mode="append", schema=TABLES[name], commit_properties=properties
-        )
-        fsync_dir(self.folder / name / "_delta_log")
+        table = self._table(name)
+        version = int(table.version()) + 1
+        delta_log.commit(self.folder / name, version, actions)
+        reached("lake.linked")
+        try:
+            fsync_dir(log)
+        except OSError as error:  # it can be seen and may be gone tomorrow: nobody may build on it, nor sync it again
+            self._failed = Unavailable("storage_failed", folder=str(self.folder.parent), why=str(error))
+            raise self._failed from error
+        table.update_incremental()
+        if version % delta_log.CHECKPOINT_EVERY == 0:
+            table.create_checkpoint()
+            reached("lake.checkpointed")
+            fsync_tree(log)
+            table.cleanup_metadata()
 
     def files(self, name: str) -> list[str]:
         """Paths of the table's live Parquet files.
@@ -182,10 +229,12 @@ class Lake:
                 parameters,
             )
             after = _count(con, f"SELECT count(*) FROM read_parquet('{target}')")
-        removes = [_remove(Path(file)) for file in files]
-        adds = [self._add(target)] if after else []
+        reached("compact.written")
+        removes = [delta_log.remove(Path(file)) for file in files]
+        adds = [_add(target)] if after else []
         with self.still():
-            self._commit(name, [*removes, *adds], [])
+            self._commit(name, [*removes, *adds])
+            reached("compact.committed")
             if not after:
                 target.unlink()
         return before - after
@@ -207,6 +256,7 @@ class Lake:
         with self.still():
             for file in self._replaced(name):
                 (self.stage_dir(name) / file).unlink(missing_ok=True)
+                reached("lake.cleared")
             fsync_dir(self.folder / name)
         return True
 
@@ -229,6 +279,7 @@ class Lake:
             if path.name not in live and path.stat().st_mtime < limit
         ]
         for path in orphans:
+            reached("lake.sweeping")
             path.unlink(missing_ok=True)
         return len(orphans)
 
@@ -272,8 +323,28 @@ def _count(con: Any, sql: str) -> int:
     return int(con.execute(sql).fetchone()[0])
 
 
-def _remove(file: Path) -> RemoveAction:
-    return RemoveAction(file.name, True, int(time.time() * 1000), file.stat().st_size, {})
+def _add(file: Path) -> delta_log.Action:
+    fsync_file(file)
+    return delta_log.add(file, int(pq.read_metadata(file).num_rows))
+
+
+def _without_broken_checkpoints(log: Path) -> bool:
+    """Remove checkpoints that cannot be read, where the log itself is whole. Returns whether there were any."""
+    broken = [path for path in log.glob("*.checkpoint*.parquet") if not _readable(path)]
+    if not broken or not (log / f"{0:020}.json").exists():
+        return False
+    for path in (log / delta_log.LAST, *broken):
+        path.unlink(missing_ok=True)
+    fsync_dir(log)
+    return True
+
+
+def _readable(path: Path) -> bool:
+    try:
+        pq.read_table(path)
+    except (OSError, pa.ArrowException):
+        return False
+    return True
 
 
 def _duck_type(kind: pa.DataType) -> str:

@@ -7,6 +7,7 @@ a reader sees a whole version or the one before. Arrays are memory-mapped, so lo
 import json
 import os
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,10 +22,12 @@ from numpy.typing import NDArray
 
 from shopkeeper.core.errors import DataError, NotFound
 from shopkeeper.core.histories import Catalogue, Histories
+from shopkeeper.data.kill_points import reached
 from shopkeeper.data.lake import fsync_dir, fsync_file, fsync_tree
 
 MANIFEST: Final = "manifest.json"
 _CURRENT: Final = "current"
+_LEFT_SECONDS: Final = 86_400
 _PAGE: Final = frozenset({"version", "moment", "received_until", "report", "models", "files"})
 
 
@@ -110,8 +113,10 @@ class ModelStore:
         }  # fmt: skip
         (part / MANIFEST).write_text(json.dumps(manifest, ensure_ascii=False, indent=1), "utf-8")
         fsync_tree(part)
+        reached("models.written")
         part.rename(final)
         fsync_dir(self.folder)
+        reached("models.renamed")
         self.make_current(bundle.version)
         self._trim(keep)
 
@@ -138,14 +143,23 @@ class ModelStore:
         fresh = self.folder / f"{_CURRENT}.part"
         fresh.write_text(version, "utf-8")
         fsync_file(fresh)
+        reached("models.named")
         os.replace(fresh, self.folder / _CURRENT)  # noqa: PTH105 - the atomic call, by its own name
         fsync_dir(self.folder)
+        reached("models.swapped")
 
     def _trim(self, keep: int) -> None:
         current = self.current()
         old = [version for version in self.versions() if version != current][: -max(keep - 1, 1)]
         for version in old:
+            (self.folder / version / MANIFEST).unlink(missing_ok=True)  # first: half a version must not look like one
+            reached("models.trimming")
             shutil.rmtree(self.folder / version, ignore_errors=True)
+        limit = time.time() - _LEFT_SECONDS
+        for left in self.folder.iterdir():  # by a training or a trimming that was killed
+            whole = left.suffix != ".part" and (left / MANIFEST).exists()
+            if left.is_dir() and not whole and left.stat().st_mtime < limit:
+                shutil.rmtree(left, ignore_errors=True)
 
     def load(self, version: str, *, verify: bool = True) -> Bundle:
         """A version with its arrays memory-mapped.
@@ -242,6 +256,8 @@ def _histories_arrays(histories: Histories) -> dict[str, NDArray[Any]]:
 
 def _catalogue_table(catalogue: Catalogue) -> pa.Table:
     texts = {"id": catalogue.ids, "name": catalogue.names, "brand": catalogue.brands}
+    if catalogue.tags is not None:
+        texts["tags"] = catalogue.tags
     texts |= {f"category_{level}": column for level, column in enumerate(catalogue.categories, 1)}
     columns = {name: pa.array(list(values), pa.string()) for name, values in texts.items()}
     return pa.table(columns | {"price": catalogue.price, "cost": catalogue.cost, "in_stock": catalogue.in_stock})
@@ -256,4 +272,5 @@ def _catalogue(table: pa.Table) -> Catalogue:
         ids=text("id"), names=text("name"), brands=text("brand"), categories=tuple(text(name) for name in levels),
         price=table.column("price").to_numpy(), cost=table.column("cost").to_numpy(),
         in_stock=table.column("in_stock").to_numpy(zero_copy_only=False),
+        tags=text("tags") if "tags" in table.column_names else None,
     )  # fmt: skip

@@ -41,7 +41,7 @@ WITH stock AS (
   SELECT product, arg_max(price_minor, x."at") AS asked, arg_max(currency, x."at") AS asked_in, max(x."at") AS asked_at
   FROM prices x GROUP BY 1
 ), mentioned AS (SELECT product AS id FROM order_lines UNION SELECT product FROM events)
-SELECT id, name, category_1, category_2, category_3, category_4, category_5, brand, cost_minor, active,
+SELECT id, name, category_1, category_2, category_3, category_4, category_5, brand, tags, cost_minor, active,
        CASE WHEN asked_at > p."at" THEN asked ELSE price_minor END AS price_minor,
        CASE WHEN asked_at > p."at" THEN asked_in ELSE currency END AS currency,
        CASE WHEN counted_at > p."at" OR p."at" IS NULL THEN counted::BIGINT ELSE stock END AS stock
@@ -197,5 +197,5 @@ def catalogue_of(products: pa.Table, currency: str) -> Catalogue:
     return Catalogue(
         ids=text("id"), names=text("name"), brands=text("brand"),
         categories=tuple(text(f"category_{level}") for level in range(1, LEVELS + 1)),
-        price=money("price_minor"), cost=money("cost_minor"), in_stock=active & ~(stock <= 0),
+        price=money("price_minor"), cost=money("cost_minor"), in_stock=active & ~(stock <= 0), tags=text("tags"),
     )  # fmt: skip

@@ -18,6 +18,8 @@ _encode = msgspec.json.Encoder().encode
 _COLUMNS = ("at", "visitor", "customer", "placement")
 """What of a request has a column of its own; the rest is its JSON."""
 _REST = tuple(part.name for part in fields(Request) if part.name not in _COLUMNS)
+_LISTS = ("cart", "categories", "brands", "tags", "exclude")
+"""Tuples of a Request that JSON gives back as lists; decisions of older releases lack some."""
 _TEXTS = ("fallback", "experiment", "arm")
 """Texts that are "" in a Decision and NULL in the lake."""
 
@@ -73,7 +75,7 @@ def from_row(row: Mapping[str, Any]) -> Decision:
 
 def _request(at: datetime, row: Mapping[str, Any], rest: Mapping[str, Any]) -> dict[str, Any]:
     columns = {"at": at, "visitor": row["visitor"], "customer": row["customer"], "placement": row["placement"]}
-    return {**rest, **columns, "cart": tuple(rest["cart"]), "categories": tuple(rest["categories"])}
+    return {**rest, **columns, **{name: tuple(rest.get(name, ())) for name in _LISTS}}
 
 
 def _read(choice: Mapping[str, Any]) -> Choice:

@@ -7,10 +7,11 @@ from typing import Any, Final, Literal
 
 from shopkeeper.core.errors import SettingsError
 from shopkeeper.decide.choose import Chooser, EpsilonGreedy, Greedy, PlackettLuce
+from shopkeeper.decide.goals import KINDS, Goals
 from shopkeeper.decide.rules import Filter
-from shopkeeper.decide.rules.asked import AskedCategories, NotOnPage
+from shopkeeper.decide.rules.asked import AskedBrands, AskedCategories, AskedPrice, AskedTags, Excluded, NotOnPage
 from shopkeeper.decide.rules.goods import Banned, HasPrice, InStock, MarginFloor
-from shopkeeper.decide.rules.past import AlreadyBought, AlreadySeen
+from shopkeeper.decide.rules.past import AlreadyBought, AlreadySeen, Dismissed, ShownEnough
 from shopkeeper.decide.rules.slate import BrandCap, Cap, CategoryCap, Pinned
 from shopkeeper.settings import build
 
@@ -40,6 +41,11 @@ class PlacementSettings:
     already_bought_days: float = 0.0
     """What was bought in these days is not shown; 0 = it may be, inf = never again."""
     already_seen_days: float = 0.0
+    dismissed_days: float = 180.0
+    """What a person said no to is not shown for so many days; 0 = it may be."""
+    shown_times: int = 0
+    """What was shown so often in ``shown_days`` without anything done with it is not shown; 0 = any number."""
+    shown_days: float = 7.0
     category_cap: int = 0
     """At most this many of one category; 0 = any number."""
     category_level: int = 1
@@ -52,11 +58,27 @@ class PlacementSettings:
     """Least share of the price that is margin, such as 0.1."""
     margin_strict: bool = False
     """Whether products with an unknown margin are refused."""
+    model: str = ""
+    """The model (a name of ``models``) that answers for a person here; "" = the one of ``[train]``."""
+    margin_weight: float = 0.0
+    """How much a candidate's share of margin counts beside its score."""
+    novelty_weight: float = 0.0
+    """How much being little known counts beside its score."""
+    boosts: Mapping[str, float] = field(default_factory=dict)
+    """``category:…``, ``brand:…`` or ``tag:…`` -> what is added to the score of such products, -1 to 1."""
+
+    def goals(self) -> Goals:
+        """What counts beside the score."""
+        return Goals(margin=self.margin_weight, novelty=self.novelty_weight, boosts=self.boosts)
 
     def rules(self) -> tuple[Rule, ...]:
         """The rules these settings ask for; a filter's place decides which of several refusals is logged."""
         wanted: tuple[tuple[bool, Rule], ...] = (
             (True, AskedCategories()),
+            (True, AskedBrands()),
+            (True, AskedTags()),
+            (True, AskedPrice()),
+            (True, Excluded()),
             (True, NotOnPage()),
             (
                 bool(self.banned or self.banned_categories),
@@ -67,6 +89,8 @@ class PlacementSettings:
             (self.margin_floor > -math.inf, MarginFloor(least=self.margin_floor, strict=self.margin_strict)),
             (self.already_bought_days > 0, AlreadyBought(days=self.already_bought_days)),
             (self.already_seen_days > 0, AlreadySeen(days=self.already_seen_days)),
+            (self.dismissed_days > 0, Dismissed(days=self.dismissed_days)),
+            (self.shown_times > 0, ShownEnough(times=self.shown_times, days=self.shown_days)),
             (self.category_cap > 0, CategoryCap(most=self.category_cap, level=self.category_level)),
             (self.brand_cap > 0, BrandCap(most=self.brand_cap)),
             (bool(self.pinned), Pinned(places={int(place): item for place, item in self.pinned.items()})),
@@ -108,6 +132,9 @@ def placement(name: str, table: Mapping[str, Any]) -> PlacementSettings:
     for place, item in settings.pinned.items():
         if not (place.isascii() and place.isdigit() and 1 <= int(place[:9]) <= _MOST and isinstance(item, str)):
             _bad(where, "pinned", f"{place} = {item}", f'"1" … "{_MOST}" = "product id"')
+    for group, worth in settings.boosts.items():
+        if group.partition(":")[0] not in KINDS or not isinstance(worth, int | float) or not -1 <= worth <= 1:
+            _bad(where, "boosts", f"{group} = {worth}", '"category:…", "brand:…" or "tag:…" = -1 … 1')
     return settings
 
 
@@ -125,7 +152,8 @@ _RANGES: Final = (
     ("count", 1, _MOST), ("candidates", 1, 10_000), ("personal_share", 0.0, 1.0), ("epsilon", 0.0, 1.0),
     ("temperature", 0.001, 1000.0), ("diversity", 0.0, 1.0), ("already_bought_days", 0.0, math.inf),
     ("already_seen_days", 0.0, math.inf), ("category_cap", 0, _MOST), ("category_level", 1, 5), ("brand_cap", 0, _MOST),
-    ("margin_floor", -math.inf, 1.0),
+    ("margin_floor", -math.inf, 1.0), ("dismissed_days", 0.0, math.inf), ("shown_times", 0, 1000),
+    ("shown_days", 0.0, math.inf), ("margin_weight", 0.0, 1.0), ("novelty_weight", 0.0, 1.0),
 )  # fmt: skip
 """Setting, least and most value; NaN is in no range."""
 

@@ -3,7 +3,7 @@
 import math
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 import numpy as np
@@ -16,7 +16,8 @@ from shopkeeper.core.opinion import Why, opinion_of, opinionated
 from shopkeeper.core.ports import Scorer
 from shopkeeper.decide.choose import Chooser, Greedy, Pool, choose
 from shopkeeper.decide.context import ConsentOf, Context, HistoryOf, microseconds, nobody, one_row, person_to_read
-from shopkeeper.decide.find import Found, Layer, find
+from shopkeeper.decide.find import Float64, Found, Layer, find
+from shopkeeper.decide.goals import Goals
 from shopkeeper.decide.placement import PlacementSettings, Rule
 from shopkeeper.decide.reasons import about_page, settle
 from shopkeeper.decide.rules import judge
@@ -62,6 +63,7 @@ class Recommend:
     placement: PlacementSettings
     rules: tuple[Rule, ...]
     chooser: Chooser
+    goals: Goals = field(default_factory=Goals)
     log: Callable[[Decision], None] = unlogged
     mark: Callable[[str], None] = unmarked
     """Told the name of each stage when it is over, for whoever measures."""
@@ -156,12 +158,22 @@ class Recommend:
             if item in shelf.index_of and 1 <= place <= count
         }
 
+    def _utility(self, found: Found, shelf: Shelf) -> Float64:
+        """What each candidate is worth to the shopper, and to the shop where it has goals of its own."""
+        if not self.goals:
+            return found.utility
+        kept = shelf.worth.get(id(self.goals))
+        if kept is None:
+            known = self.popular.score(nobody(), 0)[0]
+            kept = shelf.worth[id(self.goals)] = (self.goals, self.goals.worth(shelf, known))
+        return found.utility + kept[1][found.products]
+
     def _pool(self, found: Found, shelf: Shelf, pins: Mapping[int, int]) -> Pool:
         row = {int(product): place for place, product in enumerate(found.products)} if pins else {}
         share = (1.0 - _BRAND_WEIGHT) / max(shelf.depth, 1)
         caps = [(rule.most, rule.groups(shelf)) for rule in self.rules if isinstance(rule, (CategoryCap, BrandCap))]
         return Pool(
-            utility=found.utility,
+            utility=self._utility(found, shelf),
             weights=np.array([share] * shelf.depth + [_BRAND_WEIGHT]),
             groups=shelf.kinds[:, found.products],
             caps=tuple((most, group[found.products]) for most, group in caps),

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shopkeeper.core.histories import Bool, Catalogue, Int32, Int64
+from shopkeeper.decide.tags import tagged
 
 UInt64 = NDArray[np.uint64]
 _REMEMBERED = 4
@@ -31,6 +32,13 @@ class Shelf:
     """(levels + 1, products) the paths, widest first, and the brands: what makes two products alike."""
     judged: dict[int, tuple[object, Bool | None]] = field(init=False, default_factory=dict, repr=False, compare=False)
     """What rules that look at nothing but this catalogue said of it, by the rule's identity."""
+    worth: dict[int, tuple[object, NDArray[np.float64]]] = field(
+        init=False, default_factory=dict, repr=False, compare=False
+    )
+    """(products,) what the shop's goals add to each product, by the goals' identity."""
+    brand_codes: Mapping[str, int] = field(default_factory=dict)
+    tags: Mapping[str, Int64] = field(default_factory=dict)
+    """Tag in lower case -> the products that have it."""
 
     def __len__(self) -> int:
         return len(self.catalogue)
@@ -55,6 +63,18 @@ class Shelf:
         for code in {self.category_codes[text] for text in categories if text in self.category_codes}:
             for level in self.categories:
                 found |= level == code
+        return found
+
+    def of_brands(self, brands: tuple[str, ...]) -> Bool:
+        """(products,) which are of one of these brands."""
+        codes = [self.brand_codes[text] for text in brands if text in self.brand_codes]
+        found: Bool = np.isin(self.brands, codes)
+        return found
+
+    def tagged(self, tag: str) -> Bool:
+        """(products,) which have a tag; capitals do not matter."""
+        found = np.zeros(len(self), np.bool_)
+        found[self.tags.get(tag.casefold(), np.zeros(0, np.int64))] = True
         return found
 
     def indices(self, products: tuple[str, ...]) -> Int64:
@@ -82,7 +102,7 @@ _recent: list[Shelf] = []
 
 
 def _same_texts(one: Catalogue, other: Catalogue) -> bool:
-    return one.ids is other.ids and one.brands is other.brands and one.categories is other.categories
+    return all(getattr(one, name) is getattr(other, name) for name in ("ids", "brands", "categories", "tags"))
 
 
 def _make(catalogue: Catalogue) -> Shelf:
@@ -90,11 +110,13 @@ def _make(catalogue: Catalogue) -> Shelf:
     categories = tuple(_codes(level, words) for level in catalogue.categories)
     ids = [str(item) for item in catalogue.ids]
     hashed = b"".join(hashlib.blake2b(item.encode("utf-8", "surrogatepass"), digest_size=8).digest() for item in ids)
-    paths, brands = _paths(categories), _codes(catalogue.brands, {})
+    labels: dict[str, int] = {}
+    paths, brands = _paths(categories), _codes(catalogue.brands, labels)
     return Shelf(
         catalogue=catalogue, index_of={item: index for index, item in enumerate(ids)}, category_codes=words,
         categories=categories, paths=paths, brands=brands,
         hashes=np.frombuffer(hashed, "<u8").astype(np.uint64), kinds=np.stack([*paths, brands]),
+        brand_codes=labels, tags=tagged(catalogue.tags),
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ Paths are inside this package only (``recommend.item_knn.ItemKNN``), so a settin
 """
 
 import importlib
+import importlib.util
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +15,7 @@ from shopkeeper.settings import ModelSection, build
 
 _ROOT = "shopkeeper.learn"
 _PATH = re.compile(r"[a-z_]+(\.[a-z0-9_]+)*\.[A-Za-z][A-Za-z0-9]*")
-_EXTRA_OF = {"torch": "deep", "pyspark": "scale", "redis": "scale", "confluent_kafka": "scale"}
+_EXTRA_OF = {"torch": "deep", "pyspark": "scale", "redis": "scale", "confluent_kafka": "scale", "implicit": "matrix"}
 
 
 def resolve(path: str) -> Any:
@@ -42,6 +43,12 @@ def estimator(name: str, section: ModelSection) -> Estimator[Any]:
     """The estimator of one ``[models.<name>]`` section."""
     found: Estimator[Any] = build(resolve(section.use), section.settings, f"models.{name}")
     return found
+
+
+def installed(section: ModelSection) -> bool:
+    """Whether the library that a model learns with (its ``needs``) is there."""
+    needs = getattr(resolve(section.use), "needs", "")
+    return not needs or importlib.util.find_spec(needs) is not None
 
 
 def path_of(model: object) -> str:

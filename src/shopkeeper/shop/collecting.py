@@ -50,11 +50,11 @@ def entry_of(event: Event, skew: timedelta = timedelta()) -> Entry:
 
 
 class Collector:
-    """One shop's intake."""
+    """One shop's intake. ``taken`` is told what was stored, and what had been stored before and was sent again."""
 
     def __init__(
         self, journal: Journal, quarantine: Quarantine, currency: str, clock: Callable[[], datetime],
-        taken: Callable[[Sequence[Event]], None],
+        taken: Callable[[Sequence[Event], Sequence[Event]], None],
     ) -> None:  # fmt: skip
         self._journal, self._quarantine, self._currency, self._clock = journal, quarantine, currency, clock
         self._taken = taken
@@ -78,6 +78,7 @@ class Collector:
         outcomes = iter(zip(events, self._journal.append(entries), strict=True))
         held: list[Held] = []
         stored: list[Event] = []
+        again: list[Event] = []
         verdicts: list[Verdict] = []
         for raw, item, its in zip(raws, cleaned, notes, strict=True):
             wrong = item if isinstance(item, Held) else None
@@ -87,12 +88,12 @@ class Collector:
                     wrong = Held(reason="id_conflict", column="id", facts=self._against(event), raw=_json(raw))
                 else:
                     verdicts.append(Verdict(id=event.id, status=outcome, warnings=its))
-                if outcome == "stored":
-                    stored.append(event)
+                if outcome != "conflict":
+                    (stored if outcome == "stored" else again).append(event)
             if wrong is not None:
                 held.append(wrong)
                 verdicts.append(Verdict(id=_id_of(raw), status="quarantined", reason=wrong.reason, facts=wrong.facts))
-        self._taken(stored)
+        self._taken(stored, again)
         self._quarantine.add(held, import_id=new_id("r"), kind="event", file=source, at=now)
         return verdicts
 

@@ -1,7 +1,8 @@
 """What answers requests: the models of one version, everybody's history since, and a policy for each placement."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,11 @@ from numpy.typing import NDArray
 from shopkeeper.core.action import Action
 from shopkeeper.core.consent import Consent
 from shopkeeper.core.decision import Decision, Request
+from shopkeeper.core.errors import SettingsError
 from shopkeeper.core.event import Event
 from shopkeeper.core.histories import Catalogue, Histories
 from shopkeeper.core.ids import PersonKey
+from shopkeeper.core.live import ProfileStore
 from shopkeeper.core.money import exponent
 from shopkeeper.core.ports import Scorer
 from shopkeeper.data.model_store import Bundle
@@ -21,11 +24,13 @@ from shopkeeper.decide.log import Logged
 from shopkeeper.decide.placement import PlacementSettings, placements
 from shopkeeper.decide.recommend import Recommend
 from shopkeeper.features.profiles import LiveProfiles
+from shopkeeper.features.shared_profiles import SharedProfiles
 from shopkeeper.learn.loading import restored
 from shopkeeper.learn.propensity.foretell import NAME as FORETELL
 from shopkeeper.settings import Settings
 
 _STATIC_ITEMS = 100
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def extended(trained: Catalogue, now: Catalogue) -> Catalogue:
@@ -47,6 +52,7 @@ def extended(trained: Catalogue, now: Catalogue) -> Catalogue:
         ids=ids, names=column(now.names, ""), brands=column(now.brands, ""),
         categories=tuple(column(level, "") for level in now.categories), price=column(now.price, np.nan),
         cost=column(now.cost, np.nan), in_stock=column(now.in_stock, False),
+        tags=None if now.tags is None else column(now.tags, ""),
     )  # fmt: skip
 
 
@@ -83,28 +89,42 @@ class Serving:
     version: str
     scorers: Mapping[str, Scorer]
     catalogue: LiveCatalogue
-    profiles: LiveProfiles
+    profiles: LiveProfiles | SharedProfiles
     policies: Mapping[str, Logged]
     counts: Mapping[str, int]
     """How many items each placement shows where the request does not say."""
     report: Mapping[str, Any]
+    until: datetime | None = None
+    """When the newest fact that the models know was received; None where there are no models."""
 
-    def fold(self, event: Event) -> None:
-        """Let an event change the very next answer."""
-        self.catalogue.fold(event)
-        self.profiles.fold(event)
+    def fold_many(self, events: Sequence[Event]) -> None:
+        """Let events change the very next answer. Profiles that are shared are told by a ``ProfileWriter``."""
+        for event in events:
+            self.catalogue.fold(event)
+        if isinstance(self.profiles, LiveProfiles):
+            self.profiles.fold_many(events)
+
+
+def profiles_over(
+    base: Histories, index: Mapping[str, int], currency: str, received_until: datetime, store: ProfileStore | None
+) -> LiveProfiles | SharedProfiles:
+    """Live profiles in memory, or in the store that the shop's processes share."""
+    if store is None:
+        return LiveProfiles(base=base, product_index=index, currency=currency)
+    return SharedProfiles(base=base, product_index=index, store=store, received_until=received_until)
 
 
 def without_models(
-    catalogue: Catalogue, bestsellers: list[str], settings: Settings, log: Callable[[Decision], None]
-) -> Serving:
+    catalogue: Catalogue, bestsellers: list[str], settings: Settings, log: Callable[[Decision], None],
+    store: ProfileStore | None = None,
+) -> Serving:  # fmt: skip
     """What answers before the first training: the best-selling products, said to be that."""
     static = Logged(inner=_Untrained(Static(items=tuple(bestsellers))), log=log)
     live = LiveCatalogue(catalogue, settings.shop.currency)
     nobody, wanted = Histories.of_sequences([]), placements(settings.placements)
     return Serving(
         version="", scorers={}, catalogue=live,
-        profiles=LiveProfiles(base=nobody, product_index=live.index, currency=settings.shop.currency),
+        profiles=profiles_over(nobody, live.index, settings.shop.currency, _EPOCH, store),
         policies=dict.fromkeys(wanted, static), report={},
         counts={name: placement.count for name, placement in wanted.items()},
     )  # fmt: skip
@@ -112,7 +132,7 @@ def without_models(
 
 def serving_of(
     bundle: Bundle, today: Catalogue, settings: Settings, *,
-    consent: Callable[[PersonKey], Consent], log: Callable[[Decision], None],
+    consent: Callable[[PersonKey], Consent], log: Callable[[Decision], None], store: ProfileStore | None = None,
 ) -> Serving:  # fmt: skip
     """Restore a version's models and build the policies of all placements over them."""
     scorers: dict[str, Scorer] = {
@@ -121,7 +141,7 @@ def serving_of(
         if name != FORETELL
     }
     live = LiveCatalogue(extended(bundle.catalogue, today), settings.shop.currency)
-    profiles = LiveProfiles(base=bundle.histories, product_index=live.index, currency=settings.shop.currency)
+    profiles = profiles_over(bundle.histories, live.index, settings.shop.currency, bundle.received_until, store)
     popular = scorers[settings.train.popular]
 
     def agreed(person: PersonKey) -> Consent:
@@ -132,18 +152,25 @@ def serving_of(
     static = Static(items=_top(popular, live.now))
 
     def policy(name: str, placement: PlacementSettings) -> Logged:
+        wanted = placement.model or settings.train.personal
+        if wanted not in settings.models:
+            known = ", ".join(settings.models)
+            raise SettingsError("setting_bad", where=f"placements.{name}", name="model", value=wanted, wanted=known)
+        # a model that was named after the last training answers from the next one on
         first = Recommend(
-            name=f"recommend.{name}", version=bundle.version, scorer=scorers[settings.train.personal],
+            name=f"recommend.{name}", version=bundle.version,
+            scorer=scorers.get(wanted, scorers[settings.train.personal]),
             context_scorer=scorers.get(settings.train.context), popular=popular, catalogue=live,
             history=profiles.history, consent=agreed, placement=placement, rules=placement.rules(),
-            chooser=placement.dice(),
+            chooser=placement.dice(), goals=placement.goals(),
         )  # fmt: skip
         last = replace(static, banned=frozenset(placement.banned))
         return Logged(inner=Fallback(first=first, second=last), log=log)
 
     wanted = placements(settings.placements)
     return Serving(
-        version=bundle.version, scorers=scorers, catalogue=live, profiles=profiles, report=bundle.report,
+        version=bundle.version, until=bundle.received_until, scorers=scorers, catalogue=live, profiles=profiles,
+        report=bundle.report,
         policies={name: policy(name, placement) for name, placement in wanted.items()},
         counts={name: placement.count for name, placement in wanted.items()},
     )  # fmt: skip

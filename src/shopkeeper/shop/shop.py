@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,6 +17,7 @@ from shopkeeper.core.decision import Decision, Request
 from shopkeeper.core.errors import DataError, NotFound, SettingsError, ShopkeeperError, Unavailable
 from shopkeeper.core.event import Event
 from shopkeeper.core.ids import PersonKey, ProductId
+from shopkeeper.core.live import ProfileStore
 from shopkeeper.data import reports
 from shopkeeper.data.batch import DuckBatch
 from shopkeeper.data.drain import Drain, decode_event
@@ -30,13 +31,17 @@ from shopkeeper.data.snapshot import LakeSnapshot
 from shopkeeper.data.spark import SparkBatch
 from shopkeeper.data.store.consent import Answer
 from shopkeeper.data.store.state import State
+from shopkeeper.data.stream.redis_profiles import RedisProfiles
 from shopkeeper.decide.log import Logged, from_row, to_row
-from shopkeeper.settings import FILE, Settings, load, template
+from shopkeeper.features.shared_profiles import ProfileWriter
+from shopkeeper.settings import FILE, ProfilesSection, Settings, load, template
 from shopkeeper.shop.collecting import Collector, Verdict
 from shopkeeper.shop.serving import Serving, serving_of, without_models
 
 _log: Final = logging.getLogger(__name__)
 _STATIC_ITEMS: Final = 100
+_CONSENT: Final = f'"action":{Action.CONSENT.value}'.encode()
+"""What the bytes of an event of consent hold."""
 _UNLOADABLE: Final = frozenset({"model_damaged", "model_outdated", "extra_missing", "unknown_version"})
 T = TypeVar("T")
 
@@ -61,15 +66,20 @@ class Shop:
         self.state = State(folder / "state.db", clock)
         self.quarantine = Quarantine(folder / "quarantine.db")
         self.models = ModelStore(folder / "models")
-        self.journal = Journal(folder / "journal.db")
+        self.journal = Journal(folder / "journal.db", beside=readonly)
         self._drain = Drain(self.journal, self.lake)
         self._collector = Collector(self.journal, self.quarantine, settings.shop.currency, clock, self._taken)
         self._remembered: dict[str, tuple[tuple[int, ...], Any]] = {}
+        self._store = profile_store(settings.profiles)
+        self._writer = None if self._store is None else ProfileWriter(self._store, settings.shop.currency)
         self._serving: Serving | None = None
         self._wanted = ""
         self._serving_lock = threading.Lock()
         self.forgiving = False
         """Answer with an older version, or the popular list, where the current one cannot be loaded: for servers."""
+        self._forgot_day = 0
+        if not readonly:
+            self._agreed(self._undrained(_CONSENT))
 
     @classmethod
     def create(
@@ -110,6 +120,8 @@ class Shop:
     def close(self) -> None:
         """Finish what is waiting and let the folder go. What is not drained stays safe in the journal."""
         self.journal.close()
+        if self._store is not None:
+            self._store.close()
         self.quarantine.close()
         self.state.close()
         if self._lock is not None:
@@ -127,8 +139,16 @@ class Shop:
         self._writable()
         return self._collector.collect(raws, source=source, browser=browser)
 
-    def _taken(self, events: Sequence[Event]) -> None:
-        """Let what was stored count: consent first, then the next answers."""
+    def _taken(self, stored: Sequence[Event], again: Sequence[Event]) -> None:
+        """Let what was stored count: consent first, then the next answers. Consent that was sent again counts too: the
+        process may have been killed after it stored the event and before it wrote the answer down."""
+        self._agreed([*stored, *again])
+        if self._writer is not None:
+            self._writer.tell(stored)
+        if self._serving is not None:
+            self._serving.fold_many(stored)
+
+    def _agreed(self, events: Iterable[Event]) -> None:
         answers = [
             Answer(person=event.person, given=given_in(event.properties), at=event.at, source=event.source)
             for event in events
@@ -136,19 +156,30 @@ class Shop:
         ]
         if answers:
             self.state.consent.record_many(answers)
-        if self._serving is not None:
-            for event in events:
-                self._serving.fold(event)
+
+    def _undrained(self, words: bytes = b"") -> list[Event]:
+        """The events that the lake does not hold yet, of those whose bytes hold ``words``."""
+        waiting = self.journal.undrained(limit=10_000_000)
+        return [decode_event(kept.body) for kept in waiting if kept.kind == EVENT and words in kept.body]
 
     def drain(self) -> int:
         """Move the journal into the lake. Returns how many entries moved."""
         self._writable()
-        moved = self._drain.run()
+        with self._serving_lock:  # whoever takes up the models reads the lake first and then the journal
+            moved = self._drain.run()
+        self._forget_old_ids()
         if moved:
             for table in ("events", "order_lines", "decisions"):
                 if self.lake.compact(table):
                     self.lake.sweep(table)
         return moved
+
+    def _forget_old_ids(self) -> None:
+        """Once a day: ids that nobody may send again any more."""
+        today = int(self.clock().timestamp() // 86_400)
+        if today != self._forgot_day:
+            self.journal.forget_old_ids(today - self.settings.privacy.remember_ids_days)
+            self._forgot_day = today
 
     def _writable(self) -> None:
         if self.readonly:
@@ -202,11 +233,24 @@ class Shop:
             if self._serving is not None and self._wanted == (version or ""):
                 return self._serving
             fresh = self._load_some(version) if self.forgiving else self._load(version)
+            known = self._since(fresh)
+            fresh.fold_many(known)
             self._serving, self._wanted = fresh, version or ""
-            for kept in self.journal.undrained(limit=10_000_000):
-                if kept.kind == EVENT:
-                    fresh.fold(decode_event(kept.body))
+            waiting = self._undrained()  # after it answers: what comes from now on is told to it
+            fresh.fold_many(waiting)
+            if self._writer is not None and fresh.until is not None and self._writer.wanting():
+                self._writer.refill(known + waiting)
             return fresh
+
+    def _since(self, serving: Serving) -> list[Event]:
+        """What the lake has and the models do not know."""
+        return [] if serving.until is None else list(reports.events_since(self.snapshot(), serving.until))
+
+    def mend_profiles(self) -> None:
+        """Give the store of live profiles what it has lost, or what could not be told to it."""
+        serving = self._serving
+        if self._writer is not None and serving is not None and serving.until is not None and self._writer.wanting():
+            self._writer.refill(self._undrained() + self._since(serving))
 
     def _load_some(self, version: str | None) -> Serving:
         """The version, or the newest older one that can be loaded, or none: the popular list."""
@@ -224,12 +268,11 @@ class Shop:
         now = self.snapshot()
         if version is None:
             best = reports.bestsellers(now, _STATIC_ITEMS)
-            return without_models(now.catalogue(), best, self.settings, self.log_decision)
+            return without_models(now.catalogue(), best, self.settings, self.log_decision, self._store)
         bundle = self.models.load(version)
-        serving = serving_of(bundle, now.catalogue(), self.settings, consent=self.consent_of, log=self.log_decision)
-        for event in reports.events_since(now, bundle.received_until):
-            serving.fold(event)
-        return serving
+        return serving_of(
+            bundle, now.catalogue(), self.settings, consent=self.consent_of, log=self.log_decision, store=self._store
+        )
 
     def decide(self, request: Request) -> Decision:
         """The answer to a request, logged.
@@ -237,11 +280,15 @@ class Shop:
         Raises:
             NotFound: no such placement.
         """
-        return self._policy(request.placement).decide(request)
+        policy = self._policy(request.placement)
+        with self.serving.profiles.once():
+            return policy.decide(request)
 
     def preview(self, request: Request) -> Decision:
         """The answer that a request would get now; shown to nobody, so not logged."""
-        return self._policy(request.placement).inner.decide(request)
+        policy = self._policy(request.placement)
+        with self.serving.profiles.once():
+            return policy.inner.decide(request)
 
     def count_of(self, placement: str) -> int:
         """How many items a placement shows where the request does not say.
@@ -286,10 +333,12 @@ class Shop:
         return product if index is None else str(catalogue.now.names[index]) or product
 
     def forget(self, people: Sequence[PersonKey]) -> None:
-        """Drop people from what answers."""
+        """Drop people from what answers, here and where live profiles are shared."""
         if self._serving is not None:
             for person in people:
                 self._serving.profiles.forget(person)
+        if self._store is not None:
+            self._store.forget(people)
 
     def log_decision(self, decision: Decision) -> None:
         """Keep a decision without waiting for the disk; nothing where the shop is open for reading only."""
@@ -317,6 +366,17 @@ class Shop:
         if not rows:
             raise NotFound("unknown_decision", decision=decision_id)
         return from_row(rows[0])
+
+
+def profile_store(wanted: ProfilesSection) -> ProfileStore | None:
+    """Where live profiles are shared; None where they are in memory.
+
+    Raises:
+        SettingsError: the package of the store is not installed.
+    """
+    if not wanted.url:
+        return None
+    return RedisProfiles(wanted.url, prefix=wanted.prefix, keep_days=wanted.keep_days)
 
 
 def _report_loss(done: "Future[list[Outcome]]") -> None:

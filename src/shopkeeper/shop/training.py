@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -13,10 +14,13 @@ from shopkeeper.core.ports import Progress, quiet
 from shopkeeper.data.model_store import Bundle, ModelStore, StoredModel
 from shopkeeper.data.snapshot import LakeSnapshot
 from shopkeeper.learn.evaluation import How, Report, evaluate
-from shopkeeper.learn.loading import estimator, path_of
+from shopkeeper.learn.loading import estimator, installed, path_of
 from shopkeeper.learn.propensity.foretell import NAME as FORETELL
+from shopkeeper.learn.segment.segmenting import NAME as SEGMENTS
 from shopkeeper.learn.training import Fitted, fit_all
+from shopkeeper.settings import ModelSection
 from shopkeeper.shop.predicting import fit_predictions
+from shopkeeper.shop.segments import fit_segments
 from shopkeeper.shop.shop import Shop
 
 
@@ -53,12 +57,16 @@ def train(shop: Shop, *, judged: bool = True, seed: int = 0, progress: Progress 
     began = time.perf_counter()
     progress(FORETELL, 0, 1)
     bundle = _foretelling(shop, _bundle(shop, version, known, fitted, report), known, seed)
+    foretold_seconds = time.perf_counter() - began
+    progress(SEGMENTS, 0, 1)
+    bundle = _segmenting(shop, bundle, known, seed)
     progress("", 1, 1)
     shop.models.save(bundle, keep=shop.settings.train.keep_versions)
     histories = known.histories()
     return TrainReport(
         version=version, people=len(histories), events=histories.events, products=len(known.catalogue()),
-        seconds={**{name: model.seconds for name, model in fitted.items()}, FORETELL: time.perf_counter() - began},
+        seconds={**{name: model.seconds for name, model in fitted.items()}, FORETELL: foretold_seconds,
+                 SEGMENTS: time.perf_counter() - began - foretold_seconds},
         report=report,
     )  # fmt: skip
 
@@ -74,7 +82,8 @@ def refit(
     """Fit every model of shop.toml and the predictions on the facts before a moment; save them in their own store."""
     known = shop.batch_snapshot(moment)
     fitted = fit_all(shop.settings.models, known, seed=seed, progress=progress)
-    store.save(_foretelling(shop, _bundle(shop, version, known, fitted, None), known, seed), keep=1)
+    bundle = _foretelling(shop, _bundle(shop, version, known, fitted, None), known, seed)
+    store.save(_segmenting(shop, bundle, known, seed), keep=1)
 
 
 def _judged(shop: Shop, seed: int, progress: Progress) -> Report | None:
@@ -117,6 +126,11 @@ def _foretelling(shop: Shop, bundle: Bundle, known: LakeSnapshot, seed: int) -> 
     return replace(bundle, models={**bundle.models, FORETELL: fit_predictions(shop, known, seed=seed)})
 
 
+def _segmenting(shop: Shop, bundle: Bundle, known: LakeSnapshot, seed: int) -> Bundle:
+    """The bundle with the groups of customers."""
+    return replace(bundle, models={**bundle.models, SEGMENTS: fit_segments(shop, known, seed=seed)})
+
+
 def _for_serving(shop: Shop, known: LakeSnapshot) -> Histories:
     """Histories of everybody who agreed to personalisation, whether or not they agreed to training."""
     return known.for_people(shop.state.consent.allowing(Purpose.PERSONALISE))
@@ -130,15 +144,20 @@ def _named(shop: Shop) -> None:
             raise SettingsError("setting_bad", where="train", name=role, value=name, wanted=known)
 
 
-def judge(shop: Shop, *, seed: int = 0, progress: Progress = quiet) -> Report:
+def judge(
+    shop: Shop, *, seed: int = 0, progress: Progress = quiet, others: Mapping[str, ModelSection] | None = None
+) -> Report:
     """Every model against popularity: fitted before the shop's last ``test_days`` days of orders, judged on those.
+
+    ``others`` are compared too, except those whose library is not installed.
 
     Raises:
         DataError: no history may be learned from, or it is shorter than twice the test days.
     """
     if not shop.readonly:
         shop.drain()
-    models = {name: estimator(name, section) for name, section in shop.settings.models.items()}
+    models = {name: estimator(name, section) for name, section in (others or {}).items() if installed(section)}
+    models |= {name: estimator(name, section) for name, section in shop.settings.models.items()}
     known = shop.batch_snapshot()
     cut_at = cut_of(known, shop.settings.train.test_days)
     how = How(baseline=shop.settings.train.popular, seed=seed)

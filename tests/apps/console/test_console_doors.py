@@ -4,8 +4,8 @@ import re
 
 import pytest
 import small_shop
-from conftest import Browser
 
+from conftest import Browser
 from shopkeeper.apps.console.app import FORMS, PAGES, login_link
 from shopkeeper.apps.console.doors import COOKIE
 from shopkeeper.apps.console.views import _inside

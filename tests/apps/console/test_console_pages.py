@@ -5,8 +5,8 @@ from html.parser import HTMLParser
 
 import pytest
 import small_shop
-from conftest import Browser
 
+from conftest import Browser
 from shopkeeper.apps.console.app import PAGES
 from shopkeeper.apps.console.visit import HEADERS, address
 from shopkeeper.data import reports

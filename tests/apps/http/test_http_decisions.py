@@ -26,12 +26,13 @@ def ask(engine: FakeEngine) -> Ask:
 def test_every_parameter_reaches_the_shop(engine: FakeEngine, ask: Ask) -> None:
     """Lists may be repeated or separated by commas; blanks count as absent."""
     query = "placement=product&visitor=v1&customer=c1&product=p1&cart=a,b&cart=c&categories=x&count=3"
-    query += "&mode=nonpersonal&lang=zh"
+    query += "&mode=nonpersonal&lang=zh&brands=b1,b2&tags=sale&price_min=1.5&price_max=20&exclude=p2&exclude=p3"
     assert ask("GET", f"{ROUTE}?{query}", key=SECRET).status_code == 200
     assert ask("GET", f"{ROUTE}?visitor=&count=&cart=", key=SECRET).status_code == 200
     assert engine.requests[0] == Request(
         placement="product", at=NOW, visitor="v1", customer="c1", product="p1", cart=("a", "b", "c"), categories=("x",),
-        count=3, mode="nonpersonal", language="zh",
+        count=3, mode="nonpersonal", language="zh", brands=("b1", "b2"), tags=("sale",), price_min=1.5, price_max=20.0,
+        exclude=("p2", "p3"),
     )  # fmt: skip
     assert engine.requests[1] == Request(placement="home", at=NOW)
 
@@ -54,7 +55,8 @@ def test_nobody_is_not_a_person(engine: FakeEngine, ask: Ask) -> None:
 @pytest.mark.parametrize(
     "query",
     ["count=0", "count=101", "count=-1", "count=ten", "count=5&count=6", "mode=private", "visitor=a%00b",
-     "visitor=a&visitor=b", "placement=" + "x" * 65, "customer=" + "x" * 257, "cart=" + ",".join("a" * 101)],
+     "visitor=a&visitor=b", "placement=" + "x" * 65, "customer=" + "x" * 257, "cart=" + ",".join("a" * 101),
+     "price_min=-1", "price_min=nan", "price_max=inf", "price_max=cheap", "tags=" + ",".join("a" * 21)],
 )  # fmt: skip
 def test_impossible_parameters_are_400(engine: FakeEngine, ask: Ask, query: str) -> None:
     """Out of range, of the wrong type, or given twice: 400 of the usual shape, nothing decided."""

@@ -12,6 +12,7 @@ from shopkeeper.core.errors import Unavailable
 from shopkeeper.core.ids import CustomerId, ProductId
 from shopkeeper.decide.reasons import say_reason
 from shopkeeper.learn.evaluation import Report
+from shopkeeper.settings import COMPARED_MODELS
 from shopkeeper.shop import Shop
 from shopkeeper.shop.training import TrainReport, judge
 from shopkeeper.shop.training import train as train_shop
@@ -42,7 +43,7 @@ def evaluate(folder: Folder = HERE, seed: Seed = 0, as_json: Json = False) -> No
     """Compare every recommender with the popular list on the last days of orders."""
     with open_beside(folder) as shop:
         with say.progress() as progress:
-            report = judge(shop, seed=seed, progress=progress)
+            report = judge(shop, seed=seed, progress=progress, others=COMPARED_MODELS)
         if as_json:
             say.OUT.print(report.to_json(), markup=False)
         else:

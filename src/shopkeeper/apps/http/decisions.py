@@ -1,5 +1,6 @@
 """Recommendations, similar products, and why."""
 
+import math
 from collections.abc import Callable
 
 from starlette.responses import Response
@@ -33,6 +34,9 @@ async def get_recommendations(visit: Visit) -> Response:
     for name, value in (("visitor", asked.visitor), ("customer", asked.customer)):
         if value is not None and not is_id(value):
             raise Refused(400, "request_bad", where=name, why="it holds a control character")
+    for name, amount in (("price_min", asked.price_min), ("price_max", asked.price_max)):
+        if amount is not None and not math.isfinite(amount):
+            raise Refused(400, "request_bad", where=name, why="it is not a finite number")
     mode: Mode = "nonpersonal" if _private(visit) else asked.mode
     customer, visitor = _somebody(asked.customer), _somebody(asked.visitor)
     count = asked.count or visit.engine.count_of(asked.placement)
@@ -42,6 +46,8 @@ async def get_recommendations(visit: Visit) -> Response:
         customer=None if customer is None else CustomerId(customer),
         product=None if asked.product is None else ProductId(asked.product),
         cart=tuple(ProductId(item) for item in asked.cart), categories=tuple(asked.categories),
+        brands=tuple(asked.brands), tags=tuple(asked.tags), price_min=asked.price_min, price_max=asked.price_max,
+        exclude=tuple(ProductId(item) for item in asked.exclude),
     )  # fmt: skip
     return _shown(visit, visit.engine.decide(request))
 
@@ -65,7 +71,8 @@ async def get_decision(visit: Visit) -> Response:
             request=AskedOut(
                 placement=request.placement, at=request.at.isoformat(), visitor=request.visitor, mode=request.mode,
                 customer=request.customer, count=request.count, product=request.product, cart=list(request.cart),
-                categories=list(request.categories),
+                categories=list(request.categories), brands=list(request.brands), tags=list(request.tags),
+                price_min=request.price_min, price_max=request.price_max, exclude=list(request.exclude),
             ),
             choices=[_choice(visit, place, choice) for place, choice in enumerate(decision.choices, 1)],
         )

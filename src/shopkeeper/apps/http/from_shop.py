@@ -90,6 +90,7 @@ class ShopEngine:
     def upkeep(self) -> None:
         self._shop.drain()
         self._shop.reload()
+        self._shop.mend_profiles()
         self._retraining.look()
 
     def model_age_seconds(self) -> float | None:

@@ -154,6 +154,11 @@ class RecommendationsIn(Struct, frozen=True, kw_only=True):
     product: Id | None = None
     cart: Annotated[list[Id], Meta(max_length=100)] = []
     categories: Annotated[list[Id], Meta(max_length=100)] = []
+    brands: Annotated[list[Id], Meta(max_length=100)] = []
+    tags: Annotated[list[Id], Meta(max_length=20)] = []
+    price_min: Annotated[float, Meta(ge=0)] | None = None
+    price_max: Annotated[float, Meta(ge=0)] | None = None
+    exclude: Annotated[list[Id], Meta(max_length=200)] = []
     count: Count | None = None
     """As many as the placement shows, where absent."""
     mode: Literal["personal", "nonpersonal"] = "personal"
@@ -219,6 +224,11 @@ class AskedOut(Struct, frozen=True, kw_only=True):
     product: str | None
     cart: list[str]
     categories: list[str]
+    brands: list[str] = []
+    tags: list[str] = []
+    price_min: float | None = None
+    price_max: float | None = None
+    exclude: list[str] = []
 
 
 class DecisionOut(Struct, frozen=True, kw_only=True):

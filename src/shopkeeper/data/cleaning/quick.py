@@ -32,8 +32,8 @@ def _id(raw: str, _value: str, _reading: Reading) -> str:
 
 
 def _person(raw: str, value: str, reading: Reading) -> str:
-    """No placeholder ends with a digit from 1 to 9, but "-1"; and but one, none is long."""
-    named = f"right({raw}, 1) BETWEEN '1' AND '9' AND {raw} <> '-1'"
+    """The placeholders that end with a digit ("-1", "0", "00", …) all sort before "1"; and but one, none is long."""
+    named = f"{raw}[-1] BETWEEN '0' AND '9' AND {raw} >= '1'"
     return f"{_id(raw, value, reading)} AND (({named}) OR (strlen({raw}) > {2 * _LONGEST} AND {raw} <> {_NOBODY}))"
 
 

@@ -194,8 +194,9 @@ def staging(
     raw = ", ".join(f"{quoted(name)}: {identifier(name)}" for name in rows.columns)
     line = f"{LINE}, " if rows.numbered else ""
     values = {name: f"TRY_CAST({_landed(name, kind, present, reading, source)} AS {its})" for name, its in lake.items()}
-    constant = {name: value for name, value in values.items() if "v_" not in value}
-    landed = "".join(f", {value} AS {identifier(name)}" for name, value in values.items() if name not in constant)
+    values |= {name: f"TRY_CAST({value} AS {lake[name]})" for name, value in _follows(kind, present, reading).items()}
+    same = {name: value for name, value in values.items() if "v_" not in value}
+    landed = "".join(f", {value} AS {identifier(name)}" for name, value in values.items() if name not in same)
     inner = f"SELECT *, {typed} FROM (SELECT *, {trimmed} FROM {rows.relation})"
     quick = _quick(present, reading, rules_of(kind, mapping, names), plain=rows.plain)
     for one in rows.refused:
@@ -207,14 +208,14 @@ def staging(
     )
     content = content_sql(kind, lake, by_content=by_content)
     if by_content:
-        held = ", ".join(f"{value} AS {identifier(name)}" for name, value in constant.items())
-        same = ", ".join(map(identifier, constant))
-        staged = f"SELECT * EXCLUDE ({same}), {content} AS content FROM (SELECT *, {held} FROM ({staged}))"
+        held = ", ".join(f"{value} AS {identifier(name)}" for name, value in same.items())
+        names_of = ", ".join(map(identifier, same))
+        staged = f"SELECT * EXCLUDE ({names_of}), {content} AS content FROM (SELECT *, {held} FROM ({staged}))"
         if kind == "events":
-            constant["id"] = "'e_' || format('{:016x}', content)"
+            same["id"] = "'e_' || format('{:016x}', content)"
     by_event = kind == "order_lines" and "event" in names
     identity = "content" if by_content else f"hash({', '.join(_identity(kind, names, by_event=by_event))})"
-    added = "".join(f", {value} AS {identifier(name)}" for name, value in constant.items())
+    added = "".join(f", {value} AS {identifier(name)}" for name, value in same.items())
     whole = f"SELECT rowid AS row, *{added} FROM staged"
     if not by_content:
         whole = f"SELECT *, {content} AS content FROM ({whole})"
@@ -308,6 +309,18 @@ def content_sql(kind: Kind, lake: Iterable[str], *, by_content: bool) -> str:
     return f"hash({', '.join(identifier(name) for name in lake if name not in skip)})"
 
 
+def _follows(kind: Kind, present: Sequence[Column], reading: Reading) -> dict[str, str]:
+    """Lake columns that follow from others of the row, so that they need not be kept before they are written."""
+    follows = {}
+    theirs = {column.name for column in present}
+    amounts = [f"{identifier(column.lake)} IS NOT NULL" for column in present if column.form == "amount"]
+    if amounts and "currency" not in theirs:
+        follows["currency"] = f"CASE WHEN {' OR '.join(amounts)} THEN {quoted(reading.currency)} END"
+    if kind == "order_lines" and "event" not in theirs:
+        follows["event_id"] = "'order:' || order_id"
+    return follows
+
+
 def _landed(name: str, kind: Kind, present: Sequence[Column], reading: Reading, source: str) -> str:
     """One lake column of the staged rows."""
     now = f"TIMESTAMPTZ '{reading.now.isoformat()}'"
@@ -318,7 +331,7 @@ def _landed(name: str, kind: Kind, present: Sequence[Column], reading: Reading, 
     special = {
         "received_at": now,
         "source": quoted(source),
-        "event_id": "'order:' || v_order" if value == "NULL" else f"coalesce({value}, 'order:' || v_order)",
+        "event_id": f"coalesce({value}, 'order:' || v_order)",
         "currency": f"CASE WHEN {priced} THEN coalesce({value}, {quoted(reading.currency)}) END",
     }
     if kind in VERSIONED:

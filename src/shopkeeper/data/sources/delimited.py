@@ -8,22 +8,19 @@ record's physical line number as an extra column; lines that are no text go to t
 import codecs
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final, TextIO
-
-import numpy as np
 
 from shopkeeper.core.errors import DataError
 from shopkeeper.data.mapping import NO_MAPPING, MapFile
 from shopkeeper.data.rows import LINE, RAW_MAX, Held, Rows, Warn
 from shopkeeper.data.sources.encodings import SAMPLE, detect_encoding, guessed
 from shopkeeper.data.sources.header import Header, read_header
+from shopkeeper.data.sources.shape import IRREGULAR, MAX_RECORD, shape_of
 from shopkeeper.data.sources.strange import is_strange
 
 _CHUNK: Final = 1 << 20
-_MAX_RECORD: Final = 2_000_000
 _NO_TEXT: Final = "shopkeeper.no_text"
 codecs.register_error(_NO_TEXT, lambda error: ("\0", getattr(error, "end", 0)))
 """Bytes of UTF-16 that are no text become NUL, for which their line is held."""
@@ -54,111 +51,6 @@ def _refuse_other_formats(path: Path) -> None:
         raise DataError("file_other_format", file=str(path), format="JSON")
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """How a file is written. ``regular``: each line is one record of UTF-8 text with the same line end; ``plain``: no
-    cell has blanks round it or control characters in it; ``strange``: signs that nobody sees may be in it;
-    ``open_end``: the number of the last line, where it has no end."""
-
-    regular: bool
-    plain: bool
-    strange: bool = True
-    open_end: int = 0
-
-
-_IRREGULAR: Final = Shape(regular=False, plain=False)
-_WIDE_BLANKS: Final = (
-    b"\xc2\x85", b"\xc2\xa0", b"\xe1\x9a\x80", b"\xe2\x80", b"\xe2\x81\x9f", b"\xe3\x80\x80", b"\xef\xbb\xbf",
-)  # fmt: skip
-"""UTF-8 of the blanks that are not ASCII (of those in U+20xx, what they begin with)."""
-
-
-def is_regular(path: Path) -> bool:
-    """Whether each line of the file is one record. Reads it once."""
-    return shape_of(path).regular
-
-
-def shape_of(path: Path, delimiter: str = ",") -> Shape:
-    """Read a file once to see how it is written."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    rest, start, returns, plain, strange, lines = b"", b"", None, True, False, 0
-    with path.open("rb") as file:
-        start = file.read(3)
-        rest = b"" if start == codecs.BOM_UTF8 else start
-        while chunk := file.read(_CHUNK):
-            block = rest + chunk
-            end = block.rfind(b"\n") + 1
-            block, rest = block[:end], block[end:]
-            if not _decodes_on(decoder, block) or b"\0" in block or len(rest) > _MAX_RECORD * 4:
-                return _IRREGULAR
-            ends = b"\r" in block
-            if block and returns is not None and ends != returns:
-                return _IRREGULAR
-            returns = ends if block else returns
-            if (ends and not _same_ends(block)) or not _whole_records(block):
-                return _IRREGULAR
-            plain = plain and _plain(block, delimiter)
-            strange = strange or is_strange(block)
-            lines += block.count(b"\n")
-    if not _decodes_on(decoder, rest, final=True) or b"\r" in rest or b"\0" in rest:
-        return _IRREGULAR
-    if rest and not _whole_records(rest + b"\n"):
-        return _IRREGULAR
-    return Shape(
-        regular=True, plain=plain and _plain(rest + b"\n", delimiter), strange=strange or is_strange(rest),
-        open_end=lines + 1 if rest else 0,
-    )  # fmt: skip
-
-
-def _decodes_on(decoder: codecs.IncrementalDecoder, data: bytes, *, final: bool = False) -> bool:
-    if data.isascii() and not final:
-        return True  # lines end where characters end, so the decoder waits for nothing
-    try:
-        decoder.decode(data, final=final)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _same_ends(block: bytes) -> bool:
-    return block.count(b"\r") == block.count(b"\n") == block.count(b"\r\n")
-
-
-def _plain(block: bytes, delimiter: str) -> bool:
-    """Whether no cell of these whole lines has a blank at its edge or a control character."""
-    if not block.isascii() and any(blank in block for blank in _WIDE_BLANKS):
-        return False
-    data = np.frombuffer(block, np.uint8)
-    low = np.flatnonzero((data <= 32) | (data == 127))
-    odd = low[data[low] != 10]
-    if b"\r" in block:
-        odd = odd[data[odd] != 13]
-    blanks = data[odd]
-    if (blanks != 32).any() and not (delimiter == "\t" and ((blanks == 32) | (blanks == 9)).all()):
-        return False
-    spaces = odd[blanks == 32]
-    edges = np.frombuffer(b'\r\n"' + delimiter.encode(), np.uint8)
-    before = data[np.maximum(spaces - 1, 0)]
-    after = data[np.minimum(spaces + 1, len(data) - 1)]
-    touching = (before[:, None] == edges).any() or (after[:, None] == edges).any()
-    return not touching and not (len(spaces) and spaces[0] == 0)
-
-
-def _whole_records(block: bytes) -> bool:
-    """No empty lines, and an even number of quotes before each line end."""
-    if block.startswith((b"\n", b"\r\n")):
-        return False
-    data = np.frombuffer(block, np.uint8)
-    ends = np.flatnonzero(data == 10)
-    shortest = 2 if b"\r" in block else 1
-    if len(ends) > 1 and int(np.diff(ends).min()) <= shortest:
-        return False
-    if b'"' not in block:
-        return True
-    before = np.searchsorted(np.flatnonzero(data == 34), ends)
-    return not bool((before & 1).any())
-
-
 class Delimited:
     """CSV, TSV and their kin."""
 
@@ -170,7 +62,7 @@ class Delimited:
         if sure and encoding not in ("utf-8", "utf-8-sig"):
             warnings.append(Warn(key="encoding_read_as", facts={"encoding": encoding.upper()}))
         whole = encoding in ("utf-8", "utf-8-sig") and header.line == 1
-        shape = shape_of(path, header.delimiter) if whole else _IRREGULAR
+        shape = shape_of(path, header.delimiter) if whole else IRREGULAR
         if header.titled:
             warnings.append(Warn(key="title_skipped", facts={"line": header.line, "names": ", ".join(header.names)}))
         if shape.regular:
@@ -204,7 +96,7 @@ def _read_csv(path: Path, names: tuple[str, ...], delimiter: str) -> str:
     columns = ", ".join(f"{_text(name)}: 'VARCHAR'" for name in names)
     return (
         f"read_csv({_text(str(path))}, columns={{{columns}}}, auto_detect=false, header=true, "
-        f"delim={_text(delimiter)}, quote='\"', escape='\"', max_line_size={_MAX_RECORD}, "
+        f"delim={_text(delimiter)}, quote='\"', escape='\"', max_line_size={MAX_RECORD}, "
         f"store_rejects=true, rejects_limit=0)"
     )
 
@@ -293,12 +185,12 @@ def _rewrite(lines: Iterator[tuple[int, str]], out: TextIO, header: Header, path
         record, size = [text], len(text)
         while _opens(record, header.delimiter):
             following = next(lines, None)
-            if following is None or size > _MAX_RECORD:
+            if following is None or size > MAX_RECORD:
                 raise DataError("quote_unclosed", file=str(path), line=number)
             last = following[0]
             record.append(following[1])
             size += len(following[1])
-        if size > _MAX_RECORD:
+        if size > MAX_RECORD:
             held.append(Held(reason="line_too_long", line=number, raw=text[:RAW_MAX]))
             continue
         out.write(f"{number}{header.delimiter}" + "\n".join(record) + "\n")

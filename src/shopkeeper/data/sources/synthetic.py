@@ -15,6 +15,8 @@ import pyarrow as pa
 import pyarrow.csv as pc
 from numpy.typing import NDArray
 
+from shopkeeper.data.sources import planted
+
 _DAYS: Final = 365
 _GROUPS: Final = 20
 _HABITS: Final = 6
@@ -37,6 +39,8 @@ class SyntheticShop:
     view_share: float = 0.4
     until: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     seed: int = 0
+    segments: int = 0
+    """Planted kinds of customers (``planted.KINDS``), at most four; 0: all buy alike."""
 
     @property
     def lines(self) -> int:
@@ -85,6 +89,8 @@ class SyntheticShop:
     def _lines(self, habits: Ints, first: int) -> pa.Table:
         rng = np.random.default_rng([self.seed, 3, first])
         count = min(_CHUNK, self.lines - first)
+        if self.segments:
+            return self._planted(rng, habits, first, count)
         order = np.sort(rng.integers(0, max(count // _LINES, 1), count))
         customer = rng.integers(0, self.customers, order[-1] + 1)[order]
         at = rng.integers(0, _DAYS * 86_400, order[-1] + 1)[order]
@@ -96,6 +102,19 @@ class SyntheticShop:
                 "order": _names("O", order + first), "at": self._times(at), "customer": _names("C", customer),
                 "product": _names("P", product, 6), "quantity": rng.integers(1, 4, count),
                 "price": _amounts(self._prices()[product]),
+            }
+        )  # fmt: skip
+
+    def _planted(self, rng: np.random.Generator, habits: Ints, first: int, count: int) -> pa.Table:
+        drawn = planted.draw(rng, count, self.customers, self.segments)
+        product = self._bought(rng, habits, drawn.customer)
+        price = self._prices()[product]
+        return pa.table(
+            {
+                "order": _names("O", drawn.order + first), "at": self._times(drawn.seconds),
+                "customer": _names("C", drawn.customer), "product": _names("P", product, 6),
+                "quantity": np.ones(count, np.int64), "price": _amounts(price),
+                "discount": _amounts((price * drawn.discount).astype(np.int64)),
             }
         )  # fmt: skip
 

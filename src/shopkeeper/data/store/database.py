@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from shopkeeper.core.errors import SettingsError, Unavailable
+from shopkeeper.data.kill_points import reached
 
 _BUSY_SECONDS: Final = 30.0
 _LOOK_SECONDS: Final = 0.5
@@ -51,7 +52,9 @@ class Database:
                     continue  # another process was faster
                 for statement in filter(str.strip, script.split(";")):
                     self._con.execute(statement)
+                    reached("state.migrating")
                 self._con.execute(f"PRAGMA user_version={number}")
+            reached("state.migrated")
 
     def _pragma(self, name: str) -> int:
         return int(self._con.execute(f"PRAGMA {name}").fetchone()[0])

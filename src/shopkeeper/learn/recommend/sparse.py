@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from shopkeeper.core.action import Action
-from shopkeeper.core.histories import MICROSECONDS_PER_DAY, Float32, Histories, Int32, Int64
+from shopkeeper.core.histories import MICROSECONDS_PER_DAY, Bool, Float32, Histories, Int32, Int64
 
 Float64 = NDArray[np.float64]
 
 ACTION_WEIGHT: Final[dict[Action, float]] = {
     Action.ORDER: 1.0, Action.ORDER_RETURN: -1.0, Action.CART_ADD: 0.5, Action.CART_REMOVE: -0.4,
     Action.WISHLIST_ADD: 0.4, Action.WISHLIST_REMOVE: -0.3, Action.REVIEW: 0.3, Action.RATING: 0.3,
-    Action.SHARE: 0.3, Action.PRODUCT_VIEW: 0.2, Action.CLICK: 0.2, Action.QUESTION: 0.2,
+    Action.SHARE: 0.3, Action.PRODUCT_VIEW: 0.2, Action.CLICK: 0.2, Action.QUESTION: 0.2, Action.DISMISS: -1.0,
 }  # fmt: skip
 """How much an action says that a person wants a product; one not listed says nothing."""
 
@@ -57,6 +57,11 @@ class Tastes:
         table = sparse.csr_matrix((self.weight.astype(np.float32), (self.row, self.item)), shape=shape)
         table.sort_indices()
         return table
+
+    def keep(self, kept: Bool) -> "Tastes":
+        """The same people with only the marked entries."""
+        parts = {name: getattr(self, name)[kept] for name in ("row", "item", "weight", "event")}
+        return Tastes(**parts, people=self.people, products=self.products)
 
 
 def tastes(histories: Histories, products: int, *, half_life_days: float, newest: int) -> Tastes:

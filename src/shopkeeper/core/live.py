@@ -1,0 +1,88 @@
+"""What people did lately, as it is shared between processes: the words of the live profile store."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from shopkeeper.core.ids import PersonKey
+
+
+class Deed(NamedTuple):
+    """One thing that somebody did with one product. Times are microseconds since 1970-01-01 UTC."""
+
+    at: int
+    id: str
+    """The event's, with the line's number where it is a line of an order."""
+    product: str
+    action: int
+    """A code of ``Action``."""
+    quantity: float
+    price: float
+    """Paid per unit, in major units of the shop's currency; NaN where unknown."""
+    order: str
+    """Empty outside of orders."""
+    received: int
+
+
+class SignIn(NamedTuple):
+    """A browser was seen signed in. The greatest of a browser's sign-ins counts."""
+
+    at: int
+    event: str
+    customer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doing:
+    """What one event says of its person."""
+
+    person: PersonKey
+    deeds: tuple[Deed, ...] = ()
+    visitor: str = ""
+    """The key of the browser that is signed in; empty where the event names none."""
+    sign_in: SignIn | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One look at a person."""
+
+    who: PersonKey
+    """The customer where a browser is signed in, else the person that was asked for."""
+    deeds: Mapping[PersonKey, Sequence[Deed]]
+    """By person key, ``who`` first and then their browsers; in order of (time, id), each id once."""
+
+
+class ProfileStore(Protocol):
+    """Where several processes keep what people did. Adding is repeatable: an id counts once, whoever adds it again.
+
+    Raises:
+        Unavailable: the store does not answer (``profiles_unreachable``).
+    """
+
+    def add(self, doings: Sequence[Doing]) -> None:
+        """Let events count, for everybody who looks from now on."""
+        ...
+
+    def look(self, person: PersonKey) -> Seen:
+        """One person, in one round trip."""
+        ...
+
+    def once(self) -> AbstractContextManager[None]:
+        """Within it, this thread looks at each person once and remembers what it saw."""
+        ...
+
+    def forget(self, people: Sequence[PersonKey]) -> None:
+        """Remove everything about them."""
+        ...
+
+    def fresh(self) -> bool:
+        """Whether the store has lost what it was given, or never was given anything."""
+        ...
+
+    def filled(self) -> None:
+        """Note that it now has everything."""
+        ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,69 @@
+"""A commit of a Delta table that is on disk, whole, before anybody can see it.
+
+delta-rs writes a commit and links it into place without syncing it: after a power cut the newest versions may be empty
+files, and with them would go what the journal has already forgotten. So commits are written here: beside the table,
+synced, linked under their number (which fails where it is taken), and the folder synced.
+Source: Delta protocol, "Delta Log Entries", "Add File and Remove File", "Transaction Identifiers" and "Checkpoints".
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from shopkeeper.data.kill_points import reached
+
+CHECKPOINT_EVERY: Final = 50
+LAST: Final = "_last_checkpoint"
+
+Action = Mapping[str, Any]
+
+
+def add(file: Path, rows: int) -> Action:
+    """A file comes in. The row count is its only statistic, so that no personal value stands in the log."""
+    facts = {
+        "path": file.name, "partitionValues": {}, "size": file.stat().st_size, "modificationTime": _millis(),
+        "dataChange": True, "stats": json.dumps({"numRecords": rows}),
+    }  # fmt: skip
+    return {"add": facts}
+
+
+def remove(file: Path) -> Action:
+    """A file goes out."""
+    facts = {
+        "path": file.name, "deletionTimestamp": _millis(), "dataChange": True, "extendedFileMetadata": True,
+        "partitionValues": {}, "size": file.stat().st_size,
+    }  # fmt: skip
+    return {"remove": facts}
+
+
+def transaction(app: str, number: int) -> Action:
+    """What this application has handed over so far."""
+    return {"txn": {"appId": app, "version": number}}
+
+
+def commit(table: Path, version: int, actions: Iterable[Action]) -> None:
+    """Make a version of a table: nobody sees it before it is durable, and then it is there for good.
+
+    Raises:
+        FileExistsError: the version is there already.
+        OSError: it could not be written; the version does not exist.
+    """
+    said = {"commitInfo": {"timestamp": _millis(), "operation": "WRITE", "operationParameters": {"mode": "Append"}}}
+    lines = "".join(json.dumps(action, separators=(",", ":")) + "\n" for action in (said, *actions))
+    part = table.with_name(f"{table.name}.commit")
+    try:
+        with part.open("w", encoding="utf-8") as file:
+            file.write(lines)
+            file.flush()
+            os.fsync(file.fileno())
+        reached("lake.logged")
+        os.link(part, table / "_delta_log" / f"{version:020}.json")
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _millis() -> int:
+    return int(time.time() * 1000)

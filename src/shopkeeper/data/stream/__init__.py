@@ -1,0 +1,1 @@
+"""What several processes share: live profiles in Redis."""

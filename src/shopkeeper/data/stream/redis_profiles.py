@@ -1,0 +1,189 @@
+"""Live profiles in Redis: what any process was told is in the next answer of every process.
+
+Each write and each look is one script, so one round trip and all or nothing. Nothing here is the only copy: what Redis
+loses is added again from the journal and the lake.
+Source: Redis documentation, "Scripting with Lua" and EVALSHA.
+"""
+
+import math
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from hashlib import sha1
+from importlib.resources import files
+from types import ModuleType
+from typing import Any, Final
+
+import msgspec
+
+from shopkeeper.core.errors import SettingsError, Unavailable
+from shopkeeper.core.ids import PersonKey
+from shopkeeper.core.live import Deed, Doing, Seen
+
+MOST: Final = 1_000
+"""Deeds that are kept of a person key: the newest."""
+_DAY: Final = 86_400
+_TIMEOUT_SECONDS: Final = 0.5
+_REST_SECONDS: Final = 1.0
+"""After a failure nobody waits for Redis again so soon: answers come from the fallback at once."""
+_BATCH: Final = 1_000
+
+_Told = tuple[int, str, int, float, float | None, str, int]
+_deeds = msgspec.json.Decoder(list[_Told])
+
+
+def _library() -> ModuleType:
+    try:
+        import redis
+    except ImportError:
+        raise SettingsError("extra_missing", extra="scale", package="redis", what="[profiles] url") from None
+    return redis
+
+
+class RedisProfiles:
+    """A ``ProfileStore`` at ``redis://host:port/db`` (or ``rediss://``, ``unix://``).
+
+    Raises:
+        SettingsError: the address is impossible, or the package is not installed.
+    """
+
+    def __init__(self, url: str, *, prefix: str = "shopkeeper", keep_days: float = 90.0) -> None:
+        library = _library()
+        self._failures = (library.RedisError, OSError)
+        self._unknown_script = library.exceptions.NoScriptError
+        self._url, self._prefix, self._seconds = url, f"{{{prefix}}}:", str(int(keep_days * _DAY))
+        try:
+            self._redis: Any = library.Redis.from_url(
+                url, socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS,
+                retry=library.retry.Retry(library.backoff.NoBackoff(), 1),
+            )  # fmt: skip
+        except ValueError as error:
+            raise SettingsError(
+                "setting_bad", where="profiles", name="url", value=shown(url), wanted="redis://host:port/db"
+            ) from error
+        self._scripts: dict[str, tuple[str, str]] = {}
+        self._rest_until = 0.0
+        self._mine = threading.local()
+
+    def add(self, doings: Sequence[Doing]) -> None:
+        """See ``ProfileStore``."""
+        for begin in range(0, len(doings), _BATCH):
+            records = [word for doing in doings[begin : begin + _BATCH] for word in _records(doing)]
+            if records:
+                self._run("add", self._seconds, str(MOST), *records)
+
+    def look(self, person: PersonKey) -> Seen:
+        """See ``ProfileStore``."""
+        kept: dict[str, Seen] | None = getattr(self._mine, "seen", None)
+        if kept is not None and person in kept:
+            return kept[person]
+        seen = _seen(self._run("look", person))
+        if kept is not None:
+            kept[person] = seen
+        return seen
+
+    @contextmanager
+    def once(self) -> Iterator[None]:
+        """See ``ProfileStore``."""
+        self._mine.seen = {}
+        try:
+            yield
+        finally:
+            self._mine.seen = None
+
+    def forget(self, people: Sequence[PersonKey]) -> None:
+        """See ``ProfileStore``."""
+        if people:
+            self._run("forget", *people)
+
+    def fresh(self) -> bool:
+        """See ``ProfileStore``."""
+        return not self._asked(lambda: self._redis.exists(f"{self._prefix}filled"))
+
+    def filled(self) -> None:
+        """See ``ProfileStore``."""
+        self._asked(lambda: self._redis.set(f"{self._prefix}filled", "1"))
+
+    def close(self) -> None:
+        """See ``ProfileStore``."""
+        self._redis.close()
+
+    def _run(self, script: str, *words: str) -> Any:
+        text, digest = self._script(script)
+
+        def call() -> Any:
+            try:
+                return self._redis.evalsha(digest, 0, self._prefix, *words)
+            except self._unknown_script:  # a fresh server: it is told once
+                return self._redis.eval(text, 0, self._prefix, *words)
+
+        return self._asked(call)
+
+    def _script(self, name: str) -> tuple[str, str]:
+        known = self._scripts.get(name)
+        if known is None:
+            text = files(__package__).joinpath(f"{name}.lua").read_text("utf-8")
+            known = self._scripts[name] = (text, _sha(text))
+        return known
+
+    def _asked(self, call: Any) -> Any:
+        if time.monotonic() < self._rest_until:
+            raise Unavailable("profiles_unreachable", url=shown(self._url), why="", retry_after_seconds=1)
+        try:
+            return call()
+        except self._failures as error:
+            self._rest_until = time.monotonic() + _REST_SECONDS
+            why = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+            raise Unavailable("profiles_unreachable", url=shown(self._url), why=why) from error
+
+
+def check(url: str) -> str:
+    """Ask a Redis who it is; its version.
+
+    Raises:
+        SettingsError: the address is impossible, or the package is not installed.
+        Unavailable: it does not answer.
+    """
+    store = RedisProfiles(url)
+    try:
+        return str(store._asked(lambda: store._redis.info("server"))["redis_version"])
+    finally:
+        store.close()
+
+
+def shown(url: str) -> str:
+    """An address without its password."""
+    scheme, slashes, rest = url.partition("://")
+    return scheme + slashes + rest.rpartition("@")[2]
+
+
+def _sha(text: str) -> str:
+    return sha1(text.encode(), usedforsecurity=False).hexdigest()  # the name that Redis gives a script, no protection
+
+
+def _records(doing: Doing) -> Iterator[str]:
+    for deed in doing.deeds:
+        price = None if math.isnan(deed.price) else deed.price
+        told = (deed.at, deed.product, deed.action, deed.quantity, price, deed.order, deed.received)
+        yield from ("d", doing.person, deed.id, msgspec.json.encode(told).decode())
+    if doing.sign_in is not None:
+        yield from ("s", doing.visitor, str(doing.sign_in.at), doing.sign_in.event, doing.sign_in.customer)
+
+
+def _seen(answer: Sequence[Any]) -> Seen:
+    who, *parts = answer
+    deeds = {PersonKey(key.decode()): _sorted(flat) for key, flat in parts}
+    first = PersonKey(who.decode())
+    return Seen(who=first, deeds={first: deeds[first]} | dict(sorted(deeds.items())))
+
+
+def _sorted(flat: Sequence[bytes] | Mapping[bytes, bytes]) -> list[Deed]:
+    """Deeds as they are kept, in order of time and id, the newest ``MOST``."""
+    pairs = list(flat.items()) if isinstance(flat, Mapping) else list(zip(flat[::2], flat[1::2], strict=True))
+    told = _deeds.decode(b"[" + b",".join(body for _, body in pairs) + b"]")
+    found = [
+        Deed(at, key.decode(), product, action, quantity, math.nan if price is None else price, order, received)
+        for (key, _), (at, product, action, quantity, price, order, received) in zip(pairs, told, strict=True)
+    ]
+    return sorted(found, key=lambda deed: deed[:2])[-MOST:]

@@ -1,0 +1,169 @@
+"""Everybody's history until the last training, as arrays, and what came since joined to it."""
+
+import math
+from collections.abc import Iterable, Mapping
+from heapq import merge
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shopkeeper.core.action import Action
+from shopkeeper.core.event import Event, OrderLine
+from shopkeeper.core.histories import Histories, Int32, Int64
+from shopkeeper.core.ids import PersonKey, is_placeholder, person_key
+from shopkeeper.core.live import Deed, Doing, SignIn
+from shopkeeper.core.money import Money, exponent
+from shopkeeper.features.state import micros_of
+
+NEWEST: Final = 1_000
+_NOT_SHOPPERS: Final = frozenset({Action.STOCK_CHANGE, Action.PRICE_CHANGE})
+_ORDERS: Final = frozenset({Action.ORDER, Action.ORDER_RETURN})
+
+Fact = tuple[int, str, int, int, float, float, str]
+"""at (µs), id of the event with its line, product index, action code, quantity, price (NaN unknown), order id or ""."""
+
+
+class Past:
+    """The arrays of one version, in its catalogue's numbering. Reading is safe from any thread."""
+
+    def __init__(self, *, base: Histories, product_index: Mapping[str, int]) -> None:
+        self._base, self._index = base, product_index
+        self._row = {person: row for row, person in enumerate(base.people.tolist())}
+
+    def facts(self, deeds: Iterable[Deed]) -> list[Fact]:
+        """Deeds in the catalogue's numbering; products it does not know are left out."""
+        index = self._index
+        return [
+            (deed.at, deed.id, index[deed.product], deed.action, deed.quantity, deed.price, deed.order)
+            for deed in deeds
+            if deed.product in index
+        ]
+
+    def has(self, person: PersonKey, fact: Fact) -> bool:
+        """Whether the base has it already: for events that came in while it was being made."""
+        cut = self._cut(person)
+        first, last = np.searchsorted(self._base.at[cut], [fact[0], fact[0] + 1])
+        same = slice(cut.start + int(first), cut.start + int(last))
+        return bool(((self._base.product[same] == fact[2]) & (self._base.action[same] == fact[3])).any())
+
+    def history(self, who: str, keys: list[str], since: list[list[Fact]], newest: int) -> Histories:
+        """The newest events under some keys, oldest first, with what came since (a sorted list a key), as one row."""
+        cuts = [self._cut(key, newest) for key in keys]
+        cuts = [cut for cut in cuts if cut.stop > cut.start] or cuts[:1]
+        facts = since[0] if len(since) == 1 else list(merge(*since, key=time_and_id))
+        if not facts and len(cuts) == 1:
+            return self._only_base(cuts[0], who)
+        return self._joined(cuts, facts[-newest:], newest, who)
+
+    def _cut(self, key: str, newest: int | None = None) -> slice:
+        """Where somebody's newest events lie in the base."""
+        row = self._row.get(key)
+        if row is None:
+            return slice(0, 0)
+        begin, end = int(self._base.offsets[row]), int(self._base.offsets[row + 1])
+        return slice(begin if newest is None else max(begin, end - newest), end)
+
+    def _only_base(self, cut: slice, person: str) -> Histories:
+        base = self._base
+        return Histories(
+            offsets=np.array([0, cut.stop - cut.start], np.int64), product=base.product[cut], at=base.at[cut],
+            action=base.action[cut], quantity=base.quantity[cut], price=base.price[cut], order=base.order[cut],
+            people=np.array([person], object),
+        )  # fmt: skip
+
+    def _joined(self, cuts: list[slice], facts: list[Fact], newest: int, person: str) -> Histories:
+        base = self._base
+        at, _, product, action, quantity, price, _ = zip(*facts, strict=True) if facts else ((),) * 7
+        times = _column(base.at, cuts, at)
+        rank = np.argsort(times, kind="stable")[-newest:]
+        return Histories(
+            offsets=np.array([0, len(rank)], np.int64), product=_column(base.product, cuts, product)[rank],
+            at=times[rank], action=_column(base.action, cuts, action)[rank],
+            quantity=_column(base.quantity, cuts, quantity)[rank], price=_column(base.price, cuts, price)[rank],
+            order=_baskets([base.order[cut] for cut in cuts], _numbered(facts), times)[rank],
+            people=np.array([person], object),
+        )  # fmt: skip
+
+    def forget(self, person: str) -> None:
+        """Drop a person."""
+        self._row.pop(person, None)
+
+
+def doing_of(event: Event, currency: str) -> Doing | None:
+    """What an event says of its person; None where it names nobody, or is about the product alone."""
+    customer, visitor = _named(event.customer), _named(event.visitor)
+    person = person_key(customer, visitor)
+    if person is None or event.action in _NOT_SHOPPERS:
+        return None
+    deeds = _deeds(event, currency)
+    if customer and visitor:
+        sighting = SignIn(micros_of(event.at), event.id, customer)
+        return Doing(person=person, deeds=deeds, visitor=f"visitor:{visitor}", sign_in=sighting)
+    return Doing(person=person, deeds=deeds)
+
+
+def _deeds(event: Event, currency: str) -> tuple[Deed, ...]:
+    received = micros_of(event.received_at or event.at)
+    if event.action in _ORDERS:
+        return tuple(_line(event, number, line, currency, received) for number, line in enumerate(event.lines, 1))
+    if not event.product:
+        return ()
+    quantity = 1.0 if event.quantity is None else event.quantity
+    price = _major(event.price, currency)
+    at = micros_of(event.at)
+    return (Deed(at, event.id, event.product, int(event.action), quantity, price, "", received),)
+
+
+def _line(event: Event, number: int, line: OrderLine, currency: str, received: int) -> Deed:
+    """One line, as the lake keeps it: a negative quantity comes back."""
+    back = (event.action is Action.ORDER_RETURN) != (line.quantity < 0)
+    return Deed(
+        micros_of(event.at), f"{event.id}#{number:04}", line.product,
+        int(Action.ORDER_RETURN if back else Action.ORDER), abs(line.quantity), _major(line.price, currency),
+        event.order or event.id, received,
+    )  # fmt: skip
+
+
+def _major(price: Money | None, currency: str) -> float:
+    """An amount in major units; NaN where there is none or it is in another currency than the shop's."""
+    if price is None or price.currency != currency:
+        return math.nan
+    return float(price.minor / 10 ** exponent(price.currency))
+
+
+def time_and_id(fact: Fact) -> tuple[int, str]:
+    """What live facts are sorted by."""
+    return fact[:2]
+
+
+def _named(text: str | None) -> str | None:
+    """An id, or None where it stands for nobody."""
+    return None if not text or is_placeholder(text) else text
+
+
+def _column(old: NDArray[Any], cuts: list[slice], new: Iterable[Any]) -> NDArray[Any]:
+    return np.concatenate([*(old[cut] for cut in cuts), np.array(tuple(new), old.dtype)])
+
+
+def _numbered(facts: list[Fact]) -> Int32:
+    """The basket of each live fact: orders numbered by time, ties by order id; -1 outside of orders."""
+    orders = sorted({(fact[0], fact[6]) for fact in facts if fact[6]})
+    number = {order: place for place, order in enumerate(orders)}
+    return np.array([number.get((fact[0], fact[6]), -1) for fact in facts], np.int32)
+
+
+def _baskets(old: list[Int32], new: Int32, times: Int64) -> Int32:
+    """Basket numbers over several histories and the live facts, growing with time; -1 stays -1."""
+    parts = [*old, new]
+    joined: Int32 = np.concatenate(parts)
+    late = len(new) and len(new) < len(times) and times[-len(new) :].min() < times[: -len(new)].max()
+    if len(old) == 1 and not late:
+        first = int(old[0].max(initial=-1)) + 1
+        joined[len(old[0]) :][new >= 0] += first
+        return joined
+    mine = joined >= 0
+    part = np.repeat(np.arange(len(parts)), [len(each) for each in parts])
+    _, number = np.unique(np.stack([times[mine], part[mine], joined[mine]]), axis=1, return_inverse=True)
+    joined[mine] = number.reshape(-1)
+    return joined

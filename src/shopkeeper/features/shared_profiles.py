@@ -1,0 +1,95 @@
+"""Everybody's history at serving time where several processes serve: what happened since the training is in a store
+that they share."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Final
+
+from shopkeeper.core.errors import Unavailable
+from shopkeeper.core.event import Event
+from shopkeeper.core.histories import Histories
+from shopkeeper.core.ids import PersonKey
+from shopkeeper.core.live import Deed, ProfileStore
+from shopkeeper.features.past import NEWEST, Fact, Past, doing_of
+from shopkeeper.features.state import micros_of
+
+_log: Final = logging.getLogger(__name__)
+_SECOND: Final = 1_000_000
+
+
+class ProfileWriter:
+    """Tells the store what happened. What could not be told leaves ``behind`` set, until ``refill`` mends it."""
+
+    def __init__(self, store: ProfileStore, currency: str) -> None:
+        self._store, self._currency = store, currency
+        self.behind = False
+
+    def tell(self, events: Sequence[Event]) -> None:
+        """Let events count from now on, in every process; where the store does not answer, be behind."""
+        try:
+            self._store.add([doing for event in events if (doing := doing_of(event, self._currency)) is not None])
+        except Unavailable as error:
+            self.behind = True
+            _log.error("live profiles are behind: %s", error)
+
+    def wanting(self) -> bool:
+        """Whether something that was taken may be missing in the store."""
+        try:
+            return self.behind or self._store.fresh()
+        except Unavailable:
+            return True
+
+    def refill(self, events: Sequence[Event]) -> None:
+        """Tell what was received since the training; what the store has already stays as it is."""
+        self.behind = False
+        self.tell(events)
+        if not self.behind:
+            try:
+                self._store.filled()
+            except Unavailable:
+                self.behind = True
+
+
+class SharedProfiles:
+    """The same answers as ``LiveProfiles`` gives, whichever process an event came to.
+
+    Where the store does not answer, ``history`` raises and the fallback answers.
+    """
+
+    def __init__(
+        self, *, base: Histories, product_index: Mapping[str, int], store: ProfileStore, received_until: datetime
+    ) -> None:
+        self._past, self._store = Past(base=base, product_index=product_index), store
+        self._since = micros_of(received_until)
+
+    def once(self) -> AbstractContextManager[None]:
+        """Within it, this thread asks the store once for each person."""
+        return self._store.once()
+
+    def customer_of(self, person: PersonKey) -> PersonKey | None:
+        """The customer whose history a visitor's requests are answered with; None while they have not signed in."""
+        who = self._store.look(person).who
+        return None if who == person else who
+
+    def history(self, person: PersonKey, newest: int = NEWEST) -> Histories:
+        """One person's newest events, oldest first; a row without events for somebody unknown."""
+        seen = self._store.look(person)
+        since = [facts for key, deeds in seen.deeds.items() if (facts := self._facts(key, deeds))]
+        return self._past.history(seen.who, list(seen.deeds), since, newest)
+
+    def _facts(self, key: PersonKey, deeds: Sequence[Deed]) -> list[Fact]:
+        """What came after the training, as a training would hand it over to memory."""
+        since = self._since
+        late = [deed for deed in deeds if deed.received > since - _SECOND and deed.received != since]
+        return [fact for fact in self._past.facts(late) if not self._past.has(key, fact)]
+
+    def forget(self, person: PersonKey) -> None:
+        """Drop a person: from now on they are unknown, here and in the store.
+
+        Raises:
+            Unavailable: the store does not answer, and so has not forgotten them.
+        """
+        self._past.forget(person)
+        self._store.forget([person])

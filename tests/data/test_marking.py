@@ -1,0 +1,18 @@
+"""Laws of what is found by looking at rows side by side."""
+
+from collections import Counter
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shopkeeper.data.marking import repeated
+
+_EDGES = st.sampled_from([0, 1, 2**32, 2**63 - 1, 2**63, 2**64 - 2, 2**64 - 1])
+
+
+@given(st.lists(_EDGES | st.integers(0, 2**64 - 1)), st.integers(1, 5))
+def test_what_stands_more_than_once_is_found_in_any_number_of_parts(values: list[int], threads: int) -> None:
+    """``repeated`` gives exactly the values whose count is above one, however many threads share the range."""
+    found = repeated(np.array(values, np.uint64), threads)
+    assert set(found.tolist()) == {value for value, times in Counter(values).items() if times > 1}
