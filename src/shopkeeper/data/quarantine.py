@@ -8,7 +8,8 @@ import json
 import re
 import sqlite3
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -39,9 +40,17 @@ _INSERT: Final = (
 _COLUMNS: Final = 'id, import_id, kind, file, line, "column", reason, facts, raw, at, status, original'
 
 
-def _id(kind: str, file: str, one: Held) -> str:
-    """The same row of the same file has the same id, so importing a file again holds nothing twice."""
-    said = json.dumps([kind, file, one.line, one.reason, one.raw[:RAW_MAX]])
+def _ids(kind: str, file: str, held: Iterable[Held]) -> Iterator[tuple[str, Held]]:
+    """Rows with their ids. The same row of the same file has the same one, so importing a file again holds nothing
+    twice; of rows of one line that say the same, each has its own."""
+    seen = Counter[str]()
+    for one in held:
+        said = json.dumps([kind, file, one.line, one.reason, one.raw[:RAW_MAX]])
+        seen[said] += 1
+        yield _id(said if seen[said] == 1 else f"{said} {seen[said]}"), one
+
+
+def _id(said: str) -> str:
     return f"q_{blake2b(said.encode(), digest_size=12).hexdigest()}"
 
 
@@ -118,11 +127,11 @@ class Quarantine:
         """
         rows = [
             (
-                _id(kind, file, one), import_id, kind, file, one.line, one.column, one.reason,
+                held_id, import_id, kind, file, one.line, one.column, one.reason,
                 json.dumps(dict(one.facts), ensure_ascii=False), one.raw[:RAW_MAX], at.isoformat(),
                 one.original[:RAW_MAX],
             )
-            for one in held
+            for held_id, one in _ids(kind, file, held)
         ]  # fmt: skip
         about = [(import_id, at.isoformat(), file, kind, json.dumps(dict(reading or {}), ensure_ascii=False))]
         if rows:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from shopkeeper.core.visible import visible
 from shopkeeper.data.quarantine import HeldRow
 from shopkeeper.locale import phrases, say
 
@@ -16,7 +17,8 @@ class _Blanks(dict[str, object]):
 
 def why_held(language: str, reason: str, facts: Mapping[str, Any], *, line: int | None = None, column: str = "") -> str:
     """A reason with the place it is about; what is not known of it stays blank."""
-    why = phrases(language, "checks").get(reason, reason).format_map(_Blanks(facts))
+    shown = {name: visible(value) if isinstance(value, str) else value for name, value in facts.items()}
+    why = phrases(language, "checks").get(reason, reason).format_map(_Blanks(shown))
     if line is None:
         return say(language, "checks", "at_column", column=column, why=why) if column else why
     if not column:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from shopkeeper.core.visible import visible
 from shopkeeper.data.cleaning.columns import COLUMNS, Kind
 from shopkeeper.data.cleaning.values import BLANKS, EPOCH, SLASH_TIME, TIME, epoch_of, quoted
 from shopkeeper.data.mapping import MapFile
@@ -53,11 +54,6 @@ def _counted(key: str, cell: str) -> str:
     odd = _ODD[key].replace("CELL", cell)
     where = f"(WHERE strlen({cell}) <> length({cell}) AND {odd})"
     return f"count(*) FILTER {where}, min({cell}) FILTER {where}"
-
-
-def visible(text: str) -> str:
-    """A text with each sign that a screen would obey or hide instead of showing it written as its number."""
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
 def odd_times(con: Any, rows: Rows, columns: Sequence[str], mapping: MapFile, timezone: str) -> Iterator[Warn]:
