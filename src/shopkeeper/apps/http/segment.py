@@ -19,7 +19,8 @@ async def post_batch(visit: Visit) -> Response:
     batch = events_of(await read_body(visit.call, browser=visit.is_browser), "batch", "sentAt")
     messages = batch.events
     wires = [wire_of(message) for message in messages]
-    kept = [wire for wire in wires if wire is not None]
+    passed = [wire is None and message is not None for message, wire in zip(messages, wires, strict=True)]
+    kept = [wire for wire, over in zip(wires, passed, strict=True) if not over]
     if visit.is_browser:
         own_only(visit, kept, "batch")
     source = "browser" if visit.is_browser else "segment"
@@ -27,8 +28,8 @@ async def post_batch(visit: Visit) -> Response:
         await collected(visit.engine.collect, kept, source=source, browser=visit.is_browser) if kept else ()
     )
     said = [
-        _skipped(message) if wire is None else verdict_out(next(verdicts), visit.language)
-        for message, wire in zip(messages, wires, strict=True)
+        _skipped(message) if over else verdict_out(next(verdicts), visit.language)
+        for message, over in zip(messages, passed, strict=True)
     ]
     counts = Counter(one.status for one in said)
     for status, count in counts.items():
