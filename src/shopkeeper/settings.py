@@ -51,6 +51,14 @@ class EngineSection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StateSection:
+    """``[state]``: where keys, consent and the other operational state are kept."""
+
+    url: str = ""
+    """Empty: state.db in the shop folder. postgresql+psycopg://user@host:5432/database: a PostgreSQL database."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchSection:
     """``[batch]``: what answers the SQL of training and evaluation."""
 
@@ -130,6 +138,7 @@ class SegmentsSection:
 
 DEFAULT_MODELS: Final[Mapping[str, ModelSection]] = {
     "popularity": ModelSection(use="recommend.popularity.Popularity"),
+    "trending": ModelSection(use="recommend.trending.Trending"),
     "buy_again": ModelSection(use="recommend.buy_again.BuyAgain"),
     "item_knn": ModelSection(use="recommend.item_knn.ItemKNN"),
     "sequential_knn": ModelSection(use="recommend.sequential_knn.SequentialItemKNN"),
@@ -154,6 +163,7 @@ class Settings:
     shop: ShopSection = field(default_factory=ShopSection)
     serve: ServeSection = field(default_factory=ServeSection)
     engine: EngineSection = field(default_factory=EngineSection)
+    state: StateSection = field(default_factory=StateSection)
     batch: BatchSection = field(default_factory=BatchSection)
     profiles: ProfilesSection = field(default_factory=ProfilesSection)
     train: TrainSection = field(default_factory=TrainSection)
@@ -221,6 +231,9 @@ def _check(settings: Settings, folder: Path) -> None:
         _bad("shop", "language", shop.language, "en or zh")
     if not 0 < settings.serve.port < 65_536:
         _bad("serve", "port", settings.serve.port, "a number from 1 to 65535")
+    if settings.state.url and not settings.state.url.startswith(("postgresql://", "postgresql+psycopg://")):
+        wanted = "empty, or postgresql+psycopg://user@host:5432/database"
+        _bad("state", "url", settings.state.url.partition("://")[0] + "://…", wanted)  # it may hold a password
     _check_profiles(settings.profiles)
     if not settings.train.every_hours >= 0:
         _bad("train", "every_hours", settings.train.every_hours, "hours, or 0 for never")

@@ -9,7 +9,15 @@ from tiny_shop import bought, catalogue, context, then
 from shopkeeper.core.action import Action
 from shopkeeper.core.histories import Histories
 from shopkeeper.decide.rules import Filter, judge
-from shopkeeper.decide.rules.asked import AskedBrands, AskedCategories, AskedPrice, AskedTags, Excluded, NotOnPage
+from shopkeeper.decide.rules.asked import (
+    AskedBrands,
+    AskedCategories,
+    AskedPrice,
+    AskedTags,
+    Excluded,
+    NotOfItsKind,
+    NotOnPage,
+)
 from shopkeeper.decide.rules.goods import Banned, HasPrice, InStock, MarginFloor
 from shopkeeper.decide.rules.past import AlreadyBought, AlreadySeen, Dismissed, ShownEnough
 from shopkeeper.decide.shelf import shelf_of
@@ -65,6 +73,10 @@ OLD, NEW = bought(1, days_ago=40), bought(1, days_ago=3)
             {},
             [1, 1, 1, 1],
         ),
+        (NotOfItsKind(level=1), None, {}, [1, 1, 1, 1]),
+        (NotOfItsKind(level=1), None, {"product": "P0"}, [0, 1, 1, 0]),
+        (NotOfItsKind(level=9), None, {"product": "P1", "cart": ("P3", "ghost")}, [1, 0, 1, 0]),
+        (NotOfItsKind(level=2), None, {"product": "P0"}, [1, 1, 1, 1]),
         (NotOnPage(), None, {"product": "P1", "cart": ("P2", "ghost")}, [1, 0, 0, 1]),
         (AlreadyBought(), None, {}, [1, 1, 1, 1]),
         (AlreadyBought(), OLD, {}, [1, 0, 1, 1]),

@@ -12,11 +12,15 @@ from shopkeeper.decide.rules.past import AlreadyBought, Dismissed, ShownEnough
 from shopkeeper.decide.rules.slate import CategoryCap, Pinned
 
 
-def test_the_four_usual_placements_exist() -> None:
-    """Without any table: home, product, cart and e-mail, each with its context."""
+def test_the_usual_placements_exist() -> None:
+    """Without any table: each of the usual ones, with its context."""
     made = placements({"search": {"count": 20}})
-    assert list(made) == ["home", "product", "cart", "email", "search"]
-    assert [made[name].context for name in made] == ["none", "product", "cart", "none", "none"]
+    contexts = {name: settings.context for name, settings in made.items()}
+    assert contexts == {
+        "home": "none", "product": "product", "cart": "cart", "email": "none", "trending": "none", "buy_again": "none",
+        "goes_with": "product", "search": "none",
+    }  # fmt: skip
+    assert {name for name in made if made[name].model} == {"trending", "buy_again", "goes_with"}
     assert made["search"].count == 20
 
 

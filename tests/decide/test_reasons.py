@@ -45,7 +45,7 @@ def test_every_reason_has_words_for_missing_facts() -> None:
     """Each sentence with blanks has a plain form without them."""
     plain = {key.removesuffix("_plain") for key in keys("en", "reasons") if key.endswith("_plain")}
     whole = {key.removesuffix("_once") for key in keys("en", "reasons") if not key.endswith("_plain")}
-    assert whole - plain == {"trending", "pinned", "fallback"}
+    assert whole - plain == {"pinned", "fallback"}
 
 
 def test_indices_become_ids_and_moments_become_dates() -> None:

@@ -294,3 +294,15 @@ def test_each_stage_is_marked_once_and_in_order() -> None:
     request = ask(product="P3")
     assert answer(watched.decide(request)) == answer(policy.decide(request))
     assert told == ["read", "filter", "score", "find", "choose", "explain"]
+
+
+def test_a_model_that_says_the_same_to_everybody_answers_strangers_too() -> None:
+    """A trend is shown to whoever asks: with a history, without one, and non-personally."""
+
+    class Trend(Fixed):
+        impersonal = True
+
+    trend = Trend(scores=np.linspace(0, 1, 12).astype(np.float32), ignores_people=True)
+    policy = shop(scorer=trend, session_minutes=0)
+    answers = [items(policy.decide(ask(**about))) for about in ({}, {"visitor": None}, {"mode": "nonpersonal"})]
+    assert answers == [["P11", "P10", "P9", "P8"]] * 3

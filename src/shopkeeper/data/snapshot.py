@@ -105,12 +105,16 @@ class LakeSnapshot:
     def _horizon(self) -> datetime:
         return self.horizon or self.moment
 
-    def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
-        """Run SQL over the tables as they were; ``$moment`` in it is this moment."""
+    def query(
+        self, sql: str, parameters: Mapping[str, Any] | None = None, more: Mapping[str, Any] | None = None
+    ) -> pa.Table:
+        """Run SQL over the tables as they were; ``$moment`` in it is this moment. ``more``: tables of one's own."""
         values = dict(parameters or {})
         if "$moment" in sql:
             values.setdefault("moment", self.moment)
         with self._tables() as tables:
+            for name, rows in (more or {}).items():
+                tables.put(name, rows)
             return tables.ask(sql, values)
 
     def received_until(self) -> datetime:

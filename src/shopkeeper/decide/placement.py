@@ -9,7 +9,15 @@ from shopkeeper.core.errors import SettingsError
 from shopkeeper.decide.choose import Chooser, EpsilonGreedy, Greedy, PlackettLuce
 from shopkeeper.decide.goals import KINDS, Goals
 from shopkeeper.decide.rules import Filter
-from shopkeeper.decide.rules.asked import AskedBrands, AskedCategories, AskedPrice, AskedTags, Excluded, NotOnPage
+from shopkeeper.decide.rules.asked import (
+    AskedBrands,
+    AskedCategories,
+    AskedPrice,
+    AskedTags,
+    Excluded,
+    NotOfItsKind,
+    NotOnPage,
+)
 from shopkeeper.decide.rules.goods import Banned, HasPrice, InStock, MarginFloor
 from shopkeeper.decide.rules.past import AlreadyBought, AlreadySeen, Dismissed, ShownEnough
 from shopkeeper.decide.rules.slate import BrandCap, Cap, CategoryCap, Pinned
@@ -28,6 +36,10 @@ class PlacementSettings:
     """What the answer follows: the person alone, the page's product, or the cart."""
     personal_share: float = 0.2
     """On product and cart pages: how much the person's own taste counts beside the page, 0 to 1."""
+    session_share: float = 0.5
+    """How much the visit that goes on counts beside the lasting taste, 0 to 0.95; more where it is unlike the past."""
+    session_minutes: float = 30.0
+    """A visit is over after so many minutes without any event; 0 = visits are not told apart."""
     candidates: int = 100
     """How many of the best are taken to the chooser."""
     fill: bool = True
@@ -46,6 +58,8 @@ class PlacementSettings:
     shown_times: int = 0
     """What was shown so often in ``shown_days`` without anything done with it is not shown; 0 = any number."""
     shown_days: float = 7.0
+    other_kind_level: int = 0
+    """On product and cart pages: nothing of the same category at this level (1 = widest); 0 = it may be."""
     category_cap: int = 0
     """At most this many of one category; 0 = any number."""
     category_level: int = 1
@@ -59,7 +73,8 @@ class PlacementSettings:
     margin_strict: bool = False
     """Whether products with an unknown margin are refused."""
     model: str = ""
-    """The model (a name of ``models``) that answers for a person here; "" = the one of ``[train]``."""
+    """The model (a name of ``models``) that answers here, for the page where there is one, else for the person;
+    "" = the one of ``[train]``."""
     margin_weight: float = 0.0
     """How much a candidate's share of margin counts beside its score."""
     novelty_weight: float = 0.0
@@ -80,6 +95,7 @@ class PlacementSettings:
             (True, AskedPrice()),
             (True, Excluded()),
             (True, NotOnPage()),
+            (self.other_kind_level > 0, NotOfItsKind(level=self.other_kind_level)),
             (
                 bool(self.banned or self.banned_categories),
                 Banned(products=self.banned, categories=self.banned_categories),
@@ -111,6 +127,9 @@ DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "product": {"context": "product"},
     "cart": {"context": "cart"},
     "email": {"count": 6, "diversity": 0.1},
+    "trending": {"model": "trending"},
+    "buy_again": {"model": "buy_again", "fill": False, "session_minutes": 0.0},
+    "goes_with": {"context": "product", "model": "association_rules", "personal_share": 0.0, "other_kind_level": 3},
 }
 """Where the usual placements differ from the settings' own defaults."""
 
@@ -149,9 +168,11 @@ def placements(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, PlacementSe
 
 _MOST: Final = 100
 _RANGES: Final = (
-    ("count", 1, _MOST), ("candidates", 1, 10_000), ("personal_share", 0.0, 1.0), ("epsilon", 0.0, 1.0),
+    ("count", 1, _MOST), ("candidates", 1, 10_000), ("personal_share", 0.0, 1.0), ("session_share", 0.0, 0.95),
+    ("session_minutes", 0.0, 1440.0), ("epsilon", 0.0, 1.0),
     ("temperature", 0.001, 1000.0), ("diversity", 0.0, 1.0), ("already_bought_days", 0.0, math.inf),
     ("already_seen_days", 0.0, math.inf), ("category_cap", 0, _MOST), ("category_level", 1, 5), ("brand_cap", 0, _MOST),
+    ("other_kind_level", 0, 5),
     ("margin_floor", -math.inf, 1.0), ("dismissed_days", 0.0, math.inf), ("shown_times", 0, 1000),
     ("shown_days", 0.0, math.inf), ("margin_weight", 0.0, 1.0), ("novelty_weight", 0.0, 1.0),
 )  # fmt: skip

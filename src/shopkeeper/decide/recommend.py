@@ -22,11 +22,13 @@ from shopkeeper.decide.placement import PlacementSettings, Rule
 from shopkeeper.decide.reasons import about_page, settle
 from shopkeeper.decide.rules import judge
 from shopkeeper.decide.rules.slate import BrandCap, CategoryCap, Pinned
+from shopkeeper.decide.session import session_of, with_session
 from shopkeeper.decide.shelf import Shelf, shelf_of
 
 _BRAND_WEIGHT = 0.25
 """How much of two products' likeness is their brand; the rest is how far down their categories agree."""
 
+_MINUTE = 60_000_000
 _OF_SLATES = (CategoryCap, BrandCap, Pinned)
 _UNTHROWN = np.random.default_rng(0)
 """For the chooser that throws no dice: making some takes longer than all its choosing of a slot."""
@@ -113,6 +115,8 @@ class Recommend:
     def _layers(self, context: Context) -> Sequence[Callable[[], Layer]]:
         """Where candidates come from, most wanted first."""
         main = self._main(context)
+        if main is None and getattr(self.scorer, "impersonal", False):
+            main = _layer(self.scorer, nobody(), context, "personal")
         popular = cache(lambda: _layer(self.popular, nobody(), context, "popular"))
         if main is None:
             return (popular,)
@@ -124,7 +128,7 @@ class Recommend:
         if page is not None and _says(page) and share == 0.0:
             return page
         past = context.profile
-        personal = _layer(self.scorer, past, context, "personal") if past is not None and past.events else None
+        personal = self._personal(past, context) if past is not None and past.events else None
         match [layer for layer in (page, personal) if layer is not None and _says(layer)]:
             case [suits_page, suits_person]:
                 return _blend(suits_page, suits_person, share, len(context.shelf))
@@ -132,6 +136,18 @@ class Recommend:
                 return only
             case _:
                 return None
+
+    def _personal(self, past: Histories, context: Context) -> Layer:
+        """What suits the person: their lasting taste, and what the visit that goes on is about."""
+        lasting = _layer(self.scorer, past, context, "personal")
+        session = session_of(
+            past, context.now, context.shelf, share=self.placement.session_share,
+            gap=int(self.placement.session_minutes * _MINUTE),
+        )  # fmt: skip
+        if session is None:
+            return lasting
+        visit = _layer(self.context_scorer or self.scorer, session.row, context, "session")
+        return with_session(lasting, visit, session.share) if len(visit.own) else lasting
 
     def _page(self, context: Context) -> Layer | None:
         """What suits the page's product or the cart, whoever looks at it."""

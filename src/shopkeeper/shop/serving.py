@@ -25,8 +25,11 @@ from shopkeeper.decide.placement import PlacementSettings, placements
 from shopkeeper.decide.recommend import Recommend
 from shopkeeper.features.profiles import LiveProfiles
 from shopkeeper.features.shared_profiles import SharedProfiles
+from shopkeeper.features.state import micros_of
 from shopkeeper.learn.loading import restored
 from shopkeeper.learn.propensity.foretell import NAME as FORETELL
+from shopkeeper.learn.recommend.trending import LiveTrending, TrendingModel
+from shopkeeper.learn.recommend.trending import live as live_trending
 from shopkeeper.settings import Settings
 
 _STATIC_ITEMS = 100
@@ -94,6 +97,8 @@ class Serving:
     counts: Mapping[str, int]
     """How many items each placement shows where the request does not say."""
     report: Mapping[str, Any]
+    trends: tuple[LiveTrending, ...] = ()
+    """Models of which every event changes what they say to everybody."""
     until: datetime | None = None
     """When the newest fact that the models know was received; None where there are no models."""
 
@@ -101,8 +106,23 @@ class Serving:
         """Let events change the very next answer. Profiles that are shared are told by a ``ProfileWriter``."""
         for event in events:
             self.catalogue.fold(event)
+            if self.trends:
+                self._fold_trends(event)
         if isinstance(self.profiles, LiveProfiles):
             self.profiles.fold_many(events)
+
+    def _fold_trends(self, event: Event) -> None:
+        person, index = event.person, self.catalogue.index
+        products = [line.product for line in event.lines] if event.lines else [event.product or ""]
+        if person is not None and event.action is not Action.ORDER_RETURN:
+            for place in {index[product] for product in products if product in index}:
+                for trend in self.trends:
+                    trend.fold(person, place, int(event.action), micros_of(event.at))
+
+
+def _live(scorer: Scorer) -> Scorer:
+    """What answers for a model: itself, or what events may be folded into."""
+    return live_trending(scorer) if isinstance(scorer, TrendingModel) else scorer
 
 
 def profiles_over(
@@ -136,7 +156,7 @@ def serving_of(
 ) -> Serving:  # fmt: skip
     """Restore a version's models and build the policies of all placements over them."""
     scorers: dict[str, Scorer] = {
-        name: restored(model.use, model.arrays, model.facts)
+        name: _live(restored(model.use, model.arrays, model.facts))
         for name, model in bundle.models.items()
         if name != FORETELL
     }
@@ -152,15 +172,18 @@ def serving_of(
     static = Static(items=_top(popular, live.now))
 
     def policy(name: str, placement: PlacementSettings) -> Logged:
-        wanted = placement.model or settings.train.personal
-        if wanted not in settings.models:
+        personal, page = settings.train.personal, settings.train.context
+        if placement.model and placement.model not in settings.models:
             known = ", ".join(settings.models)
-            raise SettingsError("setting_bad", where=f"placements.{name}", name="model", value=wanted, wanted=known)
+            raise SettingsError(
+                "setting_bad", where=f"placements.{name}", name="model", value=placement.model, wanted=known
+            )
         # a model that was named after the last training answers from the next one on
+        if placement.model in scorers:
+            personal, page = (personal, placement.model) if placement.context != "none" else (placement.model, page)
         first = Recommend(
-            name=f"recommend.{name}", version=bundle.version,
-            scorer=scorers.get(wanted, scorers[settings.train.personal]),
-            context_scorer=scorers.get(settings.train.context), popular=popular, catalogue=live,
+            name=f"recommend.{name}", version=bundle.version, scorer=scorers[personal],
+            context_scorer=scorers.get(page), popular=popular, catalogue=live,
             history=profiles.history, consent=agreed, placement=placement, rules=placement.rules(),
             chooser=placement.dice(), goals=placement.goals(),
         )  # fmt: skip
@@ -170,7 +193,7 @@ def serving_of(
     wanted = placements(settings.placements)
     return Serving(
         version=bundle.version, until=bundle.received_until, scorers=scorers, catalogue=live, profiles=profiles,
-        report=bundle.report,
+        report=bundle.report, trends=tuple(one for one in scorers.values() if isinstance(one, LiveTrending)),
         policies={name: policy(name, placement) for name, placement in wanted.items()},
         counts={name: placement.count for name, placement in wanted.items()},
     )  # fmt: skip

@@ -30,7 +30,7 @@ from shopkeeper.data.schema import TABLES
 from shopkeeper.data.snapshot import LakeSnapshot
 from shopkeeper.data.spark import SparkBatch
 from shopkeeper.data.store.consent import Answer
-from shopkeeper.data.store.state import State
+from shopkeeper.data.store.state import State, place_of
 from shopkeeper.data.stream.redis_profiles import RedisProfiles
 from shopkeeper.decide.log import Logged, from_row, to_row
 from shopkeeper.features.shared_profiles import ProfileWriter
@@ -63,7 +63,7 @@ class Shop:
         self._lock = None if readonly else FolderLock(folder)
         (folder / "tmp").mkdir(exist_ok=True)
         self.lake = Lake(folder / "lake", readonly=readonly)
-        self.state = State(folder / "state.db", clock)
+        self.state = State(place_of(folder, settings.state.url), clock)
         self.quarantine = Quarantine(folder / "quarantine.db")
         self.models = ModelStore(folder / "models")
         self.journal = Journal(folder / "journal.db", beside=readonly)

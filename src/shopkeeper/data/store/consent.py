@@ -2,22 +2,18 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Final
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Executable, and_, bindparam, delete, or_, select
 
 from shopkeeper.core.consent import NO_CONSENT, Consent, Purpose
 from shopkeeper.core.ids import PersonKey
 from shopkeeper.data.store.database import Database
+from shopkeeper.data.store.tables import consent
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_REMEMBERED: Final = 200_000
-
-# Answers may arrive in any order: the newest counts, and of two of the same moment the refusal.
-_SET = """
-INSERT INTO consent (person, purpose, given, at, source) VALUES (?, ?, ?, ?, ?)
-ON CONFLICT (person, purpose) DO UPDATE SET given = excluded.given, at = excluded.at, source = excluded.source
-WHERE excluded.at > consent.at OR (excluded.at = consent.at AND excluded.given < consent.given)
-"""
+_PURPOSES: Final = frozenset(Purpose)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,19 +41,30 @@ class ConsentBook:
     def record_many(self, answers: Iterable[Answer]) -> None:
         """Keep many people's answers in one transaction."""
         self._database.write(
-            _SET,
+            _newest_counts(self._database),
             (
-                (answer.person, purpose.value, int(given), _micros(answer.at), answer.source)
+                {
+                    "person": answer.person,
+                    "purpose": purpose.value,
+                    "given": given,
+                    "at": answer.at,
+                    "source": answer.source,
+                }
                 for answer in answers
                 for purpose, given in answer.given.items()
             ),
         )
 
     def consent_of(self, person: PersonKey) -> Consent:
-        """A person's answers; nothing where nothing is known."""
+        """A person's answers; nothing where nothing is known.
+
+        Raises:
+            Unavailable: it cannot be known now.
+        """
         generation = self._database.generation()
         if generation != self._generation or len(self._remembered) > _MOST_REMEMBERED:
             self._remembered, self._generation = {}, generation
+        self._database.sure()
         remembered = self._remembered  # a change meanwhile replaces the dict, so an old answer never enters a new one
         known = remembered.get(person)
         if known is None:
@@ -65,27 +72,22 @@ class ConsentBook:
         return known
 
     def _read(self, person: PersonKey) -> Consent:
-        rows = self._database.read("SELECT purpose, given, at, source FROM consent WHERE person = ?", (person,))
+        rows = self._database.read(_answers(person))
         if not rows:
             return NO_CONSENT
-        newest = max(rows, key=lambda row: row[2])
-        return Consent(
-            given={Purpose(row[0]): bool(row[1]) for row in rows if row[0] in _PURPOSES},
-            at=_EPOCH + timedelta(microseconds=newest[2]), source=newest[3],
-        )  # fmt: skip
+        newest = max(rows, key=lambda row: row.at)
+        given = {Purpose(row.purpose): row.given for row in rows if row.purpose in _PURPOSES}
+        return Consent(given=given, at=newest.at, source=newest.source)
 
     def answers_of(self, person: PersonKey) -> list[dict[str, object]]:
         """Each answer with its moment and source: what an export shows."""
-        sql = "SELECT purpose, given, at, source FROM consent WHERE person = ? ORDER BY purpose"
-        return [
-            {"purpose": row[0], "given": bool(row[1]), "at": _EPOCH + timedelta(microseconds=row[2]), "source": row[3]}
-            for row in self._database.read(sql, (person,))
-        ]
+        answers = [dict(row._mapping) for row in self._database.read(_answers(person))]
+        return sorted(answers, key=lambda answer: str(answer["purpose"]))
 
     def allowing(self, purpose: Purpose) -> list[str]:
         """Every person who agreed to a purpose, sorted."""
-        sql = "SELECT person FROM consent WHERE purpose = ? AND given = 1 ORDER BY person"
-        return [row[0] for row in self._database.read(sql, (purpose.value,))]
+        found = select(consent.c.person).where(consent.c.purpose == purpose.value, consent.c.given)
+        return sorted(row.person for row in self._database.read(found))
 
     def may_train(self) -> list[str]:
         """Every person whose data models may learn from."""
@@ -93,13 +95,23 @@ class ConsentBook:
 
     def forget(self, persons: Iterable[str]) -> int:
         """Remove people's answers, from the file's free pages too. Returns how many answers went."""
-        gone = self._database.write("DELETE FROM consent WHERE person = ?", [(person,) for person in persons])
-        self._database.wipe()
+        theirs = delete(consent).where(consent.c.person == bindparam("gone"))
+        gone = self._database.write(theirs, ({"gone": person} for person in persons))
+        self._database.wipe(consent)
         return gone
 
 
-_PURPOSES = frozenset(Purpose)
+def _answers(person: PersonKey) -> Any:
+    columns = (consent.c.purpose, consent.c.given, consent.c.at, consent.c.source)
+    return select(*columns).where(consent.c.person == person)
 
 
-def _micros(at: datetime) -> int:
-    return (at - _EPOCH) // timedelta(microseconds=1)
+def _newest_counts(database: Database) -> Executable:
+    """Answers may arrive in any order: the newest counts, and of two of the same moment the refusal."""
+    insert = database.insert_into(consent)
+    new = insert.excluded
+    return insert.on_conflict_do_update(
+        index_elements=[consent.c.person, consent.c.purpose],
+        set_={"given": new.given, "at": new.at, "source": new.source},
+        where=or_(new.at > consent.c.at, and_(new.at == consent.c.at, new.given < consent.c.given)),
+    )

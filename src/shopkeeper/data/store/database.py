@@ -1,120 +1,196 @@
-"""The SQLite file under ``State``: durable, wiped where deleted, upgraded step by step, safe to use from any thread."""
+"""The state's database: SQLite or PostgreSQL, asked in SQLAlchemy's words, safe to use from any thread."""
 
-import sqlite3
+import itertools
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from shopkeeper.core.errors import SettingsError, Unavailable
-from shopkeeper.data.kill_points import reached
+from sqlalchemy import Connection, Executable, Row, Select, Table, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-_BUSY_SECONDS: Final = 30.0
+from shopkeeper.core.errors import Unavailable
+from shopkeeper.data.store.engines import opened
+from shopkeeper.data.store.tables import changes
+from shopkeeper.data.store.upgrading import upgrade
+
 _LOOK_SECONDS: Final = 0.5
-"""How often it is asked whether another process changed the file."""
-_PRAGMAS: Final = ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON", "temp_store=MEMORY")
+"""How often it is asked whether another process changed something."""
+_BLIND_SECONDS: Final = 30.0
+"""After how long without an answer what is remembered of people may be too old to act on."""
+_AT_ONCE: Final = 10_000
+_DISK_FULL: Final = ("disk is full", "No space left")
 
-Parameters = Sequence[object]
+Rows = Iterable[Mapping[str, Any]]
+T = TypeVar("T")
 
 
 class Database:
-    """One connection that writes and one that reads, each behind a lock: nobody who reads waits for the disk.
+    """A file (``Path``) or an address (``postgresql+psycopg://…``), upgraded where its layout is older.
 
-    Every write is one transaction, durable when the call returns.
+    Every write is one transaction, durable when the call returns. Who reads does not wait for who writes.
 
     Raises:
-        SettingsError: the file was written by a newer version (``shop_too_new``).
-        Unavailable: the disk is full or failed.
+        SettingsError: a newer version wrote it (``shop_too_new``), or it cannot be opened with these settings.
+        Unavailable: the disk is full or failed, or the database does not answer.
     """
 
-    def __init__(self, path: Path, migrations: Sequence[str]) -> None:
-        self.path = path
-        self._lock, self._read_lock = threading.Lock(), threading.Lock()
-        self._changes = 0
+    def __init__(self, place: Path | str) -> None:
+        self._opened = opened(place)
+        self.where = self._opened.where
+        one_each = not self._opened.remote  # SQLite: one connection that writes and one that reads
+        self._write_lock: AbstractContextManager[Any] = threading.Lock() if one_each else nullcontext()
+        self._read_lock: AbstractContextManager[Any] = threading.Lock() if one_each else nullcontext()
+        self._count_lock = threading.Lock()
+        self._generation, self._number = 0, -1
         self._looked_at = 0.0
-        self._version_elsewhere = -1
-        with self._errors():
-            self._con = _connect(path)
-            path.chmod(0o600)
-            self._migrate(migrations)
-            self._reader = _connect(path)
-
-    def _migrate(self, migrations: Sequence[str]) -> None:
-        version = self._pragma("user_version")
-        if version > len(migrations):
-            self._con.close()
-            raise SettingsError("shop_too_new", folder=str(self.path.parent), version=version, needed=len(migrations))
-        for number, script in enumerate(migrations[version:], version + 1):
-            with self._transaction():
-                if self._pragma("user_version") >= number:
-                    continue  # another process was faster
-                for statement in filter(str.strip, script.split(";")):
-                    self._con.execute(statement)
-                    reached("state.migrating")
-                self._con.execute(f"PRAGMA user_version={number}")
-            reached("state.migrated")
-
-    def _pragma(self, name: str) -> int:
-        return int(self._con.execute(f"PRAGMA {name}").fetchone()[0])
+        self._closing = threading.Event()
+        self._looking: threading.Thread | None = None
+        try:
+            with self._errors():
+                upgrade(self._opened)
+        except BaseException:
+            self.close()
+            raise
+        if isinstance(place, Path):
+            place.chmod(0o600)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.DatabaseError as error:
-            key = "disk_full" if "full" in str(error) else "storage_failed"
-            raise Unavailable(key, folder=str(self.path.parent), why=str(error)) from error
+        except SQLAlchemyError as error:
+            why = str(error.orig if isinstance(error, DBAPIError) else error).strip()
+            if self._opened.remote and not any(words in why for words in _DISK_FULL):
+                raise Unavailable("state_unreachable", where=self.where, why=why.partition("\n")[0]) from error
+            key = "disk_full" if "full" in why or "No space" in why else "storage_failed"
+            raise Unavailable(key, folder=str(Path(self.where).parent), why=why) from error
+
+    def _again(self, work: Callable[[], T]) -> T:
+        """Once more, where a connection turns out to be dead before it has done anything: the server was restarted."""
+        try:
+            return work()
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            return work()
+
+    def read(self, query: Select[Any]) -> Sequence[Row[Any]]:
+        """Rows of a query."""
+
+        def ask() -> Sequence[Row[Any]]:
+            with self._opened.read.connect() as connection:
+                return connection.execute(query).all()
+
+        with self._read_lock, self._errors():
+            return self._again(ask)
+
+    def insert_into(self, table: Table) -> postgresql.Insert | sqlite.Insert:
+        """An INSERT that may say what happens where the row is there already (``on_conflict_do_…``)."""
+        return postgresql.insert(table) if self._opened.remote else sqlite.insert(table)
+
+    def write(self, statement: Executable, rows: Rows) -> int:
+        """Run a statement once a row, all or none. Returns how many rows of the table changed."""
+        waiting, changed = iter(rows), 0
+        with self.transaction() as connection:
+            while some := [dict(row) for row in itertools.islice(waiting, _AT_ONCE)]:
+                changed += connection.execute(statement, some).rowcount
+        return changed
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._con.execute("BEGIN IMMEDIATE")
+    def transaction(self) -> Iterator[Connection]:
+        """What the block does happens whole or not at all, and counts as one change."""
+        with self._write_lock, self._errors(), self._begun() as connection:
+            yield connection
+        with self._count_lock:
+            self._generation += 1
+
+    @contextmanager
+    def _begun(self) -> Iterator[Connection]:
+        # The count comes first: on PostgreSQL its row makes writers wait for each other, so that none can deadlock.
+        connection, number = self._again(self._counted)
         try:
-            yield
+            yield connection
+            connection.commit()
         except BaseException:
-            self._con.execute("ROLLBACK")
+            connection.rollback()
             raise
-        self._con.execute("COMMIT")
+        finally:
+            connection.close()
+        with self._count_lock:
+            if number == self._number + 1:
+                self._number = number  # nobody else changed anything
 
-    def read(self, sql: str, parameters: Parameters = ()) -> list[Any]:
-        """Rows of a query."""
-        with self._read_lock, self._errors():
-            return self._reader.execute(sql, parameters).fetchall()
+    def _counted(self) -> tuple[Connection, int]:
+        connection = self._opened.write.connect()
+        try:
+            counted = update(changes).values(number=changes.c.number + 1).returning(changes.c.number)
+            return connection, connection.execute(counted).scalar_one()
+        except BaseException:
+            connection.close()
+            raise
 
-    def write(self, sql: str, rows: Iterable[Parameters]) -> int:
-        """Run a statement once a row, all or none. Returns how many rows of the table changed."""
-        with self._lock, self._errors():
-            with self._transaction():
-                changed = self._con.executemany(sql, rows).rowcount
-            self._changes += 1
-            return changed
+    @contextmanager
+    def still(self) -> Iterator[Connection]:
+        """A connection that sees one moment of every table, whatever others write."""
+        level = {"isolation_level": "REPEATABLE READ"} if self._opened.remote else {}
+        with self._write_lock, self._errors(), self._opened.write.execution_options(**level).connect() as connection:
+            yield connection
+            connection.rollback()
 
-    def wipe(self) -> None:
-        """Empty the write-ahead file, so that what was deleted is in no file any more."""
-        with self._lock, self._errors():
-            self._con.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    def wipe(self, table: Table) -> None:
+        """Remove what was deleted from a table from the database's files too."""
+        with self._write_lock, self._read_lock, self._errors():
+            self._opened.wipe(self._opened.read, table)
 
     def generation(self) -> int:
         """A number that is another one after every change: at once after ours, within a second after another's."""
-        now = time.monotonic()
-        if now - self._looked_at > _LOOK_SECONDS:
-            with self._read_lock, self._errors():
-                seen = int(self._reader.execute("PRAGMA data_version").fetchone()[0])
-                if seen != self._version_elsewhere:
-                    self._version_elsewhere = seen
-                    self._changes += 1
-                self._looked_at = now
-        return self._changes
+        if self._opened.remote:
+            self._look_from_now_on()
+        elif time.monotonic() - self._looked_at > _LOOK_SECONDS:
+            self._look()
+        return self._generation
+
+    def sure(self) -> None:
+        """What is remembered of other processes' changes is recent.
+
+        Raises:
+            Unavailable: the database has not answered for half a minute.
+        """
+        if self._looking is not None and time.monotonic() - self._looked_at > _BLIND_SECONDS:
+            raise Unavailable("state_unreachable", where=self.where, why="-")
+
+    def _look(self) -> None:
+        before = time.monotonic()
+        number = self.read(select(changes.c.number))[0][0]
+        with self._count_lock:
+            if number != self._number:
+                self._number = number
+                self._generation += 1
+            self._looked_at = before
+
+    def _look_from_now_on(self) -> None:
+        if self._looking is None:
+            with self._count_lock:
+                if self._looking is None:
+                    self._looked_at = time.monotonic()
+                    self._looking = threading.Thread(target=self._keep_looking, name="state", daemon=True)
+                    self._looking.start()
+
+    def _keep_looking(self) -> None:
+        while not self._closing.wait(_LOOK_SECONDS):
+            try:
+                self._look()
+            except Unavailable:
+                continue  # whoever needs to know asks ``sure``
 
     def close(self) -> None:
-        with self._lock, self._read_lock:
-            self._con.close()
-            self._reader.close()
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    con = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    for pragma in _PRAGMAS:
-        con.execute(f"PRAGMA {pragma}").fetchall()
-    return con
+        self._closing.set()
+        if self._looking is not None:
+            self._looking.join()
+        with self._write_lock, self._read_lock:
+            self._opened.write.dispose()
+            self._opened.read.dispose()

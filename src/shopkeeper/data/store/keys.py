@@ -6,16 +6,20 @@ import secrets
 from base64 import b32encode
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, Literal
 
+from sqlalchemy import bindparam, func, insert, select, update
+
 from shopkeeper.core.errors import NotFound
+from shopkeeper.data.store import tables
 from shopkeeper.data.store.database import Database
 
 Role = Literal["publishable", "secret"]
 _PREFIX: Final[dict[Role, str]] = {"publishable": "pk_", "secret": "sk_"}
 _KEY_BYTES: Final = 20
 _LONGEST: Final = 64
+_KEYS: Final = tables.keys.c
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,18 +45,15 @@ class Keys:
     def create(self, role: Role, name: str = "") -> str:
         """A new key; this is the only time it can be read."""
         key = _PREFIX[role] + b32encode(secrets.token_bytes(_KEY_BYTES)).decode().lower()
-        row = (f"k_{secrets.token_hex(6)}", role, _hash(key), name, _micros(self._clock()))
-        self._database.write("INSERT INTO keys (id, role, hash, name, created_at) VALUES (?, ?, ?, ?, ?)", [row])
+        row = {"id": f"k_{secrets.token_hex(6)}", "role": role, "hash": _hash(key), "name": name}
+        self._database.write(insert(tables.keys), [row | {"created_at": self._clock()}])
         return key
 
     def list(self) -> list[KeyFacts]:
         """All keys ever made, oldest first."""
-        rows = self._database.read("SELECT id, role, name, created_at, revoked_at FROM keys ORDER BY created_at, rowid")
-        return [
-            KeyFacts(id=row[0], role=row[1], name=row[2], created_at=_time(row[3]),
-                     revoked_at=None if row[4] is None else _time(row[4]))
-            for row in rows
-        ]  # fmt: skip
+        shown = select(_KEYS.id, _KEYS.role, _KEYS.name, _KEYS.created_at, _KEYS.revoked_at)
+        rows = self._database.read(shown.order_by(_KEYS.created_at, _KEYS.seq))
+        return [KeyFacts(**row._mapping) for row in rows]
 
     def revoke(self, key_id: str) -> None:
         """Make a key worthless, at once.
@@ -60,8 +61,9 @@ class Keys:
         Raises:
             NotFound: no key has this id.
         """
-        sql = "UPDATE keys SET revoked_at = coalesce(revoked_at, ?) WHERE id = ?"
-        if not self._database.write(sql, [(_micros(self._clock()), key_id)]):
+        first = func.coalesce(_KEYS.revoked_at, bindparam("now", type_=_KEYS.revoked_at.type))
+        revoked = update(tables.keys).where(_KEYS.id == bindparam("which")).values(revoked_at=first)
+        if not self._database.write(revoked, [{"now": self._clock(), "which": key_id}]):
             raise NotFound("unknown_key_id", id=key_id)
 
     def role_of(self, key: str) -> Role | None:
@@ -73,8 +75,8 @@ class Keys:
         """The role and the id of a key. Every stored hash is compared, each in constant time."""
         generation = self._database.generation()
         if generation != self._generation:
-            rows = self._database.read("SELECT hash, role, id FROM keys WHERE revoked_at IS NULL")
-            self._active, self._generation = tuple((bytes(row[0]), row[1], row[2]) for row in rows), generation
+            rows = self._database.read(select(_KEYS.hash, _KEYS.role, _KEYS.id).where(_KEYS.revoked_at.is_(None)))
+            self._active, self._generation = tuple((bytes(row.hash), row.role, row.id) for row in rows), generation
         wanted, found = _hash(key[:_LONGEST]), None
         for digest, role, key_id in self._active:
             if hmac.compare_digest(digest, wanted):
@@ -86,19 +88,12 @@ class Keys:
         """Signs visitor ids, and customer ids for browsers: 64 hex digits, made at the first use, known to the shop's
         own server and to nobody else."""
         if not hasattr(self, "_identity"):
-            fresh = ("identity", secrets.token_hex(32))
-            self._database.write("INSERT INTO secrets (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING", [fresh])
-            self._identity = str(self._database.read("SELECT value FROM secrets WHERE name = 'identity'")[0][0])
+            fresh = {"name": "identity", "value": secrets.token_hex(32)}
+            self._database.write(self._database.insert_into(tables.secrets).on_conflict_do_nothing(), [fresh])
+            kept = select(tables.secrets.c.value).where(tables.secrets.c.name == "identity")
+            self._identity = str(self._database.read(kept)[0].value)
         return self._identity
 
 
 def _hash(key: str) -> bytes:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
-
-
-def _micros(at: datetime) -> int:
-    return round(at.timestamp() * 1_000_000)
-
-
-def _time(micros: int) -> datetime:
-    return datetime.fromtimestamp(micros / 1_000_000, UTC)

@@ -2,13 +2,15 @@
 
 import hashlib
 import hmac
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final, Literal
 
+from sqlalchemy import insert, select
+
 from shopkeeper.data.store.database import Database
+from shopkeeper.data.store.tables import ledger
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 Deed = Literal["export", "erase"]
@@ -37,21 +39,18 @@ class Ledger:
 
     def record(self, deed: Deed, persons: Sequence[str], counts: Mapping[str, int] | None = None) -> None:
         """Write down that these keys of a person were exported or erased."""
-        at, text = (self._clock() - _EPOCH) // timedelta(microseconds=1), json.dumps(dict(counts or {}))
-        rows = [(deed, self.hash_of(person), at, text) for person in persons]
-        self._database.write("INSERT INTO ledger (deed, person, at, counts) VALUES (?, ?, ?, ?)", rows)
+        done = {"deed": deed, "at": self._clock(), "counts": dict(counts or {})}
+        self._database.write(insert(ledger), [done | {"person": self.hash_of(person)} for person in persons])
 
     def erased(self, persons: Iterable[str], *, since: datetime = _EPOCH) -> frozenset[str]:
         """Which of these people were erased since a moment: what a backup of that moment must erase again."""
-        micros = (since - _EPOCH) // timedelta(microseconds=1)
-        sql = "SELECT DISTINCT person FROM ledger WHERE deed = 'erase' AND at >= ?"
-        gone = {row[0] for row in self._database.read(sql, (micros,))}
+        erasures = select(ledger.c.person).distinct().where(ledger.c.deed == "erase", ledger.c.at >= since)
+        gone = {row.person for row in self._database.read(erasures)}
         return frozenset(person for person in persons if self.hash_of(person) in gone) if gone else frozenset()
 
     def entries(self) -> list[Entry]:
         """All deeds, oldest first."""
-        rows = self._database.read("SELECT deed, person, at, counts FROM ledger ORDER BY seq")
-        return [
-            Entry(deed=row[0], person=row[1], at=_EPOCH + timedelta(microseconds=row[2]), counts=json.loads(row[3]))
-            for row in rows
-        ]
+        rows = self._database.read(
+            select(ledger.c.deed, ledger.c.person, ledger.c.at, ledger.c.counts).order_by(ledger.c.seq)
+        )
+        return [Entry(**row._mapping) for row in rows]

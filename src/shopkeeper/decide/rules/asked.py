@@ -75,6 +75,25 @@ class Excluded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NotOfItsKind:
+    """Nothing of the same category path as the page's product or what lies in the cart: what goes with a thing, not
+    what takes its place. ``level`` 1 is the widest; beyond the catalogue's depth it means the deepest."""
+
+    level: int
+    name: str = "of_its_kind"
+
+    def allowed(self, context: Context) -> Bool | None:
+        shelf, request = context.shelf, context.request
+        shown = shelf.indices((request.product or "", *request.cart))
+        if not len(shown) or not shelf.paths:
+            return None
+        kinds = shelf.paths[min(self.level, shelf.depth) - 1]
+        known = kinds[shown]
+        refused: Bool = np.isin(kinds, known[known >= 0])
+        return ~refused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NotOnPage:
     """Not the product whose page it is, and nothing that lies in the cart."""
 

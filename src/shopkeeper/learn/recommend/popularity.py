@@ -34,19 +34,19 @@ class Popularity:
         score = self._people(events.keep(wanted), products, now)
         score[score == 0] = np.nan
         orders = events.keep((events.action == Action.ORDER) & (events.at >= now - self.days * MICROSECONDS_PER_DAY))
-        index = _newest_per_pair(orders, products)
+        index = newest_per_pair(orders, products)
         buyers = np.bincount(orders.product[index], minlength=products).astype(np.int64)
         return PopularityModel(popular=score.astype(np.float32), buyers=buyers, days=self.days)
 
     def _people(self, events: Histories, products: int, now: int) -> np.ndarray[Any, np.dtype[np.float64]]:
-        index = _newest_per_pair(events, products)
+        index = newest_per_pair(events, products)
         age_days = np.maximum(now - events.at[index], 0) / MICROSECONDS_PER_DAY
         weight = WEIGHT_BY_CODE[events.action[index].astype(np.uint8)]
         decay = np.exp2(-np.minimum(age_days / self.half_life_days, 100.0))
         return np.bincount(events.product[index], weight * decay, minlength=products).astype(np.float64)
 
 
-def _newest_per_pair(events: Histories, products: int) -> Int64:
+def newest_per_pair(events: Histories, products: int) -> Int64:
     """Index of each (person, product)'s newest event, products outside the catalogue left out."""
     inside = np.flatnonzero((events.product >= 0) & (events.product < products))[::-1]
     key = events.row_of_event()[inside].astype(np.int64) * max(products, 1) + events.product[inside]

@@ -1,0 +1,1 @@
+"""What a marketer sets up: audiences, and what is done with them."""

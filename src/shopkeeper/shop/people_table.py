@@ -1,0 +1,99 @@
+"""The table of people: made from the lake and the segments, kept in a file, made again when it has aged."""
+
+import threading
+import time
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from shopkeeper.core.consent import Purpose
+from shopkeeper.data.people_file import PeopleFile
+from shopkeeper.data.schema import TABLES
+from shopkeeper.features.tables import feature_sql
+from shopkeeper.learn.segment.assigning import assigned, numbers_for
+from shopkeeper.learn.segment.spending import BANDS
+from shopkeeper.shop.segments import segmented
+from shopkeeper.shop.shop import Shop
+
+_BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_QUICK_SECONDS: Final = 4.0
+"""A table that was made faster than this is made again for every question, where the lake has changed."""
+_HOURS: Final = 24.0
+_SCORES: Final = ("recency_score", "frequency_score", "money_score")
+_making: Final = threading.Lock()
+
+
+def people_file(shop: Shop) -> PeopleFile:
+    """Where the table lies."""
+    return PeopleFile(shop.folder / "people")
+
+
+def refresh_people(shop: Shop) -> dict[str, Any]:
+    """Make the table again. Returns what is said of it: the moment, how many people, and the seconds it took."""
+    began = time.perf_counter()
+    state, version = _lake_state(shop), shop.models.current() or ""
+    known = shop.snapshot()
+    asked = {"since": _BEGINNING, "currency": known.currency, "timezone": shop.settings.shop.timezone}
+    rows = _with_segments(shop, known.query(_sql(), asked))
+    facts = {"lake": state, "version": version, "moment": known.moment.isoformat(), "people": rows.num_rows,
+             "seconds": round(time.perf_counter() - began, 3)}  # fmt: skip
+    people_file(shop).save(rows, facts)
+    return facts
+
+
+def current_people(shop: Shop) -> dict[str, Any]:
+    """What is said of the table; it is made where there is none, where it is a day old, and, where that takes few
+    seconds, whenever the lake has changed."""
+    file = people_file(shop)
+    with _making:
+        facts = file.facts()
+        if facts is None or facts["version"] != (shop.models.current() or ""):
+            return refresh_people(shop)
+        same = facts["lake"] == _lake_state(shop)
+        age = (shop.clock() - datetime.fromisoformat(facts["moment"])).total_seconds() / 3600
+        if not same and (facts["seconds"] < _QUICK_SECONDS or age > _HOURS):
+            return refresh_people(shop)
+        return facts
+
+
+def _lake_state(shop: Shop) -> list[int]:
+    return [shop.lake.version(table) for table in TABLES if table != "decisions"]
+
+
+def _sql() -> str:
+    sql = feature_sql("people")
+    for name in ("customer_portrait", "customer_contact"):
+        sql = sql.replace(f"${name}$", feature_sql(name))
+    return sql
+
+
+def _with_segments(shop: Shop, people: pa.Table) -> pa.Table:
+    """The table with everybody's segment, spending band and RFM scores; "" and NULL without consent or orders."""
+    columns: dict[str, list[Any]] = {}
+    _, model = segmented(shop)
+    if model is None:
+        empty = pa.nulls(len(people), pa.string())
+        for name in ("segment", "spending"):
+            people = people.append_column(name, empty)
+        for name in _SCORES:
+            people = people.append_column(name, pa.nulls(len(people), pa.int32()))
+        return people
+    agreed = frozenset(shop.state.consent.allowing(Purpose.PERSONALISE))
+    portraits = model.portraits(shop.snapshot(), agreed)
+    columns["segment"] = [label or None for label in model.labels_of(portraits)]
+    nobody: list[Any] = [None] * len(portraits)
+    bands = (
+        assigned(model.models["spending"], portraits).tolist() if "spending" in model.models else [-1] * len(portraits)
+    )
+    columns["spending"] = [BANDS[band] if band >= 0 else None for band in bands]
+    rfm = model.models.get("rfm")
+    scores = rfm.scores(numbers_for(rfm.fields, portraits)) if rfm is not None and len(portraits) else None
+    for place, name in enumerate(_SCORES):
+        columns[name] = [int(value) or None for value in scores[:, place]] if scores is not None else nobody
+    where = pc.index_in(people.column("person"), value_set=pa.array(portraits.people.tolist(), pa.string()))
+    for name, values in columns.items():
+        kind = pa.string() if name in ("segment", "spending") else pa.int32()
+        people = people.append_column(name, pa.chunked_array([pa.array(values, kind)]).take(where))
+    return people

@@ -1,0 +1,111 @@
+"""The visit that goes on: it shifts the very next answer, more where it is unlike the past, and only while it lasts."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tiny_shop import NOW, Fixed, ask, bought, catalogue, context, items, shop, then
+
+from shopkeeper.core.action import Action
+from shopkeeper.core.histories import Histories
+from shopkeeper.core.opinion import Opinion
+from shopkeeper.decide.context import microseconds
+from shopkeeper.decide.session import MOST_SHARE, session_of, with_session
+from shopkeeper.decide.shelf import shelf_of
+from shopkeeper.learn.recommend.item_knn import ItemKNN
+from shopkeeper.learn.snapshot import ArraySnapshot
+
+MINUTE = 1 / 1440
+VIEW, ORDER, CART = Action.PRODUCT_VIEW, Action.ORDER, Action.CART_ADD
+GOODS = replace(
+    catalogue(12),
+    categories=(np.array(["food"] * 6 + ["toys"] * 6, object), np.array(["bread"] * 6 + ["dolls"] * 6, object)),
+)
+
+
+def visit(*acts: tuple[Action, int, float], share: float = 0.5, minutes: float = 30.0) -> tuple[list[int], float]:
+    """(products of the visit that goes on, how much it counts)."""
+    found = session_of(
+        then(*acts), microseconds(NOW), shelf_of(GOODS), share=share, gap=int(minutes * 60_000_000)
+    )  # fmt: skip
+    return ([], 0.0) if found is None else (found.row.product.tolist(), found.share)
+
+
+def test_a_visit_is_the_last_minutes_since_an_order() -> None:
+    """Broken by half an hour of silence and by an order; only signs of interest are of it."""
+    assert visit((VIEW, 1, 5), (VIEW, 2, 20 * MINUTE), (Action.IMPRESSION, 3, 9 * MINUTE), (CART, 4, MINUTE))[0] == [
+        2,
+        4,
+    ]
+    assert visit((VIEW, 1, 70 * MINUTE), (VIEW, 2, 20 * MINUTE))[0] == [2]
+    assert visit((VIEW, 1, 9 * MINUTE), (ORDER, 1, 8 * MINUTE), (VIEW, 2, MINUTE))[0] == [2]
+    assert visit((VIEW, 1, 9 * MINUTE), (ORDER, 1, 8 * MINUTE)) == ([], 0.0)
+    assert visit((VIEW, 1, 31 * MINUTE)) == ([], 0.0)
+    assert visit((VIEW, 1, MINUTE), minutes=0) == ([], 0.0)
+
+
+def test_how_much_a_visit_counts() -> None:
+    """Half of its weight for one product, three quarters for two; the more, the less of it is of usual categories."""
+    assert visit((VIEW, 1, MINUTE))[1] == pytest.approx(0.25)
+    assert visit((VIEW, 1, MINUTE), (VIEW, 1, 0))[1] == pytest.approx(0.25)
+    assert visit((ORDER, 0, 9), (VIEW, 1, MINUTE), (VIEW, 2, 0))[1] == pytest.approx(0.75 * 0.5)
+    assert visit((ORDER, 0, 9), (VIEW, 7, MINUTE), (VIEW, 8, 0))[1] == pytest.approx(0.75 * MOST_SHARE)
+    half = visit((ORDER, 0, 9), (VIEW, 1, MINUTE), (VIEW, 7, 0))[1]
+    assert half == pytest.approx(0.75 * (0.5 + (MOST_SHARE - 0.5) / 2))
+
+
+def test_lasting_and_visit_are_added() -> None:
+    """The best of both weigh as 1 - share to share; the common list is the same object as before."""
+    base = np.array([0.2, 0.1, np.nan, 0.0], np.float32)
+    mute = lambda products: [(None, {}) for _ in products]  # noqa: E731  # a stub
+    lasting = Opinion(own=np.array([1]), scores=np.array([1.0], np.float32), base=base, explain=mute)
+    seen = Opinion(own=np.array([2, 3]), scores=np.array([4.0, 2.0], np.float32), explain=mute)
+    both = with_session(lasting, seen, 0.75)
+    assert both.base is base
+    assert both.own.tolist() == [1, 2, 3]
+    assert both.scores.tolist() == [1.0, 3.0, 1.5]
+    assert both.explain([0, 2]) == [(None, {}), (None, {"session": 3.0})]
+
+
+def _bakers_and_doll_makers() -> ArraySnapshot:
+    """Twenty people buy bread, twenty dolls: nobody both."""
+    rows = [[0, 1, 2, 3, 4, 5]] * 20 + [[6, 7, 8, 9, 10, 11]] * 20
+    return ArraySnapshot.of(Histories.of_sequences(rows), GOODS)
+
+
+def _answer(history: Histories, **settings: object) -> list[str]:
+    knn = ItemKNN(shrink=0.0).fit(_bakers_and_doll_makers())
+    policy = shop(goods=GOODS, scorer=knn, history=history, **settings)
+    return items(replace(policy, context_scorer=knn).decide(ask(count=3)))
+
+
+def test_a_visit_changes_the_next_answer() -> None:
+    """A baker who looks at two dolls is shown dolls now, and bread again when the visit is over."""
+    bread = {f"P{product}" for product in range(6)}
+    past = ((ORDER, 0, 40), (ORDER, 1, 20), (ORDER, 2, 10))
+    dolls = (VIEW, 6, 2 * MINUTE), (VIEW, 7, MINUTE)
+    assert set(_answer(then(*past))) <= bread
+    assert not set(_answer(then(*past, *dolls))) & bread
+    assert set(_answer(then(*past, *dolls), session_minutes=0)) & bread
+    yesterday = ((VIEW, 6, 1 + 2 * MINUTE), (VIEW, 7, 1 + MINUTE))
+    assert set(_answer(then(*past, *yesterday))) & bread
+
+
+def test_a_product_of_the_visit_says_why() -> None:
+    """Where the visit brought a product, its reason is what was looked at, and its part is named."""
+    knn = ItemKNN(shrink=0.0).fit(_bakers_and_doll_makers())
+    history = then((ORDER, 0, 40), (VIEW, 6, 2 * MINUTE), (VIEW, 7, MINUTE))
+    decision = replace(shop(goods=GOODS, scorer=knn, history=history), context_scorer=knn).decide(ask(count=1))
+    (choice,) = decision.choices
+    assert choice.reason.key == "because_viewed"
+    assert choice.parts["session"] > 0
+
+
+def test_no_visit_changes_nothing() -> None:
+    """Without events in the last minutes the answer is that of the lasting taste, score by score."""
+    plain, told = (
+        shop(history=bought(2), scorer=Fixed(scores=np.linspace(0, 1, 12).astype(np.float32)), session_minutes=minutes)
+        for minutes in (0, 30)
+    )
+    assert [c.score for c in plain.decide(ask()).choices] == [c.score for c in told.decide(ask()).choices]
+    assert context(GOODS).profile is None
