@@ -248,10 +248,11 @@ class ImportRun:
         if not any(table == (THEIRS,) for table in self.con.execute("SHOW TABLES").fetchall()):
             return held
         lines = [one.line for one in held if one.line is not None and one.raw.startswith("{")]
-        self.con.register("wanted_rows", pa.table({LINE: pa.array(lines, pa.int64())}))
+        self.con.register("held_lines", pa.table({"place": pa.array(lines, pa.int64())}))
+        place = f"{LINE}::BIGINT"  # a text, where the file was written anew
         told = dict(
             self.con.execute(
-                f"SELECT {LINE}, to_json(t)::VARCHAR FROM {THEIRS} t WHERE {LINE} IN (SELECT {LINE} FROM wanted_rows)"
+                f"SELECT {place}, to_json(t)::VARCHAR FROM {THEIRS} t WHERE {place} IN (SELECT place FROM held_lines)"
             ).fetchall()
         )
         return [replace(one, original=told.get(one.line, "")) for one in held]
