@@ -151,8 +151,8 @@ def asking(app: Starlette) -> Callable[..., httpx.Response]:
                     path,
                     headers={
                         **({"Authorization": f"Bearer {key}"} if key else {}),
-                        **({"Content-Type": "application/json"} if "content" in more else {}),
-                        **(headers or {}),
+                        **({"content-type": "application/json"} if "content" in more else {}),
+                        **{name.lower(): value for name, value in (headers or {}).items()},
                     },
                     **more,
                 )
