@@ -17,7 +17,7 @@ DEPLOY = Path(__file__).parents[2] / "deploy"
 
 
 def _metrics() -> str:
-    metrics = Metrics(lambda: 0, lambda: None)
+    metrics = Metrics(lambda: 0, lambda: None, lambda: 1)
     metrics.events.labels("stored").inc()
     metrics.decisions.labels("home", "no").inc()
     metrics.requests.labels("get_recommendations", "GET", "200").observe(0.1)

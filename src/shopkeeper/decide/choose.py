@@ -49,7 +49,7 @@ class Chooser(Protocol):
         ...
 
     def draw(self, value: Float64, open_: Bool, dice: np.random.Generator) -> tuple[int, float]:
-        """One of the candidates by these probabilities, and its own."""
+        """One of the candidates by these probabilities, and its own. ``value`` is -inf where it is not open."""
         ...
 
 
@@ -64,7 +64,7 @@ class Greedy:
 
     def draw(self, value: Float64, open_: Bool, dice: np.random.Generator) -> tuple[int, float]:  # noqa: ARG002
         """The best, without a throw."""
-        return int(np.where(open_, value, -np.inf).argmax()), 1.0
+        return int(value.argmax()), 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,36 +123,41 @@ def slate_probability(pool: Pool, count: int, chooser: Chooser, slate: Sequence[
 def _walk(
     pool: Pool, count: int, diversity: float, pick: Callable[[Float64, Bool, int], tuple[int, float]]
 ) -> tuple[list[int], list[float]]:
-    open_ = np.ones(len(pool), np.bool_)
-    pins = _pin(pool, count, open_, room := _Room(pool))
-    value = np.asarray(pool.utility, np.float64)
-    worth, penalty = (1.0 - diversity) * value, np.zeros(len(pool))
+    room = _Room(pool.caps, len(pool))
+    pins = _pin(pool, count, room)
+    utility = np.asarray(pool.utility, np.float64)
+    value = np.where(room.open, utility, -np.inf)
+    room.worth = worth = np.where(room.open, (1.0 - diversity) * utility, -np.inf) if diversity > 0 else value
+    groups, penalty = _told_apart(pool.groups), np.zeros(len(pool))
     chosen: list[int] = []
     propensities: list[float] = []
     for slot in range(count):
         if slot in pins:
             item, propensity = pins[slot], 1.0
-        elif not open_.any():
+        elif not np.count_nonzero(room.open):
             continue
         else:
-            item, propensity = pick(value, open_, len(chosen))
+            item, propensity = pick(value, room.open, len(chosen))
             if item < 0 or propensity <= 0.0:
                 return chosen, [*propensities, 0.0]  # only when following a slate that cannot happen
-            room.take(item, open_)
+            room.take(item)
         chosen.append(item)
         propensities.append(propensity)
         if diversity > 0 and slot + 1 < count:
-            np.maximum(penalty, diversity * _likeness(pool, item), out=penalty)
+            np.maximum(penalty, diversity * _likeness(pool.weights, groups, item), out=penalty)
             value = worth - penalty
     return chosen, propensities
 
 
 class _Room:
-    """How many more of each group the caps allow."""
+    """Who is still open, and how many more of each group the caps allow."""
 
-    def __init__(self, pool: Pool) -> None:
-        self.caps = pool.caps
-        self.taken: list[dict[int, int]] = [{} for _ in pool.caps]
+    def __init__(self, caps: Sequence[tuple[int, Int32]], candidates: int) -> None:
+        self.caps = caps
+        self.taken: list[dict[int, int]] = [{} for _ in caps]
+        self.open = np.ones(candidates, np.bool_)
+        self.worth = np.zeros(candidates)
+        """(candidates,) -inf is written to it where a candidate is closed."""
 
     def has(self, item: int) -> bool:
         return all(
@@ -160,35 +165,47 @@ class _Room:
             for (most, group), taken in zip(self.caps, self.taken, strict=True)
         )
 
-    def take(self, item: int, open_: Bool) -> None:
+    def take(self, item: int) -> None:
         """Count an item and close it, and every group that it fills."""
-        open_[item] = False
+        self._close(item)
         for (most, group), taken in zip(self.caps, self.taken, strict=True):
             mine = int(group[item])
             if mine >= 0:
                 taken[mine] = taken.get(mine, 0) + 1
                 if taken[mine] >= most:
-                    open_ &= group != mine
+                    self._close(group == mine)
+
+    def _close(self, which: "int | Bool") -> None:
+        self.open[which] = False
+        self.worth[which] = -np.inf
 
 
-def _pin(pool: Pool, count: int, open_: Bool, room: _Room) -> dict[int, int]:
+def _pin(pool: Pool, count: int, room: _Room) -> dict[int, int]:
     """The pins that hold, earliest slot first: their candidates and their share of the caps are taken beforehand."""
     kept: dict[int, int] = {}
     for slot in sorted(slot for slot in pool.pins if 0 <= slot < count):
         item = pool.pins[slot]
         if item not in kept.values() and room.has(item):
-            room.take(item, open_)
+            room.take(item)
             kept[slot] = item
     return kept
 
 
-def _likeness(pool: Pool, item: int) -> Float64:
-    """(candidates,) how alike each is to one candidate, 0 to 1. Source: the idea of MMR, Carbonell & Goldstein 1998."""
-    if not len(pool.weights):
-        return np.zeros(len(pool))
-    mine = pool.groups[:, item]
-    weights = np.where(mine >= 0, pool.weights, 0.0)
-    return np.asarray(weights.dot(pool.groups == mine[:, None]), np.float64)
+def _told_apart(groups: Int32) -> Int32:
+    """The same groups, where each candidate in none (-1) is in one of its own."""
+    if not groups.size or groups.min() >= 0:
+        return groups
+    return np.where(groups < 0, -1 - np.arange(groups.shape[1], dtype=np.int32), groups)
+
+
+def _likeness(weights: Float64, groups: Int32, item: int) -> Float64:
+    """(candidates,) how alike each other one is to one candidate, 0 to 1.
+
+    Source: the idea of MMR, Carbonell & Goldstein 1998.
+    """
+    if not len(weights):
+        return np.zeros(groups.shape[1])
+    return np.asarray(weights.dot(groups == groups[:, item, None]), np.float64)
 
 
 def _best(value: Float64, open_: Bool, probability: float) -> Float64:

@@ -61,6 +61,11 @@ def to_row(decision: Decision) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def body_of(decision: Decision) -> bytes:
+    """A decision as the journal keeps it."""
+    return _encode(to_row(decision))
+
+
 def from_row(row: Mapping[str, Any]) -> Decision:
     """The decision that a row of ``decisions`` was made of."""
     rest = json.loads(row["request"])

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shopkeeper.core.action import Action
-from shopkeeper.core.consent import Consent
+from shopkeeper.core.consent import NO_CONSENT, Consent
 from shopkeeper.core.decision import Decision, Request
 from shopkeeper.core.errors import SettingsError
 from shopkeeper.core.event import Event
@@ -22,7 +22,7 @@ from shopkeeper.data.model_store import Bundle
 from shopkeeper.decide.fallback import Fallback, Static
 from shopkeeper.decide.log import Logged
 from shopkeeper.decide.placement import PlacementSettings, placements
-from shopkeeper.decide.recommend import Recommend
+from shopkeeper.decide.recommend import Recommend, nothing_goes_with
 from shopkeeper.features.profiles import LiveProfiles
 from shopkeeper.features.shared_profiles import SharedProfiles
 from shopkeeper.features.state import micros_of
@@ -30,6 +30,8 @@ from shopkeeper.learn.loading import restored
 from shopkeeper.learn.propensity.foretell import NAME as FORETELL
 from shopkeeper.learn.recommend.trending import LiveTrending, TrendingModel
 from shopkeeper.learn.recommend.trending import live as live_trending
+from shopkeeper.learn.segment.basket_rules import NAME as BASKET_RULES
+from shopkeeper.learn.segment.segmenting import NAME as SEGMENTS
 from shopkeeper.settings import Settings
 
 _STATIC_ITEMS = 100
@@ -94,6 +96,8 @@ class Serving:
     catalogue: LiveCatalogue
     profiles: LiveProfiles | SharedProfiles
     policies: Mapping[str, Logged]
+    agreed: Callable[[PersonKey], Consent]
+    """What may be done with the history that a person's requests are answered with."""
     counts: Mapping[str, int]
     """How many items each placement shows where the request does not say."""
     report: Mapping[str, Any]
@@ -145,7 +149,7 @@ def without_models(
     return Serving(
         version="", scorers={}, catalogue=live,
         profiles=profiles_over(nobody, live.index, settings.shop.currency, _EPOCH, store),
-        policies=dict.fromkeys(wanted, static), report={},
+        policies=dict.fromkeys(wanted, static), report={}, agreed=_nobody_asked,
         counts={name: placement.count for name, placement in wanted.items()},
     )  # fmt: skip
 
@@ -153,12 +157,13 @@ def without_models(
 def serving_of(
     bundle: Bundle, today: Catalogue, settings: Settings, *,
     consent: Callable[[PersonKey], Consent], log: Callable[[Decision], None], store: ProfileStore | None = None,
+    partners: Callable[[str], Sequence[str]] = nothing_goes_with,
 ) -> Serving:  # fmt: skip
     """Restore a version's models and build the policies of all placements over them."""
     scorers: dict[str, Scorer] = {
         name: _live(restored(model.use, model.arrays, model.facts))
         for name, model in bundle.models.items()
-        if name != FORETELL
+        if name not in (FORETELL, SEGMENTS, BASKET_RULES)
     }
     live = LiveCatalogue(extended(bundle.catalogue, today), settings.shop.currency)
     profiles = profiles_over(bundle.histories, live.index, settings.shop.currency, bundle.received_until, store)
@@ -173,11 +178,10 @@ def serving_of(
 
     def policy(name: str, placement: PlacementSettings) -> Logged:
         personal, page = settings.train.personal, settings.train.context
-        if placement.model and placement.model not in settings.models:
+        asked = settings.placements.get(name, {}).get("model")  # a shop's own list of models may lack a usual one's
+        if asked and asked not in settings.models:
             known = ", ".join(settings.models)
-            raise SettingsError(
-                "setting_bad", where=f"placements.{name}", name="model", value=placement.model, wanted=known
-            )
+            raise SettingsError("setting_bad", where=f"placements.{name}", name="model", value=asked, wanted=known)
         # a model that was named after the last training answers from the next one on
         if placement.model in scorers:
             personal, page = (personal, placement.model) if placement.context != "none" else (placement.model, page)
@@ -185,7 +189,7 @@ def serving_of(
             name=f"recommend.{name}", version=bundle.version, scorer=scorers[personal],
             context_scorer=scorers.get(page), popular=popular, catalogue=live,
             history=profiles.history, consent=agreed, placement=placement, rules=placement.rules(),
-            chooser=placement.dice(), goals=placement.goals(),
+            chooser=placement.dice(), goals=placement.goals(), partners=partners,
         )  # fmt: skip
         last = replace(static, banned=frozenset(placement.banned))
         return Logged(inner=Fallback(first=first, second=last), log=log)
@@ -193,7 +197,8 @@ def serving_of(
     wanted = placements(settings.placements)
     return Serving(
         version=bundle.version, until=bundle.received_until, scorers=scorers, catalogue=live, profiles=profiles,
-        report=bundle.report, trends=tuple(one for one in scorers.values() if isinstance(one, LiveTrending)),
+        report=bundle.report, agreed=agreed,
+        trends=tuple(one for one in scorers.values() if isinstance(one, LiveTrending)),
         policies={name: policy(name, placement) for name, placement in wanted.items()},
         counts={name: placement.count for name, placement in wanted.items()},
     )  # fmt: skip
@@ -205,6 +210,10 @@ def _top(popular: Scorer, catalogue: Catalogue) -> tuple[str, ...]:
     scores = np.where(np.isfinite(scores) & catalogue.in_stock[: len(scores)], scores, -np.inf)
     best = np.argsort(-scores, kind="stable")[:_STATIC_ITEMS]
     return tuple(str(catalogue.ids[index]) for index in best if np.isfinite(scores[index]))
+
+
+def _nobody_asked(person: PersonKey) -> Consent:  # noqa: ARG001  # where nothing is personal, it matters to nobody
+    return NO_CONSENT
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,10 @@
 import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, TypeVar, cast
-
-import msgspec
+from typing import Any, Final, Protocol, TypeVar, cast
 
 from shopkeeper.core.action import Action
 from shopkeeper.core.consent import Consent, given_in
@@ -21,7 +18,7 @@ from shopkeeper.core.live import ProfileStore
 from shopkeeper.data import reports
 from shopkeeper.data.batch import DuckBatch
 from shopkeeper.data.drain import Drain, decode_event
-from shopkeeper.data.journal import DECISION, EVENT, Entry, Journal, Outcome
+from shopkeeper.data.journal import EVENT, Journal
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.lock import FolderLock
 from shopkeeper.data.model_store import ModelStore
@@ -32,9 +29,10 @@ from shopkeeper.data.spark import SparkBatch
 from shopkeeper.data.store.consent import Answer
 from shopkeeper.data.store.state import State, place_of
 from shopkeeper.data.stream.redis_profiles import RedisProfiles
-from shopkeeper.decide.log import Logged, from_row, to_row
+from shopkeeper.decide.log import Logged, body_of
 from shopkeeper.features.shared_profiles import ProfileWriter
 from shopkeeper.settings import FILE, ProfilesSection, Settings, load, template
+from shopkeeper.shop import logged
 from shopkeeper.shop.collecting import Collector, Verdict
 from shopkeeper.shop.serving import Serving, serving_of, without_models
 
@@ -51,6 +49,13 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+class Listener(Protocol):
+    """Who answers with the same models elsewhere."""
+
+    def heard(self, events: Sequence[Event]) -> None: ...
+    def forget(self, people: Sequence[str]) -> None: ...
+
+
 class Shop:
     """An open shop folder.
 
@@ -58,13 +63,17 @@ class Shop:
     Close it, or use it as a context manager.
     """
 
-    def __init__(self, folder: Path, settings: Settings, *, readonly: bool, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, folder: Path, settings: Settings, *, readonly: bool, clock: Callable[[], datetime],
+        consent: Callable[[PersonKey], Consent] | None = None,
+    ) -> None:  # fmt: skip
         self.folder, self.settings, self.readonly, self.clock = folder, settings, readonly, clock
         self._lock = None if readonly else FolderLock(folder)
         (folder / "tmp").mkdir(exist_ok=True)
         self.lake = Lake(folder / "lake", readonly=readonly)
         self.state = State(place_of(folder, settings.state.url), clock)
         self.quarantine = Quarantine(folder / "quarantine.db")
+        self._consent = consent or self.state.consent.consent_of
         self.models = ModelStore(folder / "models")
         self.journal = Journal(folder / "journal.db", beside=readonly)
         self._drain = Drain(self.journal, self.lake)
@@ -77,6 +86,8 @@ class Shop:
         self._serving_lock = threading.Lock()
         self.forgiving = False
         """Answer with an older version, or the popular list, where the current one cannot be loaded: for servers."""
+        self.listeners: list[Listener] = []
+        """Who else is told of stored events and of people to be forgotten."""
         self._forgot_day = 0
         if not readonly:
             self._agreed(self._undrained(_CONSENT))
@@ -92,7 +103,9 @@ class Shop:
         """
         if (folder / FILE).exists():
             raise SettingsError("shop_folder_exists", folder=str(folder))
-        folder.mkdir(parents=True, exist_ok=True)
+        if not folder.exists():
+            folder.mkdir(parents=True)
+            folder.chmod(0o700)  # it will hold what people did
         (folder / FILE).write_text(template(name, currency, timezone, language, notice), "utf-8")
         try:
             return cls.open(folder)
@@ -101,15 +114,18 @@ class Shop:
             raise
 
     @classmethod
-    def open(cls, folder: Path | str, *, readonly: bool = False, clock: Callable[[], datetime] = utc_now) -> "Shop":
-        """Open a shop folder.
+    def open(
+        cls, folder: Path | str, *, readonly: bool = False, clock: Callable[[], datetime] = utc_now,
+        consent: Callable[[PersonKey], Consent] | None = None,
+    ) -> "Shop":  # fmt: skip
+        """Open a shop folder. ``consent``: who says what people agreed to, where it is not the folder.
 
         Raises:
             SettingsError: no shop there, of another format, or its settings are wrong.
             Unavailable: another process has it open for writing.
         """
         folder = Path(folder)
-        return cls(folder, load(folder), readonly=readonly, clock=clock)
+        return cls(folder, load(folder), readonly=readonly, clock=clock, consent=consent)
 
     def __enter__(self) -> "Shop":
         return self
@@ -147,6 +163,8 @@ class Shop:
             self._writer.tell(stored)
         if self._serving is not None:
             self._serving.fold_many(stored)
+        for listener in self.listeners:
+            listener.heard(stored)
 
     def _agreed(self, events: Iterable[Event]) -> None:
         answers = [
@@ -158,7 +176,8 @@ class Shop:
             self.state.consent.record_many(answers)
 
     def _undrained(self, words: bytes = b"") -> list[Event]:
-        """The events that the lake does not hold yet, of those whose bytes hold ``words``."""
+        """The events that the lake does not hold yet, of those whose bytes hold ``words``. Folding one twice changes
+        nothing."""
         waiting = self.journal.undrained(limit=10_000_000)
         return [decode_event(kept.body) for kept in waiting if kept.kind == EVENT and words in kept.body]
 
@@ -208,7 +227,7 @@ class Shop:
 
     def consent_of(self, person: PersonKey) -> Consent:
         """What a person agreed to; nothing, where nothing is known."""
-        return self.state.consent.consent_of(person)
+        return self._consent(person)
 
     def remembered(self, name: str, make: Callable[[], T]) -> T:
         """A value computed from the lake, kept until the lake changes."""
@@ -232,11 +251,12 @@ class Shop:
             version = self.models.current()
             if self._serving is not None and self._wanted == (version or ""):
                 return self._serving
+            before = self._undrained()  # another process may move them into the lake after we have looked there
             fresh = self._load_some(version) if self.forgiving else self._load(version)
             known = self._since(fresh)
             fresh.fold_many(known)
             self._serving, self._wanted = fresh, version or ""
-            waiting = self._undrained()  # after it answers: what comes from now on is told to it
+            waiting = before + self._undrained()  # after it answers: what comes from now on is told to it
             fresh.fold_many(waiting)
             if self._writer is not None and fresh.until is not None and self._writer.wanting():
                 self._writer.refill(known + waiting)
@@ -271,8 +291,9 @@ class Shop:
             return without_models(now.catalogue(), best, self.settings, self.log_decision, self._store)
         bundle = self.models.load(version)
         return serving_of(
-            bundle, now.catalogue(), self.settings, consent=self.consent_of, log=self.log_decision, store=self._store
-        )
+            bundle, now.catalogue(), self.settings, consent=self.consent_of, log=self.log_decision, store=self._store,
+            partners=self.state.bundles.partners_of,
+        )  # fmt: skip
 
     def decide(self, request: Request) -> Decision:
         """The answer to a request, logged.
@@ -306,14 +327,6 @@ class Shop:
             raise NotFound("unknown_placement", placement=placement, allowed=", ".join(policies))
         return policy
 
-    def similar(self, product: str, count: int = 10) -> Decision:
-        """Products that go with a product, whoever asks.
-
-        Raises:
-            NotFound: no such product.
-        """
-        return self.decide(self.similar_to(product, count))
-
     def similar_to(self, product: str, count: int) -> Request:
         """The request that asks what goes with a product.
 
@@ -339,17 +352,17 @@ class Shop:
                 self._serving.profiles.forget(person)
         if self._store is not None:
             self._store.forget(people)
+        for listener in self.listeners:
+            listener.forget(people)
 
     def log_decision(self, decision: Decision) -> None:
         """Keep a decision without waiting for the disk; nothing where the shop is open for reading only."""
-        if self.readonly:
-            return
-        row = to_row(decision)
-        entry = Entry(
-            kind=DECISION, id=decision.id, body=msgspec.json.encode(row), person=decision.request.person,
-            day=int(decision.request.at.timestamp() // 86_400),
-        )  # fmt: skip
-        self.journal.append_soon([entry]).add_done_callback(_report_loss)
+        if not self.readonly:
+            self.log_body(decision.id, body_of(decision), decision.request)
+
+    def log_body(self, decision_id: str, body: bytes, request: Request) -> None:
+        """The same of a decision that stands written already (``decide.log.body_of``)."""
+        logged.keep(self.journal, decision_id, body, request)
 
     def explain(self, decision_id: str) -> Decision:
         """A logged decision.
@@ -357,15 +370,7 @@ class Shop:
         Raises:
             NotFound: it was never made, or was erased.
         """
-        body = self.journal.find(decision_id, DECISION)
-        if body is not None:
-            row = msgspec.json.decode(body)
-            row["at"] = datetime.fromisoformat(row["at"])
-            return from_row(row)
-        rows = self.snapshot().query("SELECT * FROM decisions WHERE id = $id", {"id": decision_id}).to_pylist()
-        if not rows:
-            raise NotFound("unknown_decision", decision=decision_id)
-        return from_row(rows[0])
+        return logged.find(self.journal, self.snapshot(), decision_id)
 
 
 def profile_store(wanted: ProfilesSection) -> ProfileStore | None:
@@ -377,9 +382,3 @@ def profile_store(wanted: ProfilesSection) -> ProfileStore | None:
     if not wanted.url:
         return None
     return RedisProfiles(wanted.url, prefix=wanted.prefix, keep_days=wanted.keep_days)
-
-
-def _report_loss(done: "Future[list[Outcome]]") -> None:
-    error = done.exception()
-    if error is not None:
-        _log.error("decisions were not logged: %s", error)

@@ -9,12 +9,15 @@ from typing import Any
 import httpx
 from starlette.applications import Starlette
 
+from shopkeeper.apps.http.decisions import told_of
+from shopkeeper.apps.http.engine import Answered
 from shopkeeper.core.action import BROWSER_ACTIONS, Action
 from shopkeeper.core.decision import Choice, Decision, Reason, Request
 from shopkeeper.core.errors import NotFound
 from shopkeeper.core.ids import DecisionId
 from shopkeeper.data.rows import Warn
 from shopkeeper.data.store.keys import Role
+from shopkeeper.settings import LimitsSection
 
 SECRET, PUBLISHABLE = "sk_secret", "pk_publishable"
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -42,6 +45,7 @@ class FakeEngine:
     language = "en"
     drain_seconds = 3600.0
     keys = FakeKeys()
+    limits = LimitsSection()
 
     def __init__(self) -> None:
         self.fails: dict[str, Exception] = {}
@@ -49,6 +53,7 @@ class FakeEngine:
         self.requests: list[Request] = []
         self.seen: set[str] = set()
         self.closed = False
+        self.begun = False
 
     def _maybe_fail(self, name: str) -> None:
         if name in self.fails:
@@ -83,11 +88,16 @@ class FakeEngine:
             raise NotFound("unknown_placement", placement=request.placement, allowed="home, product")
         return decision_of(request)
 
-    def similar(self, product: str, count: int) -> Decision:
+    async def answered(self, request: Request, language: str) -> Answered:
+        decision = self.decide(request)
+        body = told_of(decision, lambda reason: self.say_reason(reason, language))
+        return Answered(body=body, fallback=bool(decision.fallback))
+
+    def similar_to(self, product: str, count: int) -> Request:
         self._maybe_fail("similar")
         if product == "unknown":
             raise NotFound("unknown_product", product=product)
-        return self.decide(Request(placement="product", at=NOW, product=product, count=count))  # type: ignore[arg-type]  # an id is a text
+        return Request(placement="product", at=NOW, product=product, count=count)  # type: ignore[arg-type]  # an id is a text
 
     def explain(self, decision_id: str) -> Decision:
         self._maybe_fail("explain")
@@ -117,6 +127,9 @@ class FakeEngine:
     def model_age_seconds(self) -> float | None:
         return 90.0
 
+    def processes(self) -> int:
+        return 1
+
     def waiting(self) -> int:
         return 7
 
@@ -125,6 +138,12 @@ class FakeEngine:
 
     def upkeep(self) -> None:
         self._maybe_fail("upkeep")
+
+    async def begin(self) -> None:
+        self.begun = True
+
+    def end(self) -> None:
+        self.begun = False
 
     def close(self) -> None:
         self.closed = True

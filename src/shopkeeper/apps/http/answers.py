@@ -25,6 +25,16 @@ def _plain(value: Any) -> Any:
 _encode = msgspec.json.Encoder(enc_hook=_plain).encode
 
 
-def answer(value: Any, status: int = 200) -> Response:
+def encoded(value: Any) -> bytes:
     """A struct, or plain values, as JSON. NaN and infinities become null."""
-    return Response(_encode(value), status, media_type="application/json")
+    return _encode(value)
+
+
+def sent(body: bytes, status: int = 200) -> Response:
+    """JSON that is written already."""
+    return Response(body, status, media_type="application/json")
+
+
+def answer(value: Any, status: int = 200) -> Response:
+    """``encoded``, on its way."""
+    return sent(_encode(value), status)

@@ -21,6 +21,7 @@ from shopkeeper.apps.http import customers, decisions, events, health, page, seg
 from shopkeeper.apps.http.answers import answer
 from shopkeeper.apps.http.engine import Engine
 from shopkeeper.apps.http.gate import ALWAYS, CROSS_ORIGIN, Gate, Load, error_response, language_for
+from shopkeeper.apps.http.limits import Limits
 from shopkeeper.apps.http.metrics import Metrics
 from shopkeeper.apps.http.openapi import describe
 from shopkeeper.apps.http.opening import Door, Opening
@@ -121,14 +122,18 @@ def app_of(
 ) -> Starlette:
     """The app over an engine. ``upkeep``: also drain and reload every ``drain_seconds`` while it runs. While the
     ``door`` is closed, only what needs no models is answered."""
-    gate = Gate(engine=engine, metrics=Metrics(engine.waiting, engine.model_age_seconds), load=Load())
+    metrics = Metrics(engine.waiting, engine.model_age_seconds, engine.processes)
+    gate = Gate(engine=engine, metrics=metrics, load=Load(), limits=Limits(settings=engine.limits))
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:  # noqa: ARG001  # Starlette's signature
         task = asyncio.create_task(_upkeep(engine)) if upkeep else None
+        if upkeep:
+            await engine.begin()
         yield
         if task is not None:
             task.cancel()
+            engine.end()
 
     waiting = [] if door is None else [Middleware(Opening, door=door, language=engine.language)]
     return Starlette(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from starlette.responses import Response
 
-from shopkeeper.apps.http.answers import answer
+from shopkeeper.apps.http.answers import answer, encoded, sent
 from shopkeeper.apps.http.body import query_of
 from shopkeeper.apps.http.identity import is_customer, is_visitor
 from shopkeeper.apps.http.refusal import Refused
@@ -26,7 +26,7 @@ from shopkeeper.core.ids import CustomerId, ProductId, VisitorId, is_id, is_plac
 
 
 async def get_recommendations(visit: Visit) -> Response:
-    """Products for a placement. Decided in the event loop: it takes a millisecond, a change of threads as long."""
+    """Products for a placement. Decided in the event loop or by a helping process."""
     asked = query_of(RecommendationsIn, visit.call.query_params.multi_items())
     if visit.is_browser:
         _own_only(visit, asked)
@@ -49,13 +49,13 @@ async def get_recommendations(visit: Visit) -> Response:
         brands=tuple(asked.brands), tags=tuple(asked.tags), price_min=asked.price_min, price_max=asked.price_max,
         exclude=tuple(ProductId(item) for item in asked.exclude),
     )  # fmt: skip
-    return _shown(visit, visit.engine.decide(request))
+    return await _decided(visit, request)
 
 
 async def get_similar(visit: Visit) -> Response:
     """Products like one, whoever asks."""
     asked = query_of(SimilarIn, visit.call.query_params.multi_items())
-    return _shown(visit, visit.engine.similar(id_of(visit, "product"), asked.count))
+    return await _decided(visit, visit.engine.similar_to(id_of(visit, "product"), asked.count))
 
 
 async def get_decision(visit: Visit) -> Response:
@@ -98,9 +98,15 @@ def _somebody(name: str | None) -> str | None:
     return None if name is None or is_placeholder(name) else name
 
 
-def _shown(visit: Visit, decision: Decision) -> Response:
-    visit.metrics.decided(decision.request.placement, fallback=bool(decision.fallback))
-    return answer(shown(decision, lambda reason: visit.engine.say_reason(reason, visit.language)))
+async def _decided(visit: Visit, request: Request) -> Response:
+    answered = await visit.engine.answered(request, visit.language)
+    visit.metrics.decided(request.placement, fallback=answered.fallback)
+    return sent(answered.body)
+
+
+def told_of(decision: Decision, say: Callable[[Reason], str]) -> bytes:
+    """A decision as its asker sees it, in JSON."""
+    return encoded(shown(decision, say))
 
 
 def shown(decision: Decision, say: Callable[[Reason], str]) -> RecommendationsOut:

@@ -1,12 +1,14 @@
 """What the API needs of a shop."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 from shopkeeper.core.decision import Decision, Reason, Request
 from shopkeeper.data.rows import Warn
 from shopkeeper.data.store.keys import Role
+from shopkeeper.settings import LimitsSection
 
 
 class Verdict(Protocol):
@@ -24,6 +26,14 @@ class Verdict(Protocol):
     def warnings(self) -> Sequence[Warn]: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """A decision as its asker sees it, in JSON, and whether the first policy could not answer."""
+
+    body: bytes
+    fallback: bool
+
+
 class Keys(Protocol):
     """Who may come in."""
 
@@ -33,19 +43,21 @@ class Keys(Protocol):
 
 
 class Engine(Protocol):
-    """A shop as the API sees it. ``decide`` and ``similar`` are quick; everything else may wait for the disk."""
+    """A shop as the API sees it. ``answered`` and ``similar_to`` are quick; everything else may wait for the disk."""
 
     @property
     def language(self) -> str: ...
     @property
     def drain_seconds(self) -> float: ...
     @property
+    def limits(self) -> LimitsSection: ...
+    @property
     def keys(self) -> Keys: ...
     def now(self) -> datetime: ...
     def collect(self, raws: Sequence[Any], *, source: str, browser: bool) -> Sequence[Verdict]: ...
     def count_of(self, placement: str) -> int: ...
-    def decide(self, request: Request) -> Decision: ...
-    def similar(self, product: str, count: int) -> Decision: ...
+    async def answered(self, request: Request, language: str) -> Answered: ...
+    def similar_to(self, product: str, count: int) -> Request: ...
     def explain(self, decision_id: str) -> Decision: ...
     def say_reason(self, reason: Reason, language: str) -> str: ...
     def customer(self, customer_id: str) -> Any: ...
@@ -54,6 +66,7 @@ class Engine(Protocol):
     def erase(self, customer_id: str) -> Mapping[str, Any]: ...
     def waiting(self) -> int: ...
     def model_age_seconds(self) -> float | None: ...
+    def processes(self) -> int: ...
     def ready(self) -> None:
         """Return when events can be stored and requests answered.
 
@@ -64,6 +77,14 @@ class Engine(Protocol):
 
     def upkeep(self) -> None:
         """What must be done every few seconds: move the journal into the lake, load a new version."""
+        ...
+
+    async def begin(self) -> None:
+        """The loop runs: whatever helps to answer may be started."""
+        ...
+
+    def end(self) -> None:
+        """The loop is about to stop: end what ``begin`` started."""
         ...
 
     def close(self) -> None: ...

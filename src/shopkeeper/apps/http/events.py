@@ -22,8 +22,9 @@ from shopkeeper.shop.held import why_held
 
 async def post_events(visit: Visit) -> Response:
     """Answers when what was accepted is durable: 200, or 207 where some events are held."""
-    batch = events_of(await read_body(visit.call, browser=visit.is_browser))
+    batch = events_of(await read_body(visit))
     raws = batch.events
+    visit.charge(len(raws))
     if visit.is_browser:
         own_only(visit, raws, "events")
     raws = [_without_token(raw) for raw in raws]

@@ -1,24 +1,34 @@
 """A shop folder as the API's engine: ``build`` makes its app, ``serve`` serves it."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from shopkeeper.apps.http import server
 from shopkeeper.apps.http.app import app_of
+from shopkeeper.apps.http.deciders import Deciders
+from shopkeeper.apps.http.decisions import told_of
+from shopkeeper.apps.http.engine import Answered
+from shopkeeper.apps.http.wire import Told
 from shopkeeper.core.decision import Decision, Reason, Request
-from shopkeeper.core.errors import NotFound
+from shopkeeper.core.errors import NotFound, Unavailable
 from shopkeeper.data.store.keys import Keys
+from shopkeeper.decide.context import person_to_read
+from shopkeeper.decide.failure import where, why
 from shopkeeper.decide.reasons import say_reason
+from shopkeeper.settings import LimitsSection
 from shopkeeper.shop import people
 from shopkeeper.shop.collecting import Verdict
 from shopkeeper.shop.predicting import predictions_of
 from shopkeeper.shop.retraining import Retraining
 from shopkeeper.shop.shop import Shop
 from shopkeeper.shop.telling import told
+
+_log: Final = logging.getLogger(__name__)
 
 
 class ShopEngine:
@@ -28,6 +38,8 @@ class ShopEngine:
         self._shop = shop
         shop.forgiving = True
         self._retraining = Retraining(shop)
+        self._deciders = Deciders(shop.folder, shop.settings.serve.processes - 1)
+        shop.listeners.append(self._deciders)
 
     @property
     def language(self) -> str:
@@ -36,6 +48,10 @@ class ShopEngine:
     @property
     def drain_seconds(self) -> float:
         return self._shop.settings.serve.drain_seconds
+
+    @property
+    def limits(self) -> LimitsSection:
+        return self._shop.settings.limits
 
     @property
     def keys(self) -> Keys:
@@ -50,11 +66,40 @@ class ShopEngine:
     def count_of(self, placement: str) -> int:
         return self._shop.count_of(placement)
 
-    def decide(self, request: Request) -> Decision:
-        return self._shop.decide(request)
+    async def begin(self) -> None:
+        await self._deciders.start()
 
-    def similar(self, product: str, count: int) -> Decision:
-        return self._shop.similar(product, count)
+    def processes(self) -> int:
+        """How many can decide now, this one among them."""
+        return 1 + self._deciders.able(self._shop.serving.version)
+
+    def end(self) -> None:
+        self._deciders.stop()
+
+    async def answered(self, request: Request, language: str) -> Answered:
+        """Decided by a helping process where there is one and it is not too busy, or else here; logged here."""
+        self._shop.count_of(request.placement)
+        told = await self._elsewhere(request, language)
+        if told is None:
+            decision = self._shop.decide(request)
+            body = told_of(decision, lambda reason: self.say_reason(reason, language))
+            return Answered(body=body, fallback=bool(decision.fallback))
+        try:
+            self._shop.log_body(told.id, told.row, request)
+        except Exception as error:  # noqa: BLE001  # whatever goes wrong, the shopper gets an answer
+            _log.error("decision %s was not logged (%s, %s)", told.id, why(error), where(error))
+        return Answered(body=told.body, fallback=told.fallback)
+
+    async def _elsewhere(self, request: Request, language: str) -> Told | None:
+        serving = self._shop.serving
+        try:
+            agreed = person_to_read(request, serving.agreed) is not None
+        except Unavailable:
+            return None  # the shared profiles do not answer: the fallback here says so
+        return await self._deciders.decide(request, agreed=agreed, language=language, version=serving.version)
+
+    def similar_to(self, product: str, count: int) -> Request:
+        return self._shop.similar_to(product, count)
 
     def explain(self, decision_id: str) -> Decision:
         """A decision of a moment ago may still be on its way to the journal: what waits there is let through first."""
@@ -89,7 +134,9 @@ class ShopEngine:
 
     def upkeep(self) -> None:
         self._shop.drain()
-        self._shop.reload()
+        before = self._shop.serving.version
+        if self._shop.reload().version != before:
+            self._deciders.load()
         self._shop.mend_profiles()
         self._retraining.look()
 

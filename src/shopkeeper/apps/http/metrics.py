@@ -10,9 +10,14 @@ _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 
 
 class Metrics:
-    """Counters, histograms and the journal's backlog, and how old the models are."""
+    """Counters, histograms and the journal's backlog, how old the models are, and how many processes decide."""
 
-    def __init__(self, waiting: Callable[[], int], model_age_seconds: Callable[[], float | None]) -> None:
+    def __init__(
+        self,
+        waiting: Callable[[], int],
+        model_age_seconds: Callable[[], float | None],
+        processes: Callable[[], int],
+    ) -> None:
         self._registry = CollectorRegistry()
         self.events = Counter(
             "shopkeeper_events", "Events received, by what became of them", ["verdict"], registry=self._registry
@@ -33,6 +38,10 @@ class Metrics:
         backlog.set_function(waiting)
         age = Gauge("shopkeeper_model_age_seconds", "Since the models that answer were made", registry=self._registry)
         age.set_function(lambda: math.nan if (seconds := model_age_seconds()) is None else seconds)
+        able = Gauge(
+            "shopkeeper_deciding_processes", "Processes that decide now, with this one", registry=self._registry
+        )
+        able.set_function(processes)
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count a request."""

@@ -16,8 +16,9 @@ from shopkeeper.data.sources.known.segment_words import wire_of
 
 async def post_batch(visit: Visit) -> Response:
     """Answers when what was accepted is durable: 200, or 207 where some messages are held."""
-    batch = events_of(await read_body(visit.call, browser=visit.is_browser), "batch", "sentAt")
+    batch = events_of(await read_body(visit), "batch", "sentAt")
     messages = batch.events
+    visit.charge(len(messages))
     wires = [wire_of(message) for message in messages]
     passed = [wire is None and message is not None for message, wire in zip(messages, wires, strict=True)]
     kept = [wire for wire, over in zip(wires, passed, strict=True) if not over]

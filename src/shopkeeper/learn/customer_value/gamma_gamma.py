@@ -16,7 +16,7 @@ from scipy.special import gammaln
 from scipy.stats import gamma as gamma_law
 
 from shopkeeper.core.errors import DataError
-from shopkeeper.learn.customer_value.bg_nbd import Float64, covariance_of
+from shopkeeper.learn.customer_value.bg_nbd import MOST_PEOPLE, Float64, covariance_of
 
 NAMES: Final = ("p", "q", "gamma")
 _LEAST_PEOPLE: Final = 10
@@ -73,6 +73,9 @@ def fit_gamma_gamma(orders: Float64, mean: Float64) -> GammaGamma:
         raise DataError("too_few_values", have=len(x), needed=_LEAST_PEOPLE)
     if np.ptp(z) <= 1e-9 * z.max():
         raise DataError("values_all_equal", value=float(z[0]))
+    if len(x) > MOST_PEOPLE:
+        drawn = np.random.default_rng(0).choice(len(x), MOST_PEOPLE, replace=False)
+        x, z = x[drawn], z[drawn]
     scale = float(np.median(z))
     z = z / scale
 

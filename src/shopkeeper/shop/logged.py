@@ -1,0 +1,46 @@
+"""Decisions on their way into the journal, and back out of the journal or the lake."""
+
+import logging
+from concurrent.futures import Future
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from shopkeeper.core.decision import Decision, Request
+from shopkeeper.core.errors import NotFound
+from shopkeeper.data.journal import DECISION, Entry, Journal, Outcome
+from shopkeeper.data.snapshot import LakeSnapshot
+from shopkeeper.decide.log import from_row
+
+_log: Final = logging.getLogger(__name__)
+
+
+def keep(journal: Journal, decision_id: str, body: bytes, request: Request) -> None:
+    """Keep a written decision (``decide.log.body_of``) without waiting for the disk."""
+    day = int(request.at.timestamp() // 86_400)
+    entry = Entry(kind=DECISION, id=decision_id, body=body, person=request.person, day=day)
+    journal.append_soon([entry]).add_done_callback(_report_loss)
+
+
+def find(journal: Journal, known: LakeSnapshot, decision_id: str) -> Decision:
+    """A logged decision.
+
+    Raises:
+        NotFound: it was never made, or was erased.
+    """
+    body = journal.find(decision_id, DECISION)
+    if body is not None:
+        row = msgspec.json.decode(body)
+        row["at"] = datetime.fromisoformat(row["at"])
+        return from_row(row)
+    rows = known.query("SELECT * FROM decisions WHERE id = $id", {"id": decision_id}).to_pylist()
+    if not rows:
+        raise NotFound("unknown_decision", decision=decision_id)
+    return from_row(rows[0])
+
+
+def _report_loss(done: "Future[list[Outcome]]") -> None:
+    error = done.exception()
+    if error is not None:
+        _log.error("decisions were not logged: %s", error)
