@@ -6,6 +6,7 @@ here; their ids stay, so that a retry days later is still known.
 Source: SQLite documentation, "PRAGMA synchronous" and "Write-Ahead Logging"; Gray & Reuter 1993 §9 (group commit).
 """
 
+import json
 import queue
 import sqlite3
 import threading
@@ -14,6 +15,7 @@ from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import accumulate, chain, pairwise
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -34,7 +36,16 @@ CREATE TABLE IF NOT EXISTS seen (
 """
 _BUSY_SECONDS = 30.0
 _MAX_WAITING = 2_000
+_OLDEST = "SELECT seq, kind, id, body FROM entries WHERE seq > ? ORDER BY seq LIMIT ?"
+_TOGETHER = (
+    "SELECT group_concat(seq), group_concat(kind), json_group_array(id), group_concat(length(body)), "
+    "CAST(group_concat(body, '') AS BLOB) FROM"
+)
+"""Many entries as one row: SQLite asks for the interpreter after each row, and may have to wait for it."""
+_PART = 1_000
 _LOOKUP = 500
+_AT_ONCE = (400, 100, 10, 1)
+"""Numbers of rows for which there is a statement."""
 _GROUP = 256
 _MAX_SOON = 100_000
 _LINGER_SECONDS = 0.1
@@ -208,8 +219,24 @@ class Journal:
 
     def undrained(self, *, after: int = 0, limit: int = 50_000) -> list[Kept]:
         """The oldest entries that are still here, by sequence number."""
-        sql = "SELECT seq, kind, id, body FROM entries WHERE seq > ? ORDER BY seq LIMIT ?"
-        return [Kept(*row) for row in self._read(sql, (after, limit))]
+        found: list[Kept] = []
+        while len(found) < limit:
+            part = self._some(found[-1].seq if found else after, min(_PART, limit - len(found)))
+            found += part
+            if len(part) < _PART:
+                break
+        return found
+
+    def _some(self, after: int, limit: int) -> list[Kept]:
+        try:
+            ((seqs, kinds, ids, sizes, bodies),) = self._read(f"{_TOGETHER} ({_OLDEST})", (after, limit))
+        except sqlite3.DataError:  # together they are more than SQLite puts into one value
+            return [Kept(*row) for row in self._read(_OLDEST, (after, limit))]
+        if seqs is None:
+            return []
+        ends = list(accumulate(map(int, sizes.split(",")), initial=0))
+        texts = [bodies[begin:end] for begin, end in pairwise(ends)]
+        return list(map(Kept, map(int, seqs.split(",")), kinds.split(","), json.loads(ids), texts))
 
     def find(self, entry_id: str, kind: Kind) -> bytes | None:
         """The body of an undrained entry."""
@@ -290,15 +317,23 @@ def _insert(con: sqlite3.Connection, entries: list[Entry]) -> list[Outcome]:
             known[key] = body
             fresh.append(number)
         outcomes.append("stored" if before is None else "duplicate" if before == body else "conflict")
-    con.executemany(
-        "INSERT INTO seen VALUES (?, ?, ?, ?)",
-        [(keys[n], bodies[n], entries[n].day, int(entries[n].forever)) for n in fresh],
-    )
-    con.executemany(
-        "INSERT INTO entries (kind, id, person, body) VALUES (?, ?, ?, ?)",
-        [(entries[n].kind, entries[n].id, entries[n].person, entries[n].body) for n in fresh],
-    )
+    ids = [(keys[n], bodies[n], entries[n].day, int(entries[n].forever)) for n in fresh]
+    _put(con, "seen (id, body, day, forever)", ids)
+    whole = [(entries[n].kind, entries[n].id, entries[n].person, entries[n].body) for n in fresh]
+    _put(con, "entries (kind, id, person, body)", whole)
     return outcomes
+
+
+def _put(con: sqlite3.Connection, into: str, rows: list[tuple[Any, ...]]) -> None:
+    """Insert rows, many in one statement: SQLite then asks for the interpreter once and not after each row, for which
+    it would have to wait where others are at work."""
+    begin = 0
+    for size in _AT_ONCE:
+        row = f"({','.join('?' * len(rows[0]))})" if rows else ""
+        sql = f"INSERT INTO {into} VALUES {','.join([row] * size)}"
+        while len(rows) - begin >= size:
+            con.execute(sql, list(chain.from_iterable(rows[begin : begin + size])))
+            begin += size
 
 
 def _known(con: sqlite3.Connection, keys: list[bytes]) -> dict[bytes, bytes]:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Literal
 
 from shopkeeper.core.action import BROWSER_ACTIONS, Action
@@ -19,6 +20,8 @@ from shopkeeper.data.rows import RAW_MAX, Held, Warn
 from shopkeeper.data.schema import event_row
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NO_SKEW = timedelta()
+_AT, _RECEIVED, _NEVER = b',"at":', b',"received_at":', b'"1970-01-01T00:00:00Z"'
 _FOREVER = frozenset(
     {Action.ORDER, Action.ORDER_CANCEL, Action.ORDER_RETURN, Action.COUPON_ISSUED, Action.COUPON_REDEEMED}
 )
@@ -37,16 +40,25 @@ class Verdict:
     """What was believed but changed."""
 
 
-def entry_of(event: Event, skew: timedelta = timedelta()) -> Entry:
+def entry_of(event: Event, skew: timedelta = _NO_SKEW) -> Entry:
     """An event as the journal keeps it. Retries differ in when they were received (and so in when they happened, where
     the sender did not say), and in nothing else. ``skew``: what was added to its time."""
     received = event.received_at or event.at
-    told = _EPOCH if event.at == event.received_at else event.at - skew
+    body = encode_event(event)
+    told = encode_event(replace(event, at=event.at - skew)) if skew else body
     return Entry(
-        kind=EVENT, id=event.id, body=encode_event(event),
-        same_as=encode_event(replace(event, received_at=None, at=told)),
+        kind=EVENT, id=event.id, body=body, same_as=unreceived(told, now=event.at == event.received_at),
         person=event.person, day=(received - _EPOCH).days, forever=event.action in _FOREVER,
     )  # fmt: skip
+
+
+def unreceived(body: bytes, *, now: bool) -> bytes:
+    """An encoded event as if nobody had received it; ``now``: nor had said when it happened. An event is written in the
+    order of its fields, and a quotation mark inside a text never stands bare, so that the first of these names are its
+    own."""
+    at, received = body.index(_AT) + len(_AT), body.index(_RECEIVED) + len(_RECEIVED)
+    told = body[:at] + _NEVER + body[body.index(b",", at) : received] if now else body[:received]
+    return told + b"null" + body[body.index(b",", received) :]
 
 
 class Collector:
@@ -68,13 +80,14 @@ class Collector:
         now = self._clock()
         allowed = BROWSER_ACTIONS if browser else None
         notes: list[list[Warn]] = [[] for _ in raws]
-        cleaned = [
-            clean_event(raw, received_at=now, currency=self._currency, allowed=allowed, notes=its)
-            for raw, its in zip(raws, notes, strict=True)
+        clean = partial(clean_event, received_at=now, currency=self._currency, allowed=allowed, source=source)
+        cleaned = [clean(raw, notes=its) for raw, its in zip(raws, notes, strict=True)]
+        events = [item for item in cleaned if isinstance(item, Event)]
+        entries = [
+            entry_of(item, _skew(raw, now, its))
+            for raw, item, its in zip(raws, cleaned, notes, strict=True)
+            if isinstance(item, Event)
         ]
-        events = [replace(item, source=source) for item in cleaned if isinstance(item, Event)]
-        skews = [_skew(raw, now, its) for raw, item, its in zip(raws, cleaned, notes, strict=True) if _good(item)]
-        entries = [entry_of(event, skew) for event, skew in zip(events, skews, strict=True)]
         outcomes = iter(zip(events, self._journal.append(entries), strict=True))
         held: list[Held] = []
         stored: list[Event] = []
@@ -104,14 +117,10 @@ class Collector:
         return {"column": "id", "value": event.id, "known": known}
 
 
-def _good(item: Event | Held) -> bool:
-    return isinstance(item, Event)
-
-
 def _skew(raw: Mapping[str, Any], now: datetime, notes: Sequence[Warn]) -> timedelta:
     """What was added to an event's time."""
-    changed = any(note.key == "clock_corrected" for note in notes)
-    return (skew_of(raw, now) if changed else None) or timedelta()
+    changed = notes and any(note.key == "clock_corrected" for note in notes)
+    return (skew_of(raw, now) if changed else None) or _NO_SKEW
 
 
 def _id_of(raw: Any) -> str:
