@@ -14,7 +14,8 @@ from shopkeeper.data.cleaning.clock import skew_of
 from shopkeeper.data.cleaning.event import clean_event
 from shopkeeper.data.conflicts import said_by
 from shopkeeper.data.drain import decode_event, encode_event
-from shopkeeper.data.journal import EVENT, Entry, Journal
+from shopkeeper.data.intake import Intake
+from shopkeeper.data.journal import EVENT, Entry
 from shopkeeper.data.quarantine import Quarantine
 from shopkeeper.data.rows import RAW_MAX, Held, Warn
 from shopkeeper.data.schema import event_row
@@ -65,7 +66,7 @@ class Collector:
     """One shop's intake. ``taken`` is told what was stored, and what had been stored before and was sent again."""
 
     def __init__(
-        self, journal: Journal, quarantine: Quarantine, currency: str, clock: Callable[[], datetime],
+        self, journal: Intake, quarantine: Quarantine, currency: str, clock: Callable[[], datetime],
         taken: Callable[[Sequence[Event], Sequence[Event]], None],
     ) -> None:  # fmt: skip
         self._journal, self._quarantine, self._currency, self._clock = journal, quarantine, currency, clock

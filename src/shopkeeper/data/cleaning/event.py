@@ -16,7 +16,7 @@ from shopkeeper.core.ids import ID_MAX_CHARS
 from shopkeeper.core.money import Money, exponent
 from shopkeeper.data.cleaning.checks import CURRENCIES, FUTURE, IN_FUTURE, found
 from shopkeeper.data.cleaning.clock import MAX_SKEW, skew_of, zoned
-from shopkeeper.data.cleaning.rows import RULES, ZeroQuantity
+from shopkeeper.data.cleaning.rows import RULES, Rule
 from shopkeeper.data.cleaning.values import FORMS, Reading, epoch_of, trimmed
 from shopkeeper.data.rows import RAW_MAX, Held, Warn
 
@@ -50,7 +50,7 @@ _LINE_KNOWN: Final = frozenset(_LINE_FIELDS) | set(_AMOUNTS)
 _NAMES: Final = frozenset({"visitor", "customer", "product", "order", "decision"})
 """Fields that name something: an empty text names nothing, and is not the same as saying nothing."""
 _RULES: Final = {
-    action: tuple(rule for rule in RULES["events"] if isinstance(rule, ZeroQuantity) or action.word in rule.actions)
+    action: tuple(rule for rule in RULES["events"] if not isinstance(rule, Rule) or action.word in rule.actions)
     for action in Action
 }
 """The rules that an event of each action can break."""
