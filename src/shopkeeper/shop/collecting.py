@@ -12,7 +12,8 @@ from shopkeeper.core.event import Event
 from shopkeeper.core.ids import new_id
 from shopkeeper.data.cleaning.event import clean_event
 from shopkeeper.data.drain import encode_event
-from shopkeeper.data.journal import EVENT, Entry, Journal
+from shopkeeper.data.intake import Intake
+from shopkeeper.data.journal import EVENT, Entry
 from shopkeeper.data.quarantine import Quarantine
 from shopkeeper.data.rows import RAW_MAX, Held
 
@@ -58,7 +59,7 @@ class Collector:
     """One shop's intake. ``taken`` is told what was stored, and what had been stored before and was sent again."""
 
     def __init__(
-        self, journal: Journal, quarantine: Quarantine, currency: str, clock: Callable[[], datetime],
+        self, journal: Intake, quarantine: Quarantine, currency: str, clock: Callable[[], datetime],
         taken: Callable[[Sequence[Event], Sequence[Event]], None],
     ) -> None:  # fmt: skip
         self._journal, self._quarantine, self._currency, self._clock = journal, quarantine, currency, clock
