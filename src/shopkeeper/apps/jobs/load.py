@@ -133,7 +133,7 @@ async def ask_decisions(target: Target, *, rate: float, seconds: float, customer
 
 async def await_effects(target: Target, *, rounds: int, customers: int) -> dict[str, Any]:
     """From the moment an event is sent until an answer obeys it, in ms: a customer says no to the first product of
-    their list, and is asked again until it is gone from it. ``stale``: how often the very next answer did not obey yet."""
+    their list, and is asked again until it is gone. ``stale``: how often the very next answer did not obey yet."""
     rng, spent, stale = np.random.default_rng(2), [], 0
     connection = await _Connection.open(target.port)
 
