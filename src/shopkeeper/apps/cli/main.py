@@ -9,6 +9,7 @@ from shopkeeper import __version__
 from shopkeeper.apps.cli import (
     audience,
     benchmark,
+    draining,
     facts,
     keeping,
     keys,
@@ -53,6 +54,7 @@ segments.add_to(app)
 keys.add_to(app)
 running.add_to(app)
 keeping.add_to(app)
+draining.add_to(app)
 app.add_typer(audience.app, name="audience")
 app.add_typer(state.app, name="state")
 app.add_typer(benchmark.app, name="benchmark")
