@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from shopkeeper.data.store.audiences import AudienceBook
+from shopkeeper.data.store.bundles import BundleBook
 from shopkeeper.data.store.consent import ConsentBook
 from shopkeeper.data.store.database import Database
 from shopkeeper.data.store.keys import Keys
@@ -31,6 +33,8 @@ class State:
         self.database = Database(place)
         self.keys = Keys(self.database, clock)
         self.consent = ConsentBook(self.database)
+        self.audiences = AudienceBook(self.database)
+        self.bundles = BundleBook(self.database)
         self.ledger = Ledger(self.database, lambda: self.keys.identity_secret, clock)
 
     def close(self) -> None:
