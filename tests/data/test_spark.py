@@ -2,18 +2,21 @@
 
 import importlib.util
 import random
+import re
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
+import shopkeeper
 from shopkeeper.core.action import Action
 from shopkeeper.core.errors import DataError, SettingsError
 from shopkeeper.core.event import Event, OrderLine
@@ -24,12 +27,37 @@ from shopkeeper.data.lake import Lake
 from shopkeeper.data.schema import TABLES, event_row, line_rows, table_of
 from shopkeeper.data.snapshot import LakeSnapshot
 from shopkeeper.data.spark import SparkBatch
-from shopkeeper.features.tables import TABLES as FEATURE_TABLES
-from shopkeeper.features.tables import feature_sql
+from shopkeeper.learn.recommend.als import ALS, ALSModel
+from shopkeeper.learn.recommend.item_knn import ItemKNN
+from shopkeeper.learn.snapshot import ArraySnapshot
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 MOMENT = START + timedelta(days=60)
 PEOPLE, PRODUCTS = 12, 15
+PACKAGE = Path(shopkeeper.__file__).parent
+SQL_FILES = sorted(PACKAGE.rglob("*.sql"))
+VALUES = {"currency": "CNY", "timezone": "Asia/Shanghai", "since": START + timedelta(days=3), "most": 5,
+          "alpha": 0.5, "shrink": 2.0}  # fmt: skip
+"""What a file's parameters stand for."""
+AGES = (
+    None,
+    '{"age":"17"}',
+    '{"age_band":"Under 18"}',
+    '{"age":"19-24","tag":"a"}',
+    '{"age":"未满 16 岁"}',
+    "{}",
+    '{"age":44}',
+)
+SUMS_OF_LOGARITHMS = {"customer_portrait", "customer_prices", "customer_rhythm", "people"}
+"""Their sums depend on the order of adding, which no engine promises: compared to 9 digits."""
+DICE = np.random.default_rng(5)
+TABLES_OF_ONES_OWN: dict[str, pa.Table] = {
+    "tastes": pa.table({
+        "person": np.repeat(np.arange(40), 4), "product": np.concatenate([DICE.permutation(15)[:4] for _ in range(40)]),
+        "weight": DICE.integers(1, 9, 160) / 4,
+    })
+}  # fmt: skip
+"""Tables that a file reads and that are not the lake's."""
 
 pytestmark = [
     pytest.mark.skipif(importlib.util.find_spec("pyspark") is None, reason="pyspark is not installed (extra scale)"),
@@ -77,7 +105,10 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[LakeSnapshot, LakeSn
         for number in range(PRODUCTS)
     ]  # fmt: skip
     nobody = dict.fromkeys(TABLES["customers"].names)
-    people = [nobody | {"id": f"c{number}", "name": f"王 {number}", "at": START} for number in range(PEOPLE)]
+    people = [
+        nobody | {"id": f"c{number}", "name": f"王 {number}", "at": START, "attributes": AGES[number % len(AGES)]}
+        for number in range(PEOPLE)
+    ]
     decision = dict.fromkeys(TABLES["decisions"].names) | {
         "id": "d1", "at": START, "placement": "home", "personal": True, "choices": '[{"item":"p1"},{"item":"p2"}]',
     }  # fmt: skip
@@ -94,24 +125,34 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[LakeSnapshot, LakeSn
     return duck, replace(duck, batch=SparkBatch(master="local[2]", memory="1GB"))
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, digits: int = 14) -> Any:
     """The value without its engine's types; floats to 14 digits: exp and pow may differ in the last bit."""
     if isinstance(value, dict):
-        return {name: _plain(part) for name, part in value.items()}
+        return {name: _plain(part, digits) for name, part in value.items()}
     if isinstance(value, list):
-        return [_plain(part) for part in value]
+        return [_plain(part, digits) for part in value]
     if isinstance(value, float | Decimal):
-        return float(f"{value:.14g}")
+        return float(f"{value:.{digits}g}")
     return value.astimezone(UTC) if isinstance(value, datetime) else value
 
 
-@pytest.mark.parametrize("name", FEATURE_TABLES)
-def test_every_feature_table(both: tuple[LakeSnapshot, LakeSnapshot], name: str) -> None:
-    """Row by row, column by column."""
-    sql = feature_sql(name)
-    values = {"currency": "CNY"} if "$currency" in sql else {}
-    duck, spark = (_plain(snapshot.query(sql, values).to_pylist()) for snapshot in both)
-    assert len(duck) > 10
+def _whole(path: Path) -> str:
+    """The SQL of a file; ``$name$`` in it stands for the file of that name."""
+    text = path.read_text("utf-8")
+    return re.sub(r"\$(\w+)\$", lambda found: _whole(path.with_name(f"{found[1]}.sql")), text)
+
+
+@pytest.mark.parametrize("path", SQL_FILES, ids=lambda path: str(path.relative_to(PACKAGE).with_suffix("")))
+def test_every_sql_file(both: tuple[LakeSnapshot, LakeSnapshot], path: Path) -> None:
+    """Whatever file of SQL the package holds: the same rows in the same order, column by column."""
+    sql = _whole(path)
+    values = {name: value for name, value in VALUES.items() if f"${name}" in sql}
+    more = {name: rows for name, rows in TABLES_OF_ONES_OWN.items() if re.search(rf"\b{name}\b", sql)}
+    digits = 9 if path.stem in SUMS_OF_LOGARITHMS else 14
+    duck, spark = (_plain(snapshot.query(sql, values, more).to_pylist(), digits) for snapshot in both)
+    assert duck
+    if "ORDER BY" not in sql.rpartition(")")[2]:
+        duck, spark = sorted(duck, key=repr), sorted(spark, key=repr)
     for mine, theirs in zip(duck, spark, strict=True):
         assert theirs == mine
 
@@ -163,3 +204,43 @@ def test_without_pyspark_it_says_what_to_install(
     with pytest.raises(SettingsError) as found:
         both[1].query("SELECT 1")
     assert (found.value.key, found.value.facts["extra"]) == ("extra_missing", "scale")
+
+
+def test_pair_counts_of_the_cluster_make_the_same_model(both: tuple[LakeSnapshot, LakeSnapshot]) -> None:
+    """Item-kNN fitted through SQL on Spark has each product's same neighbours, equally similar (of equals at the
+    end of a list, which one is left to chance), and so scores alike."""
+    mine, theirs = (ItemKNN(neighbours=5, shrink=1.0).fit(known).neighbours for known in both)
+    np.testing.assert_array_equal(theirs.offsets, mine.offsets)
+    assert mine.offsets[-1] > 30
+    for product in range(len(mine)):
+        part = slice(mine.offsets[product], mine.offsets[product + 1])
+        one, other = (dict(zip(table.item[part].tolist(), table.weight[part], strict=True)) for table in (mine, theirs))
+        np.testing.assert_allclose(sorted(one.values()), sorted(other.values()), rtol=1e-6)
+        least = min(one.values(), default=0.0) * (1 + 1e-6)
+        sure = [{item for item, weight in each.items() if weight > least} for each in (one, other)]
+        assert sure[0] == sure[1]
+
+
+def test_factors_of_the_cluster_are_a_model_like_ours(both: tuple[LakeSnapshot, LakeSnapshot]) -> None:
+    """MLlib's factors make the same class of model: with two tastes planted, nearly every product of one's own taste is
+    before every product of the other, as with the factors that are learned here."""
+    lists = [[int(item) + 10 * (person % 2) for item in DICE.permutation(10)[:6]] for person in range(60)]
+    planted = ArraySnapshot.of_sequences(lists, 20)
+
+    @dataclass(frozen=True)
+    class OnSpark:
+        engine: Any
+        moment: datetime = planted.moment
+        catalogue: Any = planted.catalogue
+        histories: Any = planted.histories
+        as_of: Any = planted.as_of
+
+    how = ALS(factors=4, ridge=2.0, rounds=10)
+    for known in (planted, OnSpark(both[1].batch)):
+        model = how.fit(known)
+        assert isinstance(model, ALSModel)
+        assert model.known.all()
+        scores = model.score(planted.histories(), 0)
+        own = np.array([scores[person].reshape(2, 10)[person % 2] for person in range(60)])
+        other = np.array([scores[person].reshape(2, 10)[1 - person % 2] for person in range(60)])
+        assert (own[:, :, None] > other[:, None, :]).mean() > 0.99

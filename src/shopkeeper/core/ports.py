@@ -1,6 +1,7 @@
 """The seams: what a part must be able to do to take a place in the engine."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -31,6 +32,39 @@ class Snapshot(Protocol):
             ValueError: ``moment`` is later than this snapshot's.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """How much people want products, one entry a person and product."""
+
+    person: NDArray[np.int64]
+    product: NDArray[np.int64]
+    weight: NDArray[np.float64]
+    """> 0"""
+
+
+@runtime_checkable
+class Heavy(Protocol):
+    """An engine that works out, from everybody's wants, what does not fit one process."""
+
+    def neighbours(
+        self, wanted: Wanted, *, most: int, alpha: float, shrink: float
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        """product, other, similarity (``ItemKNN``): each product's ``most`` best, grouped by product, best first."""
+        ...
+
+    def factors(
+        self, wanted: Wanted, *, factors: int, ridge: float, confidence: float, rounds: int, seed: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Products that anybody wants, ascending, and their vectors (products, factors) (``ALS``)."""
+        ...
+
+
+def heavy_of(known: Snapshot) -> Heavy | None:
+    """The engine behind a snapshot, where it has one that can do such things."""
+    engine = getattr(known, "engine", None)
+    return engine if isinstance(engine, Heavy) else None
 
 
 class Estimator(Protocol[M_co]):

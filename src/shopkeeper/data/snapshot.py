@@ -107,6 +107,11 @@ class LakeSnapshot:
         return earlier
 
     @property
+    def engine(self) -> Batch:
+        """What answers: models ask it for what does not fit one process (``core.ports.heavy_of``)."""
+        return self.batch
+
+    @property
     def _horizon(self) -> datetime:
         return self.horizon or self.moment
 

@@ -11,14 +11,18 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 import sqlglot
+from numpy.typing import NDArray
 from sqlglot import exp
 
 from shopkeeper.core.errors import SettingsError
+from shopkeeper.core.ports import Wanted
 from shopkeeper.data.batch import Tables, Values
 from shopkeeper.data.lake import Lake, damage
 from shopkeeper.data.schema import TABLES
+from shopkeeper.data.spark_heavy import PAIRS, factors_of, pairs_of, wanted_table
 
 _MILLION: Final = exp.Literal.number(1_000_000)
 _UNIQUE: Final = threading.Lock()
@@ -43,6 +47,10 @@ def _translated(node: exp.Expression) -> exp.Expression:
         return exp.Paren(this=exp.Div(this=_micros(node.this), expression=_MILLION.copy()))
     if isinstance(node, exp.Anonymous) and node.name.lower() == "epoch_us":
         return _micros(node.expressions[0])
+    if isinstance(node, exp.PercentileCont):
+        return exp.Anonymous(this="PERCENTILE", expressions=[node.this.copy(), node.expression.copy()])
+    if isinstance(node, exp.Extract) and node.name.upper() == "ISODOW":
+        return exp.Extract(this=exp.Var(this="DAYOFWEEK_ISO"), expression=node.expression.copy())
     if isinstance(node, exp.Literal) and not node.is_string and "." in node.name:
         return exp.Cast(this=node.copy(), to=exp.DataType.build("DOUBLE")) if not _cast(node) else node
     return node
@@ -84,9 +92,30 @@ class SparkBatch:
         with lake.reading():
             yield from self._over(lake, views)
 
-    def _over(self, lake: Lake, views: Mapping[str, str]) -> Iterator[Tables]:
+    def neighbours(
+        self, wanted: Wanted, *, most: int, alpha: float, shrink: float
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        """See ``Heavy.neighbours``."""
+        tables = _SparkTables(self._session())
+        tables.put("tastes", wanted_table(wanted))
+        values = {"most": most, "alpha": alpha, "shrink": shrink}
+        return pairs_of(tables.ask(PAIRS.read_text("utf-8"), values))
+
+    def factors(
+        self, wanted: Wanted, *, factors: int, ridge: float, confidence: float, rounds: int, seed: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """See ``Heavy.factors``."""
+        return factors_of(
+            self._session(), wanted, factors=factors, ridge=ridge, confidence=confidence, rounds=rounds, seed=seed
+        )
+
+    def _session(self) -> Any:
         session = _started(self.master, self.memory).newSession()
         session.conf.set("spark.sql.session.timeZone", "UTC")
+        return session
+
+    def _over(self, lake: Lake, views: Mapping[str, str]) -> Iterator[Tables]:
+        session = self._session()
         for name in TABLES:
             _read(session, lake, name).createOrReplaceTempView(f"lake_{name}")
         for name, select in views.items():

@@ -2,7 +2,7 @@
 -- "person" is the person's key, the sign U+001F, and the category. $moment: when.
 WITH days AS (
   SELECT coalesce(customer, 'visitor:' || visitor) AS buyer, category_1 AS category,
-         floor(epoch(order_lines."at") / 86400.0) AS day, min((epoch($moment) - epoch(order_lines."at")) / 86400.0) AS age,
+         floor(epoch(order_lines."at") / 86400.0) AS day, min((epoch_us($moment) - epoch_us(order_lines."at")) / 86400000000.0) AS age,
          count(*) AS lines
   FROM order_lines JOIN products ON products.id = order_lines.product
   WHERE coalesce(quantity, 1) > 0 AND coalesce(customer, visitor) IS NOT NULL AND category_1 IS NOT NULL

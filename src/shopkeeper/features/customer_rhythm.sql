@@ -3,7 +3,7 @@
 -- last so many days. "first_days" and "last_days" are ages in days of the first and last day with an order.
 WITH lines AS (
   SELECT coalesce(customer, 'visitor:' || visitor) AS person, coalesce(event_id, order_id) AS event, product,
-         floor(epoch("at") / 86400.0) AS day, (epoch($moment) - epoch("at")) / 86400.0 AS age,
+         floor(epoch("at") / 86400.0) AS day, (epoch_us($moment) - epoch_us("at")) / 86400000000.0 AS age,
          coalesce(quantity, 1) > 0 AS bought,
          CASE WHEN currency = $currency
               THEN floor(abs(coalesce(quantity, 1)) * coalesce(price_minor, 0) + 0.5) - coalesce(discount_minor, 0)

@@ -9,10 +9,10 @@ import numpy as np
 from shopkeeper.core.decision import Reason
 from shopkeeper.core.histories import Bool, Float32, Histories, Int64
 from shopkeeper.core.opinion import Opinion, Why, opinion_of
-from shopkeeper.core.ports import Arrays, Snapshot
+from shopkeeper.core.ports import Arrays, Heavy, Snapshot, heavy_of
 from shopkeeper.learn.recommend.because import because_of
 from shopkeeper.learn.recommend.factors import dots, learned_by, library
-from shopkeeper.learn.recommend.sparse import Float64, Tastes, tastes
+from shopkeeper.learn.recommend.sparse import Float64, Tastes, tastes, wanted_by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +44,9 @@ class ALS:
         """
         products = len(known.catalogue())
         people = tastes(known.histories(), products, half_life_days=self.half_life_days, newest=self.newest)
+        heavy = heavy_of(known)
+        if heavy is not None:
+            return self._learned_by(heavy, people, seed)
         matrix = people.matrix()
         matrix.data = 1 + np.float32(self.confidence) * matrix.data
         with library():
@@ -54,6 +57,18 @@ class ALS:
             )
             _, vectors, known_products = learned_by(matrix, learner)
         return self.model(vectors, known_products)
+
+    def _learned_by(self, heavy: Heavy, people: Tastes, seed: int) -> "ALSModel":
+        """The vectors from an engine, for facts that do not fit here (its ridge is spread by how much each has)."""
+        found, rows = heavy.factors(
+            wanted_by(people), factors=self.factors, ridge=self.ridge, confidence=self.confidence, rounds=self.rounds,
+            seed=seed,
+        )  # fmt: skip
+        vectors = np.zeros((people.products, self.factors), np.float32)
+        vectors[found] = rows
+        known = np.zeros(people.products, np.bool_)
+        known[found] = True
+        return self.model(vectors, known)
 
     def model(self, vectors: Float32, known: Bool) -> "ALSModel":
         """The model of these product vectors, wherever they were found."""

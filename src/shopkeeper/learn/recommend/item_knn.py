@@ -9,7 +9,7 @@ import numpy as np
 from shopkeeper.core.decision import Reason
 from shopkeeper.core.histories import Float32, Histories
 from shopkeeper.core.opinion import Opinion, Why
-from shopkeeper.core.ports import Arrays, Snapshot
+from shopkeeper.core.ports import Arrays, Heavy, Snapshot, heavy_of
 from shopkeeper.learn.recommend.because import because_of
 from shopkeeper.learn.recommend.sparse import (
     Float64,
@@ -20,6 +20,7 @@ from shopkeeper.learn.recommend.sparse import (
     stack,
     strongest,
     tastes,
+    wanted_by,
     weigh,
     weigh_one,
 )
@@ -46,8 +47,25 @@ class ItemKNN:
         """Learn from everyone's weighted products."""
         products = len(known.catalogue())
         people = tastes(known.histories(), products, half_life_days=self.half_life_days, newest=self.newest)
+        heavy = heavy_of(known)
+        if heavy is not None:
+            return self._model(self._counted_by(heavy, people))
         table = stack(list(self._blocks(people.matrix(), seed)))
+        return self._model(table)
+
+    def _model(self, table: Neighbours) -> "ItemKNNModel":
         return ItemKNNModel(neighbours=table, half_life_days=self.half_life_days, newest=self.newest)
+
+    def _counted_by(self, heavy: Heavy, people: Tastes) -> Neighbours:
+        """The same table from an engine's SQL, for catalogues whose pairs do not fit here; ties go by number."""
+        product, other, similarity = heavy.neighbours(
+            wanted_by(people), most=self.neighbours, alpha=self.alpha, shrink=self.shrink
+        )
+        sizes = np.bincount(product, minlength=people.products)
+        return Neighbours(
+            offsets=np.concatenate([[0], np.cumsum(sizes)]), item=other.astype(np.int32),
+            weight=similarity.astype(np.float32),
+        )  # fmt: skip
 
     def _blocks(self, matrix: Any, seed: int) -> Iterator[Any]:
         columns = matrix.T.tocsr()

@@ -14,6 +14,7 @@ from scipy import sparse
 
 from shopkeeper.core.action import Action
 from shopkeeper.core.histories import MICROSECONDS_PER_DAY, Bool, Float32, Histories, Int32, Int64
+from shopkeeper.core.ports import Wanted
 
 Float64 = NDArray[np.float64]
 
@@ -118,6 +119,11 @@ def tastes(histories: Histories, products: int, *, half_life_days: float, newest
         row=kept // width, item=kept % width, weight=np.log2(1.0 + total[keep]), event=event[keep],
         people=len(histories), products=products,
     )  # fmt: skip
+
+
+def wanted_by(people: Tastes) -> Wanted:
+    """The same for an engine."""
+    return Wanted(person=people.row, product=people.item, weight=people.weight)
 
 
 def _distinct(key: Int64) -> tuple[Int64, Int64]:
