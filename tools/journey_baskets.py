@@ -36,15 +36,21 @@ def baskets() -> dict[str, list[tuple[str, list[str]]]]:
     return {household: list(own.values()) for household, own in found.items()}
 
 
-def main() -> None:
-    out = Path(sys.argv[1])
-    out.mkdir(parents=True, exist_ok=True)
+def split() -> tuple[dict[str, list[list[str]]], dict[str, list[list[str]]]]:
+    """household -> baskets before the cut, and those with the first one after it; households that have both."""
     history, truth = {}, {}
     for household, own in baskets().items():
         before = [list(dict.fromkeys(items)) for at, items in own if at < CUT]
         after = [list(dict.fromkeys(items)) for at, items in own if at >= CUT]
         if before and after:
             history[household], truth[household] = before, [*before, after[0]]
+    return history, truth
+
+
+def main() -> None:
+    out = Path(sys.argv[1])
+    out.mkdir(parents=True, exist_ok=True)
+    history, truth = split()
     for name, held in (("history", history), ("truth", truth)):
         (out / f"{name}.json").write_text(json.dumps(held), "utf-8")
 

