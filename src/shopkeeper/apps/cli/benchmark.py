@@ -200,6 +200,7 @@ def show_speed(found: Mapping[str, Any]) -> None:
         ("events", f"{serve['events']['events_per_second']:,.0f}", "≥ 5,000"),
         ("decisions", f"{decisions['answered_per_second']:,.0f} / {decisions['offered_per_second']:,.0f}", "500"),
         ("latency", " / ".join(f"{decisions[name]:.1f}" for name in ("p50_ms", "p99_ms", "max_ms")), "p99 < 25 ms"),
+        ("effects", f"{serve['effects']['p50_ms']:.1f} / {serve['effects']['p99_ms']:.1f}", "p99 < 50 ms"),
         ("processor", f"{decisions['server_ms_per_request']:.2f} ms", ""),
         ("stages", _shares(found["stages"]), ""),
         ("failed", f"{decisions['failed']:,}", "0"),
