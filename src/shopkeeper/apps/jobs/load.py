@@ -58,7 +58,8 @@ class _Connection:
         self._writer.close()
 
 
-async def _connections(port: int, count: int) -> list[_Connection]:
+async def connections(port: int, count: int) -> list[_Connection]:
+    """Kept connections to a server."""
     return [await _Connection.open(port) for _ in range(count)]
 
 
@@ -85,11 +86,11 @@ async def post_events(
         while waiting:
             statuses.append(await connection.ask(requests[waiting.pop()]))
 
-    connections = await _connections(target.port, clients)
+    opened = await connections(target.port, clients)
     started = time.perf_counter()
-    await asyncio.gather(*map(client, connections))
+    await asyncio.gather(*map(client, opened))
     seconds = time.perf_counter() - started
-    for connection in connections:
+    for connection in opened:
         connection.close()
     good = sum(status == 200 for status in statuses)
     return {"events_per_second": good * size / seconds, "acknowledged": good * size, "refused": (batches - good) * size}
@@ -101,7 +102,7 @@ async def ask_decisions(target: Target, *, rate: float, seconds: float, customer
     count = int(rate * seconds)
     who = rng.integers(0, customers, count)
     free: asyncio.Queue[_Connection] = asyncio.Queue()
-    for connection in await _connections(target.port, _CONNECTIONS):
+    for connection in await connections(target.port, _CONNECTIONS):
         free.put_nowait(connection)
     latencies, statuses = np.full(count, np.nan), np.zeros(count, np.int64)
     began = time.perf_counter() + 0.1
