@@ -73,7 +73,7 @@ class Drain:
 
     def _move(self, entries: list[Kept]) -> None:
         last = entries[-1].seq
-        for table, (kind, of) in _TABLES.items():
+        for table, (kind, of) in ROWS_OF.items():
             landed = self.lake.landed(table, APP)
             rows = of([entry.body for entry in entries if entry.kind == kind and entry.seq > landed])
             if len(rows):
@@ -144,7 +144,7 @@ def _read(lines: bytes, schema: pa.Schema) -> pa.Table:
     return read_json(pa.BufferReader(lines), read_options=whole, parse_options=how)
 
 
-_TABLES: Final[Mapping[str, tuple[str, Callable[[Sequence[bytes]], pa.Table]]]] = {
+ROWS_OF: Final[Mapping[str, tuple[str, Callable[[Sequence[bytes]], pa.Table]]]] = {
     "events": (EVENT, events_of), "order_lines": (EVENT, lines_of), "prices": (EVENT, prices_of),
     "decisions": (DECISION, decisions_of),
 }  # fmt: skip

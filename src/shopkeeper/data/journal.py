@@ -27,7 +27,7 @@ Outcome = Literal["stored", "duplicate", "conflict"]
 EVENT: Final[Kind] = "event"
 DECISION: Final[Kind] = "decision"
 
-_SCHEMA = """
+SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS entries (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, id TEXT NOT NULL, person TEXT, body BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS entries_id ON entries (id);
@@ -87,6 +87,11 @@ def _digest(data: bytes, size: int) -> bytes:
     return blake2b(data, digest_size=size).digest()
 
 
+def key_of(kind: str, entry_id: str) -> bytes:
+    """Under what an id is remembered."""
+    return _digest(f"{kind}:{entry_id}".encode(), 16)
+
+
 class Journal:
     """One shop's journal. ``append`` returns only when its entries are durable.
 
@@ -100,8 +105,8 @@ class Journal:
         """``beside``: another process, which accepts events, has it open or may open it."""
         self.path = path
         self._reader_lock = threading.Lock()
-        self._reader = _connect(path)
-        self._reader.executescript(_SCHEMA)
+        self._reader = connect(path)
+        self._reader.executescript(SCHEMA)
         if not beside:
             self._settle()
         self._waiting: queue.Queue[Waiting | None] = queue.Queue(_MAX_WAITING)
@@ -151,7 +156,7 @@ class Journal:
         return Future()
 
     def _write_loop(self) -> None:
-        con = _connect(self.path)
+        con = connect(self.path)
         closing = False
         while not closing:
             group, closing = self._gather()
@@ -252,19 +257,8 @@ class Journal:
         self._change("DELETE FROM entries WHERE seq <= ?", (up_to,))
 
     def forget_old_ids(self, before_day: int) -> int:
-        """Forget the ids of entries received before a day, except those kept for ever; how many. Done in pieces, so
-        that nobody who sends an event waits for long."""
-        gone, last = 0, b""
-        with closing(_connect(self.path)) as con:
-            while rows := con.execute(_OLD, (last, _PIECE)).fetchall():
-                last = rows[-1][0]
-                old = [(key,) for key, day, forever in rows if day < before_day and not forever]
-                if old:
-                    con.execute("BEGIN IMMEDIATE")
-                    con.executemany("DELETE FROM seen WHERE id = ?", old)
-                    con.execute("COMMIT")
-                    gone += len(old)
-        return gone
+        """See ``forget_old_ids`` below."""
+        return forget_old_ids(self.path, before_day)
 
     def erase(self, persons: Iterable[str]) -> int:
         """Delete a person's undrained entries; the bytes are overwritten (``secure_delete``) and the WAL is emptied."""
@@ -297,18 +291,35 @@ def _poisonous(error: Exception) -> bool:
     return code & 0xFF in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT) and code != sqlite3.SQLITE_IOERR_WRITE
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection that is durable when it commits and wipes what it deletes."""
     con = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     for pragma in ("journal_mode=WAL", f"synchronous={_SYNCHRONOUS}", "secure_delete=ON", "temp_store=MEMORY"):
         con.execute(f"PRAGMA {pragma}").fetchall()
     return con
 
 
+def forget_old_ids(path: Path, before_day: int) -> int:
+    """Forget the ids of entries received before a day, except those kept for ever; how many. Done in pieces, so that
+    nobody who sends an event waits for long."""
+    gone, last = 0, b""
+    with closing(connect(path)) as con:
+        while rows := con.execute(_OLD, (last, _PIECE)).fetchall():
+            last = rows[-1][0]
+            old = [(key,) for key, day, forever in rows if day < before_day and not forever]
+            if old:
+                con.execute("BEGIN IMMEDIATE")
+                con.executemany("DELETE FROM seen WHERE id = ?", old)
+                con.execute("COMMIT")
+                gone += len(old)
+    return gone
+
+
 def _insert(con: sqlite3.Connection, entries: list[Entry]) -> list[Outcome]:
     """Insert new ids; one pass over the group, the look-ups in a few statements."""
-    keys = [_digest(f"{entry.kind}:{entry.id}".encode(), 16) for entry in entries]
+    keys = [key_of(entry.kind, entry.id) for entry in entries]
     bodies = [_digest(entry.same_as or entry.body, 8) for entry in entries]
-    known = _known(con, keys)
+    known = bodies_of(con, keys)
     outcomes: list[Outcome] = []
     fresh: list[int] = []
     for number, (key, body) in enumerate(zip(keys, bodies, strict=True)):
@@ -336,7 +347,8 @@ def _put(con: sqlite3.Connection, into: str, rows: list[tuple[Any, ...]]) -> Non
             begin += size
 
 
-def _known(con: sqlite3.Connection, keys: list[bytes]) -> dict[bytes, bytes]:
+def bodies_of(con: sqlite3.Connection, keys: list[bytes]) -> dict[bytes, bytes]:
+    """What is remembered of some ids: the digest of each one's body."""
     found: dict[bytes, bytes] = {}
     for begin in range(0, len(keys), _LOOKUP):
         part = keys[begin : begin + _LOOKUP]

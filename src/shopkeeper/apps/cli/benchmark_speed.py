@@ -82,6 +82,7 @@ def _serve(found: Mapping[str, Any]) -> Iterator[Row]:
     yield "event_processor", f"{events['server_us_per_event']:,.0f} µs", ""
     yield "decisions", f"{decisions['answered_per_second']:,.0f} / {decisions['offered_per_second']:,.0f}", "500"
     yield "latency", " / ".join(f"{decisions[name]:.1f}" for name in ("p50_ms", "p99_ms", "max_ms")), "p99 < 25 ms"
+    yield "effects", f"{serve['effects']['p50_ms']:.1f} / {serve['effects']['p99_ms']:.1f}", "p99 < 50 ms"
     yield "processor", f"{decisions['server_ms_per_request']:.2f} ms", ""
     yield "failed", f"{decisions['failed']:,}", "0"
     yield "highest", f"{serve['highest_sustained']:,.0f}", ""

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 MAX_EVENTS = 1000
 MAX_BODY_BYTES = 2_000_000
@@ -66,6 +66,8 @@ class EventIn(Struct, frozen=True, kw_only=True, omit_defaults=True):
     coupon: str = ""
     campaign: str = ""
     channel: str = ""
+    sent_at: str | int | None = None
+    """When it was sent, by the same clock as ``at``: a clock that is wrong by more than a minute is put right."""
     consent: dict[str, bool] | None = None
     """Purpose -> whether the person agrees; with the action ``consent``."""
     source: str = ""
@@ -76,16 +78,19 @@ class EventsIn(Struct, frozen=True, kw_only=True):
     """A batch of events; a bare array of them will do too."""
 
     events: Annotated[list[EventIn], Meta(min_length=1, max_length=MAX_EVENTS)]
+    sent_at: str | int | None = None
+    """Of all its events that do not say their own."""
 
 
 class VerdictOut(Struct, frozen=True, kw_only=True):
-    """What became of one event. ``reason`` and ``message`` say why it was held."""
+    """What became of one event. ``reason`` and ``message`` say why it was held, ``warnings`` what was changed."""
 
     id: str
     status: Literal["stored", "duplicate", "quarantined", "skipped"]
     reason: str | None = None
     message: str | None = None
     facts: dict[str, Any] = {}
+    warnings: list[Fault] | UnsetType = UNSET
 
 
 class EventsOut(Struct, frozen=True, kw_only=True):
@@ -95,6 +100,8 @@ class EventsOut(Struct, frozen=True, kw_only=True):
     duplicate: int
     quarantined: int
     verdicts: list[VerdictOut]
+    warnings: list[Fault] | UnsetType = UNSET
+    """About the batch as a whole."""
 
 
 class MessageIn(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -115,6 +122,7 @@ class BatchIn(Struct, frozen=True, kw_only=True):
     """A batch of Segment's libraries; a bare array of messages will do too."""
 
     batch: Annotated[list[MessageIn], Meta(min_length=1, max_length=MAX_EVENTS)]
+    sentAt: str | int | None = None  # noqa: N815 - Segment's names
 
 
 class BatchOut(Struct, frozen=True, kw_only=True):
@@ -127,6 +135,7 @@ class BatchOut(Struct, frozen=True, kw_only=True):
     skipped: int
     """Messages that say nothing we keep, such as ``group``."""
     verdicts: list[VerdictOut]
+    warnings: list[Fault] | UnsetType = UNSET
 
 
 class VisitorOut(Struct, frozen=True, kw_only=True):
@@ -283,6 +292,78 @@ class PredictionsOut(Struct, frozen=True, kw_only=True):
     fields: dict[str, Any] = {}
     answers: dict[str, PredictionOut] = {}
     categories: list[dict[str, Any]] = []
+
+
+class RulesIn(Struct, frozen=True, kw_only=True):
+    """Which rules of baskets: of categories or products, of a segment, how strong, with which text in a name."""
+
+    level: Literal["category", "product"] = "category"
+    segment: Annotated[str, Meta(max_length=8)] = ""
+    text: Annotated[str, Meta(max_length=100)] = ""
+    min_confidence: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    min_lift: Annotated[float, Meta(ge=0)] = 1.0
+    max_false_share: Annotated[float, Meta(ge=0, le=1)] = 0.05
+    count: Annotated[int, Meta(ge=1, le=1500)] = 50
+
+
+class SegmentsOut(Struct, frozen=True, kw_only=True):
+    """Groups of customers. Numbers of people are multiples of 20; null: fewer than 20."""
+
+    version: str
+    segments: list[dict[str, Any]] = []
+    refused: dict[str, str] = {}
+
+
+class RulesOut(Struct, frozen=True, kw_only=True):
+    """What is bought together. ``holm`` and ``false_share`` are corrected for all rules that were ``tested``."""
+
+    version: str
+    orders: int
+    days: float
+    tested: int
+    passing: int
+    rules: list[dict[str, Any]] = []
+
+
+class AudienceIn(Struct, frozen=True, kw_only=True):
+    """A rule of the closed grammar, and what its people must have agreed to; with a name it can be saved."""
+
+    rule: dict[str, Any]
+    purpose: Literal["analytics", "personalise", "personalised_price", "email", "third_party", "train"] = "email"
+    name: Annotated[str, Meta(max_length=100)] = ""
+
+
+class CountOut(Struct, frozen=True, kw_only=True):
+    """How many a rule fits, and how many of them agreed. Multiples of 20; null: fewer than 20."""
+
+    matching: int | None
+    reachable: int | None
+    everybody: int | None
+    purpose: str
+    at: str
+    least: int
+
+
+class AudienceOut(Struct, frozen=True, kw_only=True):
+    """A saved audience."""
+
+    id: str
+    name: str = ""
+    purpose: str = ""
+    rule: dict[str, Any] = {}
+
+
+class AudiencesOut(Struct, frozen=True, kw_only=True):
+    """All saved audiences."""
+
+    audiences: list[AudienceOut]
+
+
+class AudiencePeopleOut(Struct, frozen=True, kw_only=True):
+    """The customers of an audience who agreed to its purpose."""
+
+    audience: str
+    customers: list[str]
 
 
 class ExportOut(Struct, frozen=True, kw_only=True):
