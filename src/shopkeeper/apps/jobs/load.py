@@ -7,6 +7,7 @@ so a server that stalls is not excused for the requests that had to wait behind 
 import asyncio
 import json
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -58,38 +59,41 @@ class _Connection:
         self._writer.close()
 
 
-async def _connections(port: int, count: int) -> list[_Connection]:
+async def connections(port: int, count: int) -> list[_Connection]:
+    """Kept connections to a server."""
     return [await _Connection.open(port) for _ in range(count)]
+
+
+def views_of(name: str, *, batches: int, size: int, customers: int, products: int) -> Iterator[list[dict[str, str]]]:
+    """Batches of product views as they are sent, their ids beginning with a name."""
+    rng = np.random.default_rng(0)
+    for number in range(batches):
+        who, what = rng.integers(0, customers, size), rng.integers(0, products, size)
+        yield [
+            {"id": f"{name}-{number}-{place}", "action": "product_view", "customer": f"C{who[place]}",
+             "product": f"P{what[place]:06d}"}
+            for place in range(size)
+        ]  # fmt: skip
 
 
 async def post_events(
     target: Target, *, batches: int, size: int, customers: int, products: int, clients: int
 ) -> dict[str, Any]:
     """Post batches as fast as they are acknowledged; acknowledged events a second."""
-    rng = np.random.default_rng(0)
     waiting = list(range(batches))
     statuses: list[int] = []
-
-    def body(number: int) -> bytes:
-        who, what = rng.integers(0, customers, size), rng.integers(0, products, size)
-        events = [
-            {"id": f"speed-{number}-{place}", "action": "product_view", "customer": f"C{who[place]}",
-             "product": f"P{what[place]:06d}"}
-            for place in range(size)
-        ]  # fmt: skip
-        return json.dumps({"events": events}).encode()
-
-    requests = {number: target.request("POST", "/v1/events", body(number)) for number in waiting}
+    views = views_of("speed", batches=batches, size=size, customers=customers, products=products)
+    requests = [target.request("POST", "/v1/events", json.dumps({"events": batch}).encode()) for batch in views]
 
     async def client(connection: _Connection) -> None:
         while waiting:
             statuses.append(await connection.ask(requests[waiting.pop()]))
 
-    connections = await _connections(target.port, clients)
+    opened = await connections(target.port, clients)
     started = time.perf_counter()
-    await asyncio.gather(*map(client, connections))
+    await asyncio.gather(*map(client, opened))
     seconds = time.perf_counter() - started
-    for connection in connections:
+    for connection in opened:
         connection.close()
     good = sum(status == 200 for status in statuses)
     return {"events_per_second": good * size / seconds, "acknowledged": good * size, "refused": (batches - good) * size}
@@ -101,7 +105,7 @@ async def ask_decisions(target: Target, *, rate: float, seconds: float, customer
     count = int(rate * seconds)
     who = rng.integers(0, customers, count)
     free: asyncio.Queue[_Connection] = asyncio.Queue()
-    for connection in await _connections(target.port, _CONNECTIONS):
+    for connection in await connections(target.port, _CONNECTIONS):
         free.put_nowait(connection)
     latencies, statuses = np.full(count, np.nan), np.zeros(count, np.int64)
     began = time.perf_counter() + 0.1
