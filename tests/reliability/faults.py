@@ -72,8 +72,8 @@ def injected(process: int, log: Path, call: str, error: str, when: str) -> Itera
 
 
 def work(folder: Path, marks: Any, hear: Connection, early: bool) -> None:
-    """Open the shop (``early``: after the word only), wait for the word, take batches and drain; mark in shared memory, which needs no call that could
-    fail, what was acknowledged and what was refused."""
+    """Open the shop (``early``: only after the word), wait for the word, take batches and drain; mark in shared memory,
+    which needs no call that could fail, what was acknowledged and what was refused."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what fails complains, and is meant to
     shop = None if early else Shop.open(folder)
     if shop is not None:

@@ -20,10 +20,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from shopkeeper.core.errors import DataError, NotFound
+from shopkeeper.core.errors import DataError, NotFound, Unavailable
 from shopkeeper.core.histories import Catalogue, Histories
 from shopkeeper.data.kill_points import reached
 from shopkeeper.data.lake import fsync_dir, fsync_file, fsync_tree
+from shopkeeper.data.storing import storing
 
 MANIFEST: Final = "manifest.json"
 _CURRENT: Final = "current"
@@ -93,10 +94,28 @@ class ModelStore:
         return found
 
     def save(self, bundle: Bundle, *, keep: int) -> None:
-        """Write a version completely, then make it current, then remove the oldest beyond ``keep``."""
+        """Write a version completely, then make it current, then remove the oldest beyond ``keep``.
+
+        Raises:
+            Unavailable: the disk is full or failed; the versions are those from before.
+        """
         final = self.folder / bundle.version
         part = final.with_suffix(".part")
         shutil.rmtree(part, ignore_errors=True)
+        try:
+            with storing(self.folder):
+                self._write(bundle, part)
+        except Unavailable:
+            shutil.rmtree(part, ignore_errors=True)
+            raise
+        reached("models.written")
+        part.rename(final)
+        fsync_dir(self.folder)
+        reached("models.renamed")
+        self.make_current(bundle.version)
+        self._trim(keep)
+
+    def _write(self, bundle: Bundle, part: Path) -> None:
         part.mkdir(parents=True)
         for name, model in bundle.models.items():
             _save_arrays(part / name, model.arrays)
@@ -113,12 +132,6 @@ class ModelStore:
         }  # fmt: skip
         (part / MANIFEST).write_text(json.dumps(manifest, ensure_ascii=False, indent=1), "utf-8")
         fsync_tree(part)
-        reached("models.written")
-        part.rename(final)
-        fsync_dir(self.folder)
-        reached("models.renamed")
-        self.make_current(bundle.version)
-        self._trim(keep)
 
     def current_since(self) -> float | None:
         """When the version that answers was chosen, in seconds since 1970; None before the first training."""
