@@ -339,10 +339,11 @@ def _value(wanted: Any, value: Any, where: str, name: str) -> Any:
 def template(name: str, currency: str, timezone: str, language: str, notice: str = "") -> str:
     """The shop.toml that ``shopkeeper init`` writes."""
     texts = {"name": name, "currency": currency, "timezone": timezone, "language": language, "notice": notice}
-    lines = [f"{key} = {_toml(value)}" for key, value in texts.items() if value]
+    lines = [f"{key} = {toml_text(value)}" for key, value in texts.items() if value]
     return "[shop]\n" + "\n".join(lines) + f"\nformat = {FORMAT}\n"
 
 
-def _toml(text: str) -> str:
+def toml_text(text: str) -> str:
+    """A text as TOML writes it."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return '"' + "".join(c if ord(c) >= 32 and c != "\x7f" else f"\\u{ord(c):04x}" for c in escaped) + '"'

@@ -89,6 +89,10 @@ class ConsentBook:
         found = select(consent.c.person).where(consent.c.purpose == purpose.value, consent.c.given)
         return sorted(row.person for row in self._database.read(found))
 
+    def generation(self) -> int:
+        """Another number after every change of anybody's answers (or of anything else of this state)."""
+        return self._database.generation()
+
     def may_train(self) -> list[str]:
         """Every person whose data models may learn from."""
         return self.allowing(Purpose.TRAIN)
