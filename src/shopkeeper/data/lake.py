@@ -13,6 +13,7 @@ import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from shopkeeper.data.schema import TABLES
 
 SMALL_FILE_BYTES = 32 * 2**20
 _READERS = "readers.lock"
+_SEAL = re.compile(r"\.([0-9a-f]{32})\.parquet$")
 _CONFIGURATION = {"delta.dataSkippingNumIndexedCols": "0"}
 
 
@@ -143,7 +145,7 @@ class Lake:
                 file.unlink(missing_ok=True)
             return False
         with self.still():
-            self._commit(name, [*map(_add, files), delta_log.transaction(key, number)])
+            self._commit(name, [*map(_sealed, files), delta_log.transaction(key, number)])
         return True
 
     def append(self, name: str, rows: pa.Table, *, key: str, number: int = 1) -> bool:
@@ -203,6 +205,18 @@ class Lake:
                 raise DataError("lake_damaged", table=name, why=f"{Path(file).name} is missing")
         return files
 
+    def check(self, *tables: str) -> None:
+        """Read every live file of some tables, or of all, to its last byte.
+
+        Raises:
+            DataError: one is gone, or its bytes are not those that were written (``lake_damaged``).
+        """
+        with self.reading():
+            for name in tables or TABLES:
+                for file in map(Path, self.files(name)):
+                    if not _is_sound(file):
+                        raise DataError("lake_damaged", table=name, why=f"{file.name} is not what was written")
+
     def relation_sql(self, name: str) -> str:
         """A DuckDB table expression over the live files; an empty table of the right columns where there are none."""
         files = self.files(name)
@@ -231,7 +245,7 @@ class Lake:
             after = _count(con, f"SELECT count(*) FROM read_parquet('{target}')")
         reached("compact.written")
         removes = [delta_log.remove(Path(file)) for file in files]
-        adds = [_add(target)] if after else []
+        adds = [_sealed(target)] if after else []
         with self.still():
             self._commit(name, [*removes, *adds])
             reached("compact.committed")
@@ -290,7 +304,8 @@ class Lake:
         Raises:
             DataError: a Parquet file of the lake is gone or is not what was written.
         """
-        with self.reading(), duckdb.connect() as con, _damage_named(self.folder):
+        tables = tuple(tables)
+        with self.reading(), duckdb.connect() as con, self._damage_named(tables):
             con.execute("SET TimeZone='UTC'")
             con.execute(f"SET memory_limit='{memory}'")
             con.execute(f"SET threads={threads}")
@@ -300,6 +315,21 @@ class Lake:
                 con.execute(f'CREATE VIEW "{name}" AS SELECT * FROM {self.relation_sql(name)}')
             yield con
 
+    @contextmanager
+    def _damage_named(self, tables: Sequence[str]) -> Iterator[None]:
+        """Where the engine fails and does not say at which file, the files are asked."""
+        try:
+            yield
+        except duckdb.Error as error:
+            ours = damage(self.folder, str(error))
+            if ours is not None:
+                raise ours from error
+            try:
+                self.check(*tables)
+            except DataError as found:
+                raise found from error
+            raise
+
 
 def damage(lake: Path, words: str) -> DataError | None:
     """What an engine says of an unreadable file of the lake, as our error that names the table; None where it speaks of
@@ -308,24 +338,32 @@ def damage(lake: Path, words: str) -> DataError | None:
     return None if file is None else DataError("lake_damaged", table=file[1], why=words.splitlines()[0][:200])
 
 
-@contextmanager
-def _damage_named(lake: Path) -> Iterator[None]:
-    try:
-        yield
-    except duckdb.Error as error:
-        ours = damage(lake, str(error))
-        if ours is None:
-            raise
-        raise ours from error
-
-
 def _count(con: Any, sql: str) -> int:
     return int(con.execute(sql).fetchone()[0])
 
 
-def _add(file: Path) -> delta_log.Action:
+def digest(path: Path) -> str:
+    """BLAKE2b of a file's bytes."""
+    with path.open("rb") as file:
+        summary = blake2b(digest_size=16)
+        while part := file.read(2**20):
+            summary.update(part)
+    return summary.hexdigest()
+
+
+def _sealed(file: Path) -> delta_log.Action:
+    """A file on its way into a table: synced, and renamed so that its name says what its bytes are."""
     fsync_file(file)
-    return delta_log.add(file, int(pq.read_metadata(file).num_rows))
+    rows = int(pq.read_metadata(file).num_rows)
+    named = file.with_name(f"{file.stem}.{digest(file)}.parquet")
+    file.rename(named)
+    return delta_log.add(named, rows)
+
+
+def _is_sound(file: Path) -> bool:
+    """Whether a file's bytes are those that its name says; files of older releases only need to be readable."""
+    seal = _SEAL.search(file.name)
+    return _readable(file) if seal is None else digest(file) == seal[1]
 
 
 def _without_broken_checkpoints(log: Path) -> bool:

@@ -11,7 +11,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 from shopkeeper.core.errors import DataError, NotFound, Unavailable
 from shopkeeper.core.histories import Catalogue, Histories
 from shopkeeper.data.kill_points import reached
-from shopkeeper.data.lake import fsync_dir, fsync_file, fsync_tree
+from shopkeeper.data.lake import digest, fsync_dir, fsync_file, fsync_tree
 from shopkeeper.data.storing import storing
 
 MANIFEST: Final = "manifest.json"
@@ -227,15 +226,6 @@ class ModelStore:
                 fsync_file(path)
         os.replace(fresh, folder / MANIFEST)  # noqa: PTH105 - the atomic call, by its own name
         fsync_dir(folder)
-
-
-def digest(path: Path) -> str:
-    """BLAKE2b of a file's bytes."""
-    with path.open("rb") as file:
-        summary = blake2b(digest_size=16)
-        while part := file.read(2**20):
-            summary.update(part)
-    return summary.hexdigest()
 
 
 def _verify(folder: Path, files: Mapping[str, str]) -> None:
