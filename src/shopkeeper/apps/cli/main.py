@@ -6,7 +6,21 @@ from typing import Annotated
 import typer
 
 from shopkeeper import __version__
-from shopkeeper.apps.cli import benchmark, facts, keeping, keys, learning, people, predicting, running, say, state
+from shopkeeper.apps.cli import (
+    audience,
+    benchmark,
+    draining,
+    facts,
+    keeping,
+    keys,
+    learning,
+    people,
+    predicting,
+    running,
+    say,
+    segments,
+    state,
+)
 from shopkeeper.core.errors import ShopkeeperError
 
 app = typer.Typer(
@@ -36,9 +50,12 @@ facts.add_to(app)
 learning.add_to(app)
 people.add_to(app)
 predicting.add_to(app)
+segments.add_to(app)
 keys.add_to(app)
 running.add_to(app)
 keeping.add_to(app)
+draining.add_to(app)
+app.add_typer(audience.app, name="audience")
 app.add_typer(state.app, name="state")
 app.add_typer(benchmark.app, name="benchmark")
 
