@@ -177,7 +177,7 @@ class Lake:
             if rows is not None and len(rows):
                 pq.write_table(rows.cast(TABLES[name]), path, compression="zstd")
                 reached("lake.written")
-                actions.insert(0, _add(path))
+                actions.insert(0, _sealed(path))
             with self.still():
                 self._commit(name, actions)
         except OSError:

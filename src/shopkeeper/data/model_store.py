@@ -6,6 +6,7 @@ a reader sees a whole version or the one before. Arrays are memory-mapped, so lo
 
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Mapping
@@ -27,6 +28,7 @@ from shopkeeper.data.storing import storing
 
 MANIFEST: Final = "manifest.json"
 _CURRENT: Final = "current"
+_VERSION: Final = re.compile(r"[\w.-]{1,100}")
 _LEFT_SECONDS: Final = 86_400
 _PAGE: Final = frozenset({"version", "moment", "received_until", "report", "models", "files"})
 
@@ -68,11 +70,21 @@ class ModelStore:
         return sorted(path.parent.name for path in self.folder.glob(f"*/{MANIFEST}") if path.parent.suffix != ".part")
 
     def current(self) -> str | None:
-        """The version that answers now; None before the first training."""
+        """The version that answers now; None before the first training.
+
+        Raises:
+            DataError: the file that names it holds no name (``model_damaged``).
+        """
+        path = self.folder / _CURRENT
         try:
-            return (self.folder / _CURRENT).read_text("utf-8").strip() or None
+            version = path.read_text("utf-8").strip()
         except FileNotFoundError:
             return None
+        except UnicodeDecodeError as error:
+            raise DataError("model_damaged", file=str(path)) from error
+        if not _VERSION.fullmatch(version):
+            raise DataError("model_damaged", file=str(path))
+        return version
 
     def manifest(self, version: str) -> dict[str, Any]:
         """The JSON page of a version.
