@@ -13,7 +13,6 @@ import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from deltalake import DeltaTable
 from shopkeeper.core.errors import DataError, Unavailable
 from shopkeeper.core.ids import new_id
 from shopkeeper.data import delta_log
+from shopkeeper.data.disk import fsync_dir, fsync_tree, is_sound, sealed, without_broken_checkpoints
 from shopkeeper.data.kill_points import reached
 from shopkeeper.data.lock import held, held_at_once
 from shopkeeper.data.rows import parquet_sql
@@ -32,32 +32,7 @@ from shopkeeper.data.schema import TABLES
 
 SMALL_FILE_BYTES = 32 * 2**20
 _READERS = "readers.lock"
-_SEAL = re.compile(r"\.([0-9a-f]{32})\.parquet$")
 _CONFIGURATION = {"delta.dataSkippingNumIndexedCols": "0"}
-
-
-def fsync_dir(folder: Path) -> None:
-    """Make a folder's entries durable (a rename or a new file is not, before this)."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def fsync_file(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def fsync_tree(folder: Path) -> None:
-    """Make a folder durable with everything in it."""
-    for path in folder.rglob("*"):
-        fsync_file(path) if path.is_file() else fsync_dir(path)
-    fsync_dir(folder)
 
 
 class Lake:
@@ -94,7 +69,7 @@ class Lake:
         try:
             self._table(name)
         except DataError:
-            if not _without_broken_checkpoints(log):
+            if not without_broken_checkpoints(log):
                 raise
             self._table(name)
 
@@ -145,7 +120,7 @@ class Lake:
                 file.unlink(missing_ok=True)
             return False
         with self.still():
-            self._commit(name, [*map(_sealed, files), delta_log.transaction(key, number)])
+            self._commit(name, [*map(sealed, files), delta_log.transaction(key, number)])
         return True
 
     def append(self, name: str, rows: pa.Table, *, key: str, number: int = 1) -> bool:
@@ -177,7 +152,7 @@ class Lake:
             if rows is not None and len(rows):
                 pq.write_table(rows.cast(TABLES[name]), path, compression="zstd")
                 reached("lake.written")
-                actions.insert(0, _sealed(path))
+                actions.insert(0, sealed(path))
             with self.still():
                 self._commit(name, actions)
         except OSError:
@@ -242,7 +217,7 @@ class Lake:
         with self.reading():
             for name in tables or TABLES:
                 for file in map(Path, self.files(name)):
-                    if not _is_sound(file):
+                    if not is_sound(file):
                         raise DataError("lake_damaged", table=name, why=f"{file.name} is not what was written")
 
     def relation_sql(self, name: str) -> str:
@@ -273,7 +248,7 @@ class Lake:
             after = _count(con, f"SELECT count(*) FROM read_parquet('{target}')")
         reached("compact.written")
         removes = [delta_log.remove(Path(file)) for file in files]
-        adds = [_sealed(target)] if after else []
+        adds = [sealed(target)] if after else []
         with self.still():
             self._commit(name, [*removes, *adds])
             reached("compact.committed")
@@ -368,49 +343,6 @@ def damage(lake: Path, words: str) -> DataError | None:
 
 def _count(con: Any, sql: str) -> int:
     return int(con.execute(sql).fetchone()[0])
-
-
-def digest(path: Path) -> str:
-    """BLAKE2b of a file's bytes."""
-    with path.open("rb") as file:
-        summary = blake2b(digest_size=16)
-        while part := file.read(2**20):
-            summary.update(part)
-    return summary.hexdigest()
-
-
-def _sealed(file: Path) -> delta_log.Action:
-    """A file on its way into a table: synced, and renamed so that its name says what its bytes are."""
-    fsync_file(file)
-    rows = int(pq.read_metadata(file).num_rows)
-    named = file.with_name(f"{file.stem}.{digest(file)}.parquet")
-    file.rename(named)
-    return delta_log.add(named, rows)
-
-
-def _is_sound(file: Path) -> bool:
-    """Whether a file's bytes are those that its name says; files of older releases only need to be readable."""
-    seal = _SEAL.search(file.name)
-    return _readable(file) if seal is None else digest(file) == seal[1]
-
-
-def _without_broken_checkpoints(log: Path) -> bool:
-    """Remove checkpoints that cannot be read, where the log itself is whole. Returns whether there were any."""
-    broken = [path for path in log.glob("*.checkpoint*.parquet") if not _readable(path)]
-    if not broken or not (log / f"{0:020}.json").exists():
-        return False
-    for path in (log / delta_log.LAST, *broken):
-        path.unlink(missing_ok=True)
-    fsync_dir(log)
-    return True
-
-
-def _readable(path: Path) -> bool:
-    try:
-        pq.read_table(path)
-    except (OSError, pa.ArrowException):
-        return False
-    return True
 
 
 def _duck_type(kind: pa.DataType) -> str:

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from shopkeeper.core.errors import DataError, NotFound, Unavailable
 from shopkeeper.core.histories import Catalogue, Histories
+from shopkeeper.data.disk import digest, fsync_dir, fsync_file, fsync_tree
 from shopkeeper.data.kill_points import reached
-from shopkeeper.data.lake import digest, fsync_dir, fsync_file, fsync_tree
 from shopkeeper.data.storing import storing
 
 MANIFEST: Final = "manifest.json"
