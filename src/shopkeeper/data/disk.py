@@ -47,13 +47,18 @@ def digest(path: Path) -> str:
     return summary.hexdigest()
 
 
+def seal(file: Path) -> Path:
+    """A finished Parquet file, renamed so that its name says what its bytes are."""
+    if _SEAL.search(file.name):
+        return file
+    return file.rename(file.with_name(f"{file.stem}.{digest(file)}.parquet"))
+
+
 def sealed(file: Path) -> delta_log.Action:
-    """A file on its way into a table: synced, and renamed so that its name says what its bytes are."""
+    """A file on its way into a table: synced, and sealed."""
     fsync_file(file)
     rows = int(pq.read_metadata(file).num_rows)
-    named = file.with_name(f"{file.stem}.{digest(file)}.parquet")
-    file.rename(named)
-    return delta_log.add(named, rows)
+    return delta_log.add(seal(file), rows)
 
 
 def is_sound(file: Path) -> bool:

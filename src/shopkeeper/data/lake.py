@@ -216,6 +216,9 @@ class Lake:
         """
         with self.reading():
             for name in tables or TABLES:
+                broken = delta_log.damaged(self.folder / name)
+                if broken is not None:
+                    raise DataError("lake_damaged", table=name, why=f"{broken.name} is not what was written")
                 for file in map(Path, self.files(name)):
                     if not is_sound(file):
                         raise DataError("lake_damaged", table=name, why=f"{file.name} is not what was written")
