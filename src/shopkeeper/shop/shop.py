@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar, cast
 
 from shopkeeper.core.action import Action
-from shopkeeper.core.consent import Consent, given_in
+from shopkeeper.core.consent import NO_CONSENT, PERSONALISED, Consent, given_in
 from shopkeeper.core.decision import Decision, Request
 from shopkeeper.core.errors import DataError, NotFound, SettingsError, ShopkeeperError, Unavailable
 from shopkeeper.core.event import Event
@@ -73,7 +73,7 @@ class Shop:
         self.lake = Lake(folder / "lake", readonly=readonly)
         self.state = State(place_of(folder, settings.state.url), clock)
         self.quarantine = Quarantine(folder / "quarantine.db")
-        self._consent = consent or self.state.consent.consent_of
+        self._consent = consent or self._personalises
         self.models = ModelStore(folder / "models")
         self.journal = Journal(folder / "journal.db", beside=readonly)
         self._drain = Drain(self.journal, self.lake)
@@ -225,7 +225,10 @@ class Shop:
 
     def consent_of(self, person: PersonKey) -> Consent:
         """What a person agreed to; nothing, where nothing is known."""
-        return self._consent(person)
+        return self.state.consent.consent_of(person)
+
+    def _personalises(self, person: PersonKey) -> Consent:
+        return PERSONALISED if self.state.consent.personalises(person) else NO_CONSENT
 
     def remembered(self, name: str, make: Callable[[], T]) -> T:
         """A value computed from the lake, kept until the lake changes."""
@@ -289,7 +292,7 @@ class Shop:
             return without_models(now.catalogue(), best, self.settings, self.log_decision, self._store)
         bundle = self.models.load(version)
         return serving_of(
-            bundle, now.catalogue(), self.settings, consent=self.consent_of, log=self.log_decision, store=self._store
+            bundle, now.catalogue(), self.settings, consent=self._consent, log=self.log_decision, store=self._store
         )
 
     def decide(self, request: Request) -> Decision:

@@ -125,10 +125,12 @@ class ShopEngine:
     def ready(self) -> None:
         """An empty batch goes the whole way to the journal's writer and back; the models are loaded."""
         self._shop.collect([], source="health", browser=False)
+        self._shop.state.consent.gather()
         _ = self._shop.serving
 
     def upkeep(self) -> None:
         self._shop.drain()
+        self._shop.state.consent.gather()
         before = self._shop.serving.version
         if self._shop.reload().version != before:
             self._deciders.load()
