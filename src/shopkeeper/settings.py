@@ -47,6 +47,21 @@ class ServeSection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LimitsSection:
+    """``[limits]``: what one key may ask a second, 0 for as much as it likes, and how much may wait in memory."""
+
+    publishable_requests: float = 1_000.0
+    """All browsers of the shop share a publishable key."""
+    publishable_events: float = 5_000.0
+    secret_requests: float = 0.0
+    secret_events: float = 0.0
+    burst_seconds: float = 10.0
+    """A key that asked for little may at once ask for as much as flows in during this time."""
+    waiting_mb: float = 64.0
+    """Bodies of requests that are in work, all together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSection:
     """``[engine]``: how much of the machine a job may take."""
 
@@ -166,6 +181,7 @@ class Settings:
 
     shop: ShopSection = field(default_factory=ShopSection)
     serve: ServeSection = field(default_factory=ServeSection)
+    limits: LimitsSection = field(default_factory=LimitsSection)
     engine: EngineSection = field(default_factory=EngineSection)
     state: StateSection = field(default_factory=StateSection)
     batch: BatchSection = field(default_factory=BatchSection)
@@ -209,6 +225,7 @@ def parse(table: Mapping[str, Any], folder: Path = Path()) -> Settings:
         sections["placements"] = table["placements"]
     settings = Settings(**sections)
     _check(settings, folder)
+    _check_limits(settings.limits)
     return settings
 
 
@@ -267,6 +284,13 @@ def _check_profiles(profiles: ProfilesSection) -> None:
         _bad("profiles", "keep_days", profiles.keep_days, "at least 1")
 
 
+def _check_limits(limits: LimitsSection) -> None:
+    for part in fields(LimitsSection):
+        value = getattr(limits, part.name)
+        if not value >= 0:
+            _bad("limits", part.name, value, "0 or more")
+
+
 def _bad(where: str, name: str, value: object, wanted: str) -> typing.NoReturn:
     raise SettingsError("setting_bad", where=where, name=name, value=str(value), wanted=wanted)
 
@@ -315,10 +339,11 @@ def _value(wanted: Any, value: Any, where: str, name: str) -> Any:
 def template(name: str, currency: str, timezone: str, language: str, notice: str = "") -> str:
     """The shop.toml that ``shopkeeper init`` writes."""
     texts = {"name": name, "currency": currency, "timezone": timezone, "language": language, "notice": notice}
-    lines = [f"{key} = {_toml(value)}" for key, value in texts.items() if value]
+    lines = [f"{key} = {toml_text(value)}" for key, value in texts.items() if value]
     return "[shop]\n" + "\n".join(lines) + f"\nformat = {FORMAT}\n"
 
 
-def _toml(text: str) -> str:
+def toml_text(text: str) -> str:
+    """A text as TOML writes it."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return '"' + "".join(c if ord(c) >= 32 and c != "\x7f" else f"\\u{ord(c):04x}" for c in escaped) + '"'

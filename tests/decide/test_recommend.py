@@ -172,6 +172,20 @@ def test_a_product_newer_than_the_model_can_still_be_pinned() -> None:
     assert decision.choices[1].propensity == 1.0
 
 
+def test_a_bundle_comes_first_on_its_products_page() -> None:
+    """On the page of a product its partners take the first slots that are not pinned, with propensity 1; elsewhere, and
+    where a rule removes them, nothing changes."""
+    plain = shop(pinned={"1": "P7"})
+    bundled = replace(plain, partners=lambda product: ("P0", "P7", "ghost", "P1") if product == "P3" else ())
+    page = bundled.decide(ask(product="P3", count=5))
+    assert items(page)[:3] == ["P7", "P0", "P1"]
+    assert [choice.propensity for choice in page.choices[:3]] == [1.0] * 3
+    for request in (ask(count=5), ask(product="P4", count=5)):
+        assert items(bundled.decide(request)) == items(plain.decide(request))
+    refused = replace(shop(banned=["P0"]), partners=lambda product: ("P0",))
+    assert "P0" not in items(refused.decide(ask(product="P3", count=12)))
+
+
 @pytest.mark.parametrize("count", [-3, 0, 1, 500])
 def test_any_count_is_answered(count: int) -> None:
     """Never more than asked for, never more than there are, never an error."""

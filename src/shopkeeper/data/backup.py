@@ -25,11 +25,13 @@ from shopkeeper.data.kill_points import reached
 from shopkeeper.data.lake import Lake, fsync_dir, fsync_tree
 from shopkeeper.data.model_store import ModelStore, digest
 from shopkeeper.data.schema import TABLES
+from shopkeeper.data.store.database import Database
+from shopkeeper.data.store.moving import copy_rows
+from shopkeeper.data.store.state import FILE
 
 PAGE: Final = "backup.json"
 _FORMAT: Final = 1
 _PLAIN: Final = ("shop.toml",)
-_DATABASES: Final = ("state.db", "quarantine.db")
 _TRIES: Final = 5
 
 
@@ -50,8 +52,11 @@ class Backup:
         return sum(size for size, _ in self.files.values())
 
 
-def back_up(folder: Path, to: Path, *, moment: datetime, progress: Progress = quiet) -> Backup:
-    """Copy a shop folder into a new folder ``to``, which appears only when it is whole.
+def back_up(
+    folder: Path, to: Path, *, moment: datetime, state: Path | str, progress: Progress = quiet
+) -> Backup:  # fmt: skip
+    """Copy a shop folder into a new folder ``to``, which appears only when it is whole. ``state`` says where the shop
+    keeps its state; in the backup it is always a file.
 
     Raises:
         SettingsError: ``to`` exists already, or lies inside the shop folder.
@@ -68,9 +73,9 @@ def back_up(folder: Path, to: Path, *, moment: datetime, progress: Progress = qu
     reached("backup.copied")
     for name in _PLAIN:
         shutil.copyfile(folder / name, part / name)
-    for name in _DATABASES:
-        if (folder / name).exists():
-            _copy_database(folder / name, part / name)
+    if (folder / "quarantine.db").exists():
+        _copy_database(folder / "quarantine.db", part / "quarantine.db")
+    _copy_state(state, part / FILE)
     model = _copy_model(folder, part, progress)
     page = Backup(moment=moment, journal=last, versions=versions, model=model, files=_hashed(part, progress))
     reached("backup.hashed")
@@ -118,6 +123,7 @@ def restored(backup: Path, folder: Path, *, progress: Progress = quiet) -> Itera
     part = folder.with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
+    part.chmod(0o700)
     for done, (name, wanted) in enumerate(sorted(page.files.items()), 1):
         target = part / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -180,6 +186,14 @@ def _copy_database(source: Path, target: Path) -> None:
     with closing(sqlite3.connect(source, timeout=60)) as con, closing(sqlite3.connect(target)) as copy:
         con.backup(copy, pages=-1)
     target.chmod(0o600)
+
+
+def _copy_state(state: Path | str, target: Path) -> None:
+    if isinstance(state, str):
+        with closing(Database(state)) as source, closing(Database(target)) as copy:
+            copy_rows(source, copy)
+    elif state.exists():
+        _copy_database(state, target)
 
 
 def _copy_model(folder: Path, part: Path, progress: Progress) -> str | None:

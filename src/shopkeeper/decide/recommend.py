@@ -42,6 +42,11 @@ def unlogged(decision: Decision) -> None:
     """The log of a policy inside another one: only the outermost logs (``decide.log.Logged``)."""
 
 
+def nothing_goes_with(product: str) -> Sequence[str]:  # noqa: ARG001 - where there are no bundles
+    """The partners of a product in a shop without bundles."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recommend:
     """Products for a placement.
@@ -66,6 +71,8 @@ class Recommend:
     rules: tuple[Rule, ...]
     chooser: Chooser
     goals: Goals = field(default_factory=Goals)
+    partners: Callable[[str], Sequence[str]] = nothing_goes_with
+    """What the shop has bundled with a product: put first on that product's page, as far as no rule removes it."""
     log: Callable[[Decision], None] = unlogged
     mark: Callable[[str], None] = unmarked
     """Told the name of each stage when it is over, for whoever measures."""
@@ -84,7 +91,7 @@ class Recommend:
         self.mark("filter")
         layers = self._layers(context)
         self.mark("score")
-        pins = self._pins(context.shelf, request.count)
+        pins = self._pins(context.shelf, request)
         found = find(
             layers, verdicts.allowed, context.shelf, count=self.placement.candidates, day=context.day,
             pins=np.array(list(pins.values()), np.int64),
@@ -165,13 +172,18 @@ class Recommend:
 
         return replace(layer, explain=explain)
 
-    def _pins(self, shelf: Shelf, count: int) -> dict[int, int]:
-        """slot -> product of the pinned products that the catalogue has."""
+    def _pins(self, shelf: Shelf, request: Request) -> dict[int, int]:
+        """slot -> product of the pinned products that the catalogue has; a product page's bundle follows in the first
+        slots that are free."""
         places = {place: item for rule in self.rules if isinstance(rule, Pinned) for place, item in rule.places.items()}
+        partners = self.partners(request.product) if request.product else ()
+        bundled = [item for item in partners if item in shelf.index_of and item not in places.values()]
+        free = (place for place in range(1, request.count + 1) if place not in places)
+        places |= dict(zip(free, bundled, strict=False))
         return {
             place - 1: shelf.index_of[item]
             for place, item in sorted(places.items())
-            if item in shelf.index_of and 1 <= place <= count
+            if item in shelf.index_of and 1 <= place <= request.count
         }
 
     def _utility(self, found: Found, shelf: Shelf) -> Float64:

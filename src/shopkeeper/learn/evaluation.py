@@ -116,7 +116,7 @@ def evaluate(
 ) -> Report:  # fmt: skip
     """Fit on everything before ``cut_at``; judge on the distinct products ordered in the ``days`` after it."""
     how = how or How()
-    task = _sample(_after(known, cut_at, days), how)
+    task = task_after(known, cut_at, days, how)
     return _report("time split", cut_at, days, task, estimators, how, progress)
 
 
@@ -133,6 +133,11 @@ def evaluate_leave_one_out(
         now=microseconds(known.moment), unjudged=split.wanted.unjudged, newcomers=0,
     )  # fmt: skip
     return _report("leave one out", known.moment, 0.0, _sample(task, how), estimators, how, progress)
+
+
+def task_after(known: Snapshot, cut_at: datetime, days: float, how: How) -> Task:
+    """Who ordered in the days after a moment and was known before it, and what they ordered."""
+    return _sample(_after(known, cut_at, days), how)
 
 
 def _after(known: Snapshot, cut_at: datetime, days: float) -> Task:
@@ -171,7 +176,7 @@ def _row_of(people: NDArray[np.object_], wanted: NDArray[np.object_]) -> Int64:
 def _report(
     protocol: Protocol, cut_at: datetime, days: float, task: Task, estimators: Estimators, how: How, progress: Progress
 ) -> Report:
-    shelf = _shelf(task.known)
+    shelf = shelf_of(task.known)
     products = len(shelf.buyers)
     views = _views(task, how, products)
     rows: list[Row] = []
@@ -218,7 +223,7 @@ def _judge(
     table = np.stack(list(columns.values()), axis=1)
     row = Row(
         name=name, metrics=_intervals(columns, table, how), people=len(task.profiles),
-        against={} if base is None else _intervals(columns, table - base, how), lists=_lists(ranked[0], shelf),
+        against={} if base is None else _intervals(columns, table - base, how), lists=lists_of(ranked[0], shelf),
         fit_seconds=fitted - began, score_seconds=scored - fitted,
     )  # fmt: skip
     return row, table
@@ -228,7 +233,8 @@ def _intervals(columns: Mapping[str, Float64], table: Float64, how: How) -> dict
     return dict(zip(columns, mean_intervals(table, resamples=how.resamples, seed=how.seed), strict=True))
 
 
-def _shelf(known: Snapshot) -> Shelf:
+def shelf_of(known: Snapshot) -> Shelf:
+    """How many people a snapshot knows, each product's buyers and its narrowest category."""
     histories, catalogue = known.histories(), known.catalogue()
     ordered = histories.of(Action.ORDER)
     bought = Relevant.of_pairs(ordered.row_of_event(), ordered.product, people=len(histories))
@@ -236,7 +242,8 @@ def _shelf(known: Snapshot) -> Shelf:
     return Shelf(people=len(histories), buyers=buyers, category=_categories(catalogue))
 
 
-def _lists(ranked: Int32, shelf: Shelf) -> dict[str, float]:
+def lists_of(ranked: Int32, shelf: Shelf) -> dict[str, float]:
+    """What lists (people, k) are like beside being right, as in ``Row.lists``."""
     products, named = len(shelf.buyers), bool((shelf.category >= 0).any())
     return {
         "coverage": coverage(ranked, products), "gini": gini(ranked, products),

@@ -12,8 +12,11 @@ from shopkeeper.core.ports import Progress, quiet
 from shopkeeper.data.backup import Backup, back_up, read_page, restored
 from shopkeeper.data.model_store import ModelStore
 from shopkeeper.data.privacy import Person, find_person, people_in
-from shopkeeper.data.store.state import State
+from shopkeeper.data.store.moving import bring
+from shopkeeper.data.store.state import FILE, State, named, place_of
+from shopkeeper.settings import FILE as SHOP_FILE
 from shopkeeper.settings import load
+from shopkeeper.shop.moving import write_state_url
 from shopkeeper.shop.people import erase_person
 from shopkeeper.shop.shop import Shop, utc_now
 from shopkeeper.shop.training import refit, version_of
@@ -37,29 +40,53 @@ def backup(folder: Path, to: Path, *, progress: Progress = quiet) -> Backup:
     Raises:
         SettingsError: no shop there, or ``to`` exists already.
     """
-    load(folder)
-    return back_up(folder, to, moment=utc_now(), progress=progress)
+    state = place_of(folder, load(folder).state.url)
+    named(state)
+    return back_up(folder, to, moment=utc_now(), state=state, progress=progress)
 
 
-def restore(backup_at: Path, folder: Path, *, ledger: Path | None = None, progress: Progress = quiet) -> Restored:
+def restore(
+    backup_at: Path, folder: Path, *, ledger: Path | None = None, state: str | None = None, progress: Progress = quiet
+) -> Restored:  # fmt: skip
     """Bring a backup back as a new shop folder. People whom ``ledger`` (the shop folder that was lost, or a later
     backup of it) knows as erased since the backup are erased again, before the folder is there.
 
+    The state goes where shop.toml says, or to the address ``state`` (empty: a file of the folder). Where that database
+    has outlived the folder it stays as it is: it is newer than the backup, and it is the ledger.
+
     Raises:
-        SettingsError: ``folder`` holds something already.
-        NotFound: there is no backup.
+        SettingsError: ``folder`` holds something already, or the database the state of another shop.
+        NotFound: there is no backup, or no ledger.
         DataError: a file of it is damaged.
     """
     page = read_page(backup_at)
     with restored(backup_at, folder, progress=progress) as part:
-        gone = 0 if ledger is None else _erase_again(part, ledger, page.moment)
-    return Restored(page=page, erased=gone, checked_until=None if ledger is None else utc_now())
+        if state is not None:
+            write_state_url(part, state)
+        survived = _settled(part)
+        known = survived if ledger is None else _ledger_at(ledger)
+        gone = 0 if known is None else _erase_again(part, known, page.moment)
+    return Restored(page=page, erased=gone, checked_until=None if known is None else utc_now())
 
 
-def _erase_again(part: Path, ledger: Path, since: datetime) -> int:
-    if not (ledger / "state.db").is_file():
-        raise NotFound("no_ledger", folder=str(ledger))
-    with closing(State(ledger / "state.db")) as book, Shop.open(part) as shop:
+def _settled(part: Path) -> Path | str | None:
+    """Bring the saved state to the database that shop.toml names; where it is, if it was there all along."""
+    url = load(part).state.url
+    if not url:
+        return None
+    return None if bring(part / FILE, url) else url
+
+
+def _ledger_at(folder: Path) -> Path | str:
+    if (folder / FILE).is_file():
+        return folder / FILE
+    if not (folder / SHOP_FILE).is_file() or not load(folder).state.url:
+        raise NotFound("no_ledger", folder=str(folder))
+    return load(folder).state.url
+
+
+def _erase_again(part: Path, known: Path | str, since: datetime) -> int:
+    with closing(State(known)) as book, Shop.open(part) as shop:
         shop.drain()
         gone = book.ledger.erased(people_in(shop.lake), since=since)
         for key in sorted(gone):

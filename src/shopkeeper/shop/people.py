@@ -10,6 +10,7 @@ from shopkeeper.core.consent import Consent
 from shopkeeper.core.errors import NotFound
 from shopkeeper.core.ids import PersonKey
 from shopkeeper.data import privacy, reports
+from shopkeeper.data.people_file import PeopleFile
 from shopkeeper.features.tables import customer_features
 from shopkeeper.shop.shop import Shop
 
@@ -83,6 +84,7 @@ def erase_person(shop: Shop, person: privacy.Person) -> dict[str, int]:
     gone["quarantine"] = shop.quarantine.erase(_names(person))
     gone["consent"] = shop.state.consent.forget(person.keys)
     gone["models"] = shop.models.forget_people(set(person.keys))
+    gone["people"] = PeopleFile(shop.folder / "people").forget(person.keys)
     shop.forget(person.keys)
     shop.state.ledger.record("erase", person.keys, gone)
     return gone

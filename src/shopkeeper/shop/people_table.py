@@ -40,7 +40,7 @@ def refresh_people(shop: Shop) -> dict[str, Any]:
     facts = {"lake": state, "version": version, "moment": known.moment.isoformat(), "people": rows.num_rows,
              "seconds": round(time.perf_counter() - began, 3)}  # fmt: skip
     people_file(shop).save(rows, facts)
-    return facts
+    return people_file(shop).facts() or facts
 
 
 def current_people(shop: Shop) -> dict[str, Any]:

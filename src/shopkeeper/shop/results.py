@@ -1,5 +1,6 @@
 """What came of the shop's decisions: its log joined with the clicks and orders that followed."""
 
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import numpy as np
@@ -10,11 +11,13 @@ from shopkeeper.core.money import exponent
 from shopkeeper.measure.outcomes import Outcome, Responses, Shown, outcomes
 from shopkeeper.shop.shop import Shop
 
+_FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST: Final = datetime(9999, 1, 1, tzinfo=UTC)
 _SHOWN: Final = """
 SELECT id AS decision, placement, coalesce(arm, '') AS arm,
        coalesce(customer, 'visitor:' || visitor, '') AS person, epoch_us("at") AS micros,
        unnest(from_json(choices, '[{"item": "VARCHAR"}]')).item AS product
-FROM decisions
+FROM decisions WHERE "at" >= $start AND "at" < $end
 """
 _RESPONSES: Final = """
 SELECT coalesce(decision, '') AS decision, coalesce(customer, 'visitor:' || visitor, '') AS person,
@@ -32,9 +35,14 @@ def outcomes_of(shop: Shop) -> list[Outcome]:
     return shop.remembered("outcomes", lambda: _outcomes(shop))
 
 
-def _outcomes(shop: Shop) -> list[Outcome]:
+def outcomes_between(shop: Shop, start: datetime, end: datetime) -> list[Outcome]:
+    """The same of what was shown in a stretch of time, whenever the answers came."""
+    return _outcomes(shop, start, end)
+
+
+def _outcomes(shop: Shop, start: datetime = _FIRST, end: datetime = _LAST) -> list[Outcome]:
     known = shop.snapshot()
-    shown = known.query(_SHOWN)
+    shown = known.query(_SHOWN, {"start": start, "end": end})
     if not shown.num_rows:
         return []
     values = {

@@ -16,17 +16,25 @@ _TOLD: Final = "SELECT id, attributes FROM customers WHERE attributes IS NOT NUL
 _TAG: Final = "tag."
 
 
-def fit_segments(shop: Shop, known: LakeSnapshot, *, seed: int = 0) -> StoredModel:
-    """The groups of everybody who agreed to training, as they are stored beside the recommenders."""
+def fit_segments(shop: Shop, known: LakeSnapshot, *, seed: int = 0) -> tuple[Segmented, StoredModel]:
+    """The groups of everybody who agreed to training, and how they are stored beside the recommenders."""
     wanted, privacy = shop.settings.segments, shop.settings.privacy
-    _, before = segmented(shop)
+    before = _last(shop)
     model = Segmenting(days=float(wanted.days), most=wanted.most, steps=wanted.steps).fit(
         shop.snapshot(known.moment), at=shop.snapshot, people=frozenset(known.may_train()), seed=seed,
         timezone=shop.settings.shop.timezone, told=told_by_customers(shop, known), before=before,
         goods=(known.histories(), len(known.catalogue())),
         allowed=lambda category: not is_sensitive(category, privacy.sensitive),
     )  # fmt: skip
-    return StoredModel(use=path_of(model), facts=model.facts(), arrays=model.arrays())
+    return model, StoredModel(use=path_of(model), facts=model.facts(), arrays=model.arrays())
+
+
+def _last(shop: Shop) -> Segmented | None:
+    """The current version's segments, whose letters and names go on; None where they cannot be read."""
+    try:
+        return segmented(shop)[1]
+    except DataError:
+        return None
 
 
 def told_by_customers(shop: Shop, known: LakeSnapshot) -> dict[str, dict[str, str]]:

@@ -22,7 +22,7 @@ from shopkeeper.data.model_store import Bundle
 from shopkeeper.decide.fallback import Fallback, Static
 from shopkeeper.decide.log import Logged
 from shopkeeper.decide.placement import PlacementSettings, placements
-from shopkeeper.decide.recommend import Recommend
+from shopkeeper.decide.recommend import Recommend, nothing_goes_with
 from shopkeeper.features.profiles import LiveProfiles
 from shopkeeper.features.shared_profiles import SharedProfiles
 from shopkeeper.features.state import micros_of
@@ -30,6 +30,8 @@ from shopkeeper.learn.loading import restored
 from shopkeeper.learn.propensity.foretell import NAME as FORETELL
 from shopkeeper.learn.recommend.trending import LiveTrending, TrendingModel
 from shopkeeper.learn.recommend.trending import live as live_trending
+from shopkeeper.learn.segment.basket_rules import NAME as BASKET_RULES
+from shopkeeper.learn.segment.segmenting import NAME as SEGMENTS
 from shopkeeper.settings import Settings
 
 _STATIC_ITEMS = 100
@@ -155,12 +157,13 @@ def without_models(
 def serving_of(
     bundle: Bundle, today: Catalogue, settings: Settings, *,
     consent: Callable[[PersonKey], Consent], log: Callable[[Decision], None], store: ProfileStore | None = None,
+    partners: Callable[[str], Sequence[str]] = nothing_goes_with,
 ) -> Serving:  # fmt: skip
     """Restore a version's models and build the policies of all placements over them."""
     scorers: dict[str, Scorer] = {
         name: _live(restored(model.use, model.arrays, model.facts))
         for name, model in bundle.models.items()
-        if name != FORETELL
+        if name not in (FORETELL, SEGMENTS, BASKET_RULES)
     }
     live = LiveCatalogue(extended(bundle.catalogue, today), settings.shop.currency)
     profiles = profiles_over(bundle.histories, live.index, settings.shop.currency, bundle.received_until, store)
@@ -186,7 +189,7 @@ def serving_of(
             name=f"recommend.{name}", version=bundle.version, scorer=scorers[personal],
             context_scorer=scorers.get(page), popular=popular, catalogue=live,
             history=profiles.history, consent=agreed, placement=placement, rules=placement.rules(),
-            chooser=placement.dice(), goals=placement.goals(),
+            chooser=placement.dice(), goals=placement.goals(), partners=partners,
         )  # fmt: skip
         last = replace(static, banned=frozenset(placement.banned))
         return Logged(inner=Fallback(first=first, second=last), log=log)

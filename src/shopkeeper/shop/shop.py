@@ -103,7 +103,9 @@ class Shop:
         """
         if (folder / FILE).exists():
             raise SettingsError("shop_folder_exists", folder=str(folder))
-        folder.mkdir(parents=True, exist_ok=True)
+        if not folder.exists():
+            folder.mkdir(parents=True)
+            folder.chmod(0o700)  # it will hold what people did
         (folder / FILE).write_text(template(name, currency, timezone, language, notice), "utf-8")
         try:
             return cls.open(folder)
@@ -292,8 +294,9 @@ class Shop:
             return without_models(now.catalogue(), best, self.settings, self.log_decision, self._store)
         bundle = self.models.load(version)
         return serving_of(
-            bundle, now.catalogue(), self.settings, consent=self._consent, log=self.log_decision, store=self._store
-        )
+            bundle, now.catalogue(), self.settings, consent=self._consent, log=self.log_decision, store=self._store,
+            partners=self.state.bundles.partners_of,
+        )  # fmt: skip
 
     def decide(self, request: Request) -> Decision:
         """The answer to a request, logged.

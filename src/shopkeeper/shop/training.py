@@ -19,6 +19,7 @@ from shopkeeper.learn.propensity.foretell import NAME as FORETELL
 from shopkeeper.learn.segment.segmenting import NAME as SEGMENTS
 from shopkeeper.learn.training import Fitted, fit_all
 from shopkeeper.settings import ModelSection
+from shopkeeper.shop.basket_rules import fit_rules
 from shopkeeper.shop.predicting import fit_predictions
 from shopkeeper.shop.segments import fit_segments
 from shopkeeper.shop.shop import Shop
@@ -127,8 +128,10 @@ def _foretelling(shop: Shop, bundle: Bundle, known: LakeSnapshot, seed: int) -> 
 
 
 def _segmenting(shop: Shop, bundle: Bundle, known: LakeSnapshot, seed: int) -> Bundle:
-    """The bundle with the groups of customers."""
-    return replace(bundle, models={**bundle.models, SEGMENTS: fit_segments(shop, known, seed=seed)})
+    """The bundle with the groups of customers, and what is bought together in the shop and in each group."""
+    found, stored = fit_segments(shop, known, seed=seed)
+    rules = fit_rules(shop, known, found, seed=seed)
+    return replace(bundle, models={**bundle.models, SEGMENTS: stored, **rules})
 
 
 def _for_serving(shop: Shop, known: LakeSnapshot) -> Histories:

@@ -16,6 +16,7 @@ from shopkeeper.core.decision import Choice, Decision, Reason, Request
 from shopkeeper.core.errors import NotFound
 from shopkeeper.core.ids import DecisionId
 from shopkeeper.data.store.keys import Role
+from shopkeeper.settings import LimitsSection
 
 SECRET, PUBLISHABLE = "sk_secret", "pk_publishable"
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -42,6 +43,7 @@ class FakeEngine:
     language = "en"
     drain_seconds = 3600.0
     keys = FakeKeys()
+    limits = LimitsSection()
 
     def __init__(self) -> None:
         self.fails: dict[str, Exception] = {}

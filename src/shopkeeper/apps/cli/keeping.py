@@ -7,6 +7,7 @@ import typer
 
 from shopkeeper.apps.cli import say
 from shopkeeper.apps.cli.options import HERE, Folder, Json
+from shopkeeper.apps.cli.state import address
 from shopkeeper.shop import Shop, backups
 
 
@@ -37,13 +38,19 @@ def restore(
         Path | None,
         typer.Option(help="The lost shop folder, or a later backup of it: who was erased since is erased again."),
     ] = None,
+    state: Annotated[
+        str | None,
+        typer.Option(help="Where the state goes, if not where shop.toml says: an address of PostgreSQL, or `file`."),
+    ] = None,
 ) -> None:
     """Bring a backup back as a new shop folder, every file checked."""
     with say.progress() as progress:
-        found = backups.restore(backup, folder, ledger=ledger, progress=progress)
+        found = backups.restore(
+            backup, folder, ledger=ledger, state=None if state is None else address(state), progress=progress
+        )
     moment = f"{found.page.moment:%Y-%m-%d %H:%M:%S} UTC"
     say.line("restore_done", folder=folder, moment=moment, files=f"{len(found.page.files):,}")
-    if ledger is None:
+    if found.checked_until is None:
         say.line("restore_no_ledger", moment=moment)
     else:
         say.line("restore_erased", people=f"{found.erased:,}")

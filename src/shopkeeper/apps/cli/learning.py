@@ -6,7 +6,9 @@ from typing import Annotated, Any
 import typer
 
 from shopkeeper.apps.cli import say
+from shopkeeper.apps.cli.models_compared import compare, warn
 from shopkeeper.apps.cli.options import HERE, Folder, Json, Lang, Seed
+from shopkeeper.apps.cli.tradeoff import show_tradeoff
 from shopkeeper.core.decision import Decision, Request
 from shopkeeper.core.errors import Unavailable
 from shopkeeper.core.ids import CustomerId, ProductId
@@ -14,8 +16,10 @@ from shopkeeper.decide.reasons import say_reason
 from shopkeeper.learn.evaluation import Report
 from shopkeeper.settings import COMPARED_MODELS
 from shopkeeper.shop import Shop
+from shopkeeper.shop.tradeoffs import weigh
 from shopkeeper.shop.training import TrainReport, judge
 from shopkeeper.shop.training import train as train_shop
+from shopkeeper.shop.watch import alarms
 
 
 def add_to(app: typer.Typer) -> None:
@@ -39,9 +43,23 @@ def train(
             show_training(report)
 
 
-def evaluate(folder: Folder = HERE, seed: Seed = 0, as_json: Json = False) -> None:
+def evaluate(
+    folder: Folder = HERE,
+    tradeoff: Annotated[
+        str, typer.Option(help="What a goal costs in accuracy: diversity, novelty_weight or margin_weight.")
+    ] = "",
+    plot: Annotated[Path | None, typer.Option(help="With --tradeoff: write the curve into this SVG file.")] = None,
+    people: Annotated[int, typer.Option(min=10, help="With --tradeoff: on how many people it is weighed.")] = 500,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
     """Compare every recommender with the popular list on the last days of orders."""
     with open_beside(folder) as shop:
+        if tradeoff:
+            with say.progress() as progress:
+                steps = weigh(shop, tradeoff, people=people, seed=seed, progress=progress)
+            show_tradeoff(tradeoff, steps, plot, as_json=as_json)
+            return
         with say.progress() as progress:
             report = judge(shop, seed=seed, progress=progress, others=COMPARED_MODELS)
         if as_json:
@@ -53,14 +71,19 @@ def evaluate(folder: Folder = HERE, seed: Seed = 0, as_json: Json = False) -> No
 def models(
     folder: Folder = HERE,
     rollback: Annotated[str, typer.Option(help="Let this earlier version answer again.")] = "",
+    against: Annotated[str, typer.Option("--compare", help="Hold the current version against this one.")] = "",
     as_json: Json = False,
 ) -> None:
     """List the trained versions; the one that answers is marked."""
     with Shop.open(folder, readonly=True) as shop:
         if rollback:
             shop.models.make_current(rollback)
+        if against:
+            compare(shop, against, as_json=as_json)
+            return
         current = shop.models.current()
         rows = [_version(shop.models.manifest(version), version == current) for version in shop.models.versions()]
+        found = alarms(shop)
     if as_json:
         say.as_json(rows)
         return
@@ -71,6 +94,7 @@ def models(
         [[row[name] for name in columns] for row in rows],
         numbers=3,
     )
+    warn(found)
 
 
 def _version(manifest: dict[str, Any], current: bool) -> dict[str, Any]:

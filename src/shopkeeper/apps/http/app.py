@@ -21,6 +21,7 @@ from shopkeeper.apps.http import customers, decisions, events, health, page, seg
 from shopkeeper.apps.http.answers import answer
 from shopkeeper.apps.http.engine import Engine
 from shopkeeper.apps.http.gate import ALWAYS, CROSS_ORIGIN, Gate, Load, error_response, language_for
+from shopkeeper.apps.http.limits import Limits
 from shopkeeper.apps.http.metrics import Metrics
 from shopkeeper.apps.http.openapi import describe
 from shopkeeper.apps.http.opening import Door, Opening
@@ -122,7 +123,7 @@ def app_of(
     """The app over an engine. ``upkeep``: also drain and reload every ``drain_seconds`` while it runs. While the
     ``door`` is closed, only what needs no models is answered."""
     metrics = Metrics(engine.waiting, engine.model_age_seconds, engine.processes)
-    gate = Gate(engine=engine, metrics=metrics, load=Load())
+    gate = Gate(engine=engine, metrics=metrics, load=Load(), limits=Limits(settings=engine.limits))
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:  # noqa: ARG001  # Starlette's signature

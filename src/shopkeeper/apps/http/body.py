@@ -8,9 +8,9 @@ from functools import cache
 from typing import Any, Final, TypeVar
 
 import msgspec
-from starlette.requests import Request as Call
 
 from shopkeeper.apps.http.refusal import Refused
+from shopkeeper.apps.http.routes import Visit
 from shopkeeper.apps.http.shapes import MAX_BODY_BYTES, MAX_EVENTS
 
 _SECONDS: Final = 20.0
@@ -30,12 +30,14 @@ _ONCE: Final = frozenset(
 T = TypeVar("T", bound=msgspec.Struct)
 
 
-async def read_body(call: Call) -> bytes:
+async def read_body(visit: Visit) -> bytes:
     """The body, unpacked.
 
     Raises:
         Refused: 408 too slow, 413 too large, 415 of an unknown kind.
+        Unavailable: too much is in work already.
     """
+    call = visit.call
     kind = call.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in _TYPES:
         raise Refused(415, "media_type", found=kind[:100], allowed="application/json, text/plain")
@@ -44,16 +46,21 @@ async def read_body(call: Call) -> bytes:
         raise Refused(415, "content_encoding", found=encoding[:100], allowed="gzip")
     try:
         async with asyncio.timeout(_SECONDS):
-            packed = await _stream(call)
+            packed = await _stream(visit)
     except TimeoutError:
         raise Refused(408, "too_slow", seconds=int(_SECONDS)) from None
-    return _unpacked(packed) if encoding == "gzip" else packed
+    if encoding == "gzip":
+        plain = _unpacked(packed)
+        visit.weigh(len(plain))
+        return plain
+    return packed
 
 
-async def _stream(call: Call) -> bytes:
+async def _stream(visit: Visit) -> bytes:
     parts, size = [], 0
-    async for part in call.stream():
+    async for part in visit.call.stream():
         size += len(part)
+        visit.weigh(len(part))
         if size > MAX_BODY_BYTES:
             raise Refused(413, "too_large", limit=MAX_BODY_BYTES)
         parts.append(part)

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from shopkeeper.core.decision import Decision, Reason, Request
 from shopkeeper.data.store.keys import Role
+from shopkeeper.settings import LimitsSection
 
 
 class Verdict(Protocol):
@@ -45,6 +46,8 @@ class Engine(Protocol):
     def language(self) -> str: ...
     @property
     def drain_seconds(self) -> float: ...
+    @property
+    def limits(self) -> LimitsSection: ...
     @property
     def keys(self) -> Keys: ...
     def now(self) -> datetime: ...

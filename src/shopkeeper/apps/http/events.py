@@ -19,7 +19,8 @@ from shopkeeper.locale import say
 
 async def post_events(visit: Visit) -> Response:
     """Answers when what was accepted is durable: 200, or 207 where some events are held."""
-    raws = events_of(await read_body(visit.call))
+    raws = events_of(await read_body(visit))
+    visit.charge(len(raws))
     if visit.is_browser:
         own_only(visit, raws, "events")
     raws = [_without_token(raw) for raw in raws]

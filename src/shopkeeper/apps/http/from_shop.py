@@ -20,6 +20,7 @@ from shopkeeper.data.store.keys import Keys
 from shopkeeper.decide.context import person_to_read
 from shopkeeper.decide.failure import where, why
 from shopkeeper.decide.reasons import say_reason
+from shopkeeper.settings import LimitsSection
 from shopkeeper.shop import people
 from shopkeeper.shop.collecting import Verdict
 from shopkeeper.shop.predicting import predictions_of
@@ -47,6 +48,10 @@ class ShopEngine:
     @property
     def drain_seconds(self) -> float:
         return self._shop.settings.serve.drain_seconds
+
+    @property
+    def limits(self) -> LimitsSection:
+        return self._shop.settings.limits
 
     @property
     def keys(self) -> Keys:

@@ -14,6 +14,7 @@ from starlette.requests import Request as Call
 from starlette.responses import Response
 
 from shopkeeper.apps.http.engine import Engine
+from shopkeeper.apps.http.limits import Limits
 from shopkeeper.apps.http.metrics import Metrics
 from shopkeeper.apps.http.refusal import Refused, body_of, headers_of, status_of
 from shopkeeper.apps.http.routes import ApiRoute, Visit
@@ -43,11 +44,14 @@ class Gate:
     engine: Engine
     metrics: Metrics
     load: Load
+    limits: Limits
 
     async def answer(self, route: ApiRoute, call: Call) -> Response:
         """The handler's answer, or its error in our shape. Nothing is raised."""
         began = time.perf_counter()
-        visit = Visit(call=call, engine=self.engine, metrics=self.metrics, language=self.engine.language)
+        visit = Visit(
+            call=call, engine=self.engine, metrics=self.metrics, limits=self.limits, language=self.engine.language
+        )  # fmt: skip
         self.load.now += 1
         try:
             response = await self._handled(route, visit)
@@ -55,6 +59,7 @@ class Gate:
             response = error_response(error, visit.language, trusted=visit.role == "secret")
         finally:
             self.load.now -= 1
+            self.limits.bytes -= visit.weight
         _mark(response, public=route.public)
         self._note(route, visit, response.status_code, time.perf_counter() - began)
         return response
@@ -76,6 +81,7 @@ class Gate:
         if in_address and found[0] == "secret":
             raise Refused(401, "key_in_address")
         visit.role, visit.key_id = found
+        self.limits.request(visit.key_id, visit.role)
         if route.needs == "secret" and visit.role != "secret":
             raise Refused(403, "key_not_allowed", needs=route.needs)
 

@@ -11,11 +11,12 @@ from shopkeeper.apps.http.routes import ApiRoute
 from shopkeeper.apps.http.shapes import FaultAnswer
 
 _REF: Final = "#/components/schemas/{name}"
-_GATE: Final = {"open": (503,), "publishable": (401, 503), "secret": (401, 403, 503)}
+_GATE: Final = {"open": (503,), "publishable": (401, 429, 503), "secret": (401, 403, 429, 503)}
 _WORDS: Final = {
     200: "Done", 201: "Made", 207: "Done, but some are held", 400: "The request makes no sense",
     401: "The key is missing or wrong", 403: "This key may not do that", 404: "There is no such thing",
-    408: "It came too slowly", 413: "Too large", 415: "Not a kind of body we read", 500: "A mistake of the server",
+    408: "It came too slowly", 413: "Too large", 415: "Not a kind of body we read",
+    429: "Too much at once: send it again after Retry-After seconds", 500: "A mistake of the server",
     503: "Not now: send it again after Retry-After seconds", 507: "The disk is full",
 }  # fmt: skip
 _SCHEMES: Final = {

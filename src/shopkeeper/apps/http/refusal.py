@@ -12,6 +12,7 @@ from shopkeeper.decide.failure import where, why
 from shopkeeper.locale import say
 
 _log = logging.getLogger(__name__)
+_STATUS = {"disk_full": 507, "rate_limited": 429}
 _INWARD = frozenset({"folder", "file", "why", "pid"})
 """Facts that speak of the server's machine: only who holds the secret key is told them."""
 
@@ -25,10 +26,10 @@ class Refused(ShopkeeperError):
 
 
 def status_of(error: Exception) -> int:
-    """507 for a full disk; a settings mistake is the server's, not the request's."""
+    """507 for a full disk, 429 for a key that asks too much."""
     if not isinstance(error, ShopkeeperError):
         return 500
-    return 507 if error.key == "disk_full" else error.http_status
+    return _STATUS.get(error.key, error.http_status)
 
 
 def headers_of(error: Exception) -> dict[str, str]:

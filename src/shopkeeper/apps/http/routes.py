@@ -10,6 +10,7 @@ from starlette.requests import Request as Call
 from starlette.responses import Response
 
 from shopkeeper.apps.http.engine import Engine
+from shopkeeper.apps.http.limits import Limits
 from shopkeeper.apps.http.metrics import Metrics
 from shopkeeper.core.errors import NotFound
 from shopkeeper.core.ids import is_id
@@ -26,16 +27,37 @@ class Visit:
     call: Call
     engine: Engine
     metrics: Metrics
+    limits: Limits
     role: Role | None = None
     key_id: str = ""
     language: str = "en"
     person: str = ""
     """Whom it is about; logged as a hash only."""
+    weight: int = 0
+    """Bytes of its body that are in memory."""
     began_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def is_browser(self) -> bool:
         return self.role == "publishable"
+
+    def weigh(self, size: int) -> None:
+        """Take up room for a part of its body until it is answered.
+
+        Raises:
+            Unavailable: too much is in work.
+        """
+        self.limits.weigh(size)
+        self.weight += size
+
+    def charge(self, events: int) -> None:
+        """Take a batch from what its key may send.
+
+        Raises:
+            Unavailable: its key sent too much (``rate_limited``).
+        """
+        if self.role is not None:
+            self.limits.events(self.key_id, self.role, events)
 
 
 def id_of(visit: Visit, kind: Literal["customer", "product", "decision"]) -> str:

@@ -16,7 +16,8 @@ from shopkeeper.data.sources.known.segment_words import wire_of
 
 async def post_batch(visit: Visit) -> Response:
     """Answers when what was accepted is durable: 200, or 207 where some messages are held."""
-    messages = events_of(await read_body(visit.call), "batch")
+    messages = events_of(await read_body(visit), "batch")
+    visit.charge(len(messages))
     wires = [wire_of(message) for message in messages]
     kept = [wire for wire in wires if wire is not None]
     if visit.is_browser:

@@ -135,6 +135,10 @@ class ConsentBook:
         """Every person who agreed to a purpose, sorted."""
         return sorted(self._allowing(purpose))
 
+    def generation(self) -> int:
+        """Another number after every change of anybody's answers (or of anything else of this state)."""
+        return self._database.generation()
+
     def may_train(self) -> list[str]:
         """Every person whose data models may learn from."""
         return self.allowing(Purpose.TRAIN)

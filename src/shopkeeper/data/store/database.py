@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Executable, Row, Select, Table, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from shopkeeper.core.errors import Unavailable
 from shopkeeper.data.store.engines import opened
@@ -49,6 +49,7 @@ class Database:
         self._looked_at = 0.0
         self._closing = threading.Event()
         self._looking: threading.Thread | None = None
+        self._away = False
         try:
             with self._errors():
                 upgrade(self._opened)
@@ -65,6 +66,7 @@ class Database:
         except SQLAlchemyError as error:
             why = str(error.orig if isinstance(error, DBAPIError) else error).strip()
             if self._opened.remote and not any(words in why for words in _DISK_FULL):
+                self._away = isinstance(error, OperationalError)
                 raise Unavailable("state_unreachable", where=self.where, why=why.partition("\n")[0]) from error
             key = "disk_full" if "full" in why or "No space" in why else "storage_failed"
             raise Unavailable(key, folder=str(Path(self.where).parent), why=why) from error
@@ -79,8 +81,17 @@ class Database:
             return work()
 
     def read(self, query: Select[Any]) -> Sequence[Row[Any]]:
-        """Rows of a query."""
+        """Rows of a query.
 
+        Raises:
+            Unavailable: at once, where the database was found away and nobody has reached it since: no request waits
+                for a connection that will not come.
+        """
+        if self._away and self._looking is not None:
+            raise Unavailable("state_unreachable", where=self.where, why="-")
+        return self._ask(query)
+
+    def _ask(self, query: Select[Any]) -> Sequence[Row[Any]]:
         def ask() -> Sequence[Row[Any]]:
             with self._opened.read.connect() as connection:
                 return connection.execute(query).all()
@@ -170,7 +181,8 @@ class Database:
 
     def _look(self) -> None:
         before = time.monotonic()
-        number = self.read(select(changes.c.number))[0][0]
+        number = self._ask(select(changes.c.number))[0][0]
+        self._away = False
         with self._count_lock:
             if number != self._number:
                 self._number = number

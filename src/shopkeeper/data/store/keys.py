@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from sqlalchemy import bindparam, func, insert, select, update
 
-from shopkeeper.core.errors import NotFound
+from shopkeeper.core.errors import NotFound, Unavailable
 from shopkeeper.data.store import tables
 from shopkeeper.data.store.database import Database
 
@@ -72,11 +72,19 @@ class Keys:
         return None if found is None else found[0]
 
     def find(self, key: str) -> tuple[Role, str] | None:
-        """The role and the id of a key. Every stored hash is compared, each in constant time."""
+        """The role and the id of a key. Every stored hash is compared, each in constant time.
+
+        While the database is away the keys of before count: nobody can revoke one then.
+        """
         generation = self._database.generation()
         if generation != self._generation:
-            rows = self._database.read(select(_KEYS.hash, _KEYS.role, _KEYS.id).where(_KEYS.revoked_at.is_(None)))
-            self._active, self._generation = tuple((bytes(row.hash), row.role, row.id) for row in rows), generation
+            try:
+                rows = self._database.read(select(_KEYS.hash, _KEYS.role, _KEYS.id).where(_KEYS.revoked_at.is_(None)))
+            except Unavailable:
+                if self._generation < 0:
+                    raise
+            else:
+                self._active, self._generation = tuple((bytes(row.hash), row.role, row.id) for row in rows), generation
         wanted, found = _hash(key[:_LONGEST]), None
         for digest, role, key_id in self._active:
             if hmac.compare_digest(digest, wanted):

@@ -1,10 +1,13 @@
 """A shop's operational state, in its folder or in PostgreSQL: keys, consent, ledger."""
 
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from shopkeeper.data.store.audiences import AudienceBook
+from shopkeeper.data.store.bundles import BundleBook
 from shopkeeper.data.store.consent import ConsentBook
 from shopkeeper.data.store.database import Database
 from shopkeeper.data.store.keys import Keys
@@ -30,7 +33,15 @@ class State:
         self.database = Database(place)
         self.keys = Keys(self.database, clock)
         self.consent = ConsentBook(self.database)
+        self.audiences = AudienceBook(self.database)
+        self.bundles = BundleBook(self.database)
         self.ledger = Ledger(self.database, lambda: self.keys.identity_secret, clock)
 
     def close(self) -> None:
         self.database.close()
+
+
+def named(place: Path | str) -> str:
+    """The identity secret of the state at a place, made now where it was never used: copies of it are known by that."""
+    with closing(State(place)) as state:
+        return state.keys.identity_secret

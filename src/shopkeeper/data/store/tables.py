@@ -77,5 +77,33 @@ ledger: Final = Table(
 )  # fmt: skip
 """Its ``person`` is a keyed hash, so it is no column of persons."""
 
+audiences: Final = Table(
+    "audiences", metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("rule", JSON, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("changed_at", Moment, nullable=False),
+)  # fmt: skip
+
+audience_figures: Final = Table(
+    "audience_figures", metadata,
+    Column("seq", whole_number, Identity(), primary_key=True),
+    Column("members", LargeBinary, nullable=False),
+    Column("people", whole_number),
+    Column("audience", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+    sqlite_autoincrement=True,
+)  # fmt: skip
+"""What was said of sets of people: counts (``audience`` empty), and lists that were handed out. ``members`` are bits by
+person number: the numbers mean nothing without the table of people."""
+
+bundles: Final = Table(
+    "bundles", metadata,
+    Column("product", Text, primary_key=True),
+    Column("partner", Text, primary_key=True),
+    Column("made_at", Moment, nullable=False),
+)  # fmt: skip
+
 changes: Final = Table("changes", metadata, Column("number", whole_number, nullable=False))
 """One row: how many transactions changed this state. It tells processes that what they remember may be old."""

@@ -1,0 +1,28 @@
+"""Looks at everything a shop stands on and says what is wrong and what to do."""
+
+from pathlib import Path
+
+from shopkeeper.core.errors import ShopkeeperError
+from shopkeeper.settings import load
+from shopkeeper.shop.doctor import engines, facts, machine
+from shopkeeper.shop.doctor.finding import Finding, looked
+
+__all__ = ["Finding", "examine"]
+
+_LOOKS = {
+    "lock": machine.lock, "permissions": machine.permissions, "space": machine.space, "disk": machine.syncing,
+    "files": facts.files, "state": engines.state, "lake": facts.lake, "models": facts.models, "clock": machine.clock,
+    "profiles": engines.profiles, "batch": engines.batch, "extras": engines.extras,
+}  # fmt: skip
+
+
+def examine(folder: Path) -> list[Finding]:
+    """Every finding, in the order of what depends on what. The shop is left as it was."""
+    try:
+        settings = load(folder)
+    except ShopkeeperError as error:
+        return [Finding(level="wrong", key="settings", error=error)]
+    found = [Finding(level="ok", key="settings_ok", facts={"name": settings.shop.name})]
+    for part, look in _LOOKS.items():
+        found += looked(part, look, folder, settings)
+    return found
