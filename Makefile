@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 TESTED := .venv/.test-installed
 
-.PHONY: install demo test test-all check bench docs screenshots lock clean
+.PHONY: install demo test test-all check bench bench-tables docs screenshots lock clean
 
 install: $(STAMP)
 
@@ -37,6 +37,9 @@ check: $(TESTED)  ## format, lint, types and the floor plan
 
 bench: install  ## import, events, decisions and training: rates, latencies and memory
 	$(BIN)/shopkeeper benchmark speed $(ARGS)
+
+bench-tables: install  ## the tables of docs/{en,zh}/results.md; DATA holds <set>.txt and <set>_item2attributes.json (the demo's baskets need no file)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tools/bench_tables.py $(DATA) $(ARGS)
 
 docs: $(TESTED)  ## links work; every command, route and setting is documented
 	$(BIN)/python -m pytest tests/architecture/test_docs.py $(ARGS)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 import postgres
-from servers import redis_server, redis_url
+from servers import Started, kafka_broker, redis_server, redis_url
 
 
 @pytest.fixture(scope="session")
@@ -13,6 +13,13 @@ def shared_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a real Redis."""
     with redis_server(tmp_path_factory.mktemp("redis")) as server:
         yield redis_url(server)
+
+
+@pytest.fixture(scope="session")
+def shared_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
+    """A broker that speaks Kafka's protocol."""
+    with kafka_broker(tmp_path_factory.mktemp("broker")) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

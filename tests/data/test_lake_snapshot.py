@@ -16,6 +16,7 @@ from shopkeeper.data.lake import Lake
 from shopkeeper.data.model_store import Bundle, ModelStore, StoredModel
 from shopkeeper.data.schema import PRODUCTS, event_row, line_rows, table_of
 from shopkeeper.data.snapshot import LakeSnapshot
+from shopkeeper.features.past import meant
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -178,3 +179,26 @@ def test_forgotten_people_leave_every_version(tmp_path: Path) -> None:
     assert loaded.histories.people.tolist() == ["c2"]
     _same(loaded.histories, snapshot.histories().rows(np.array([1])))
     assert all(b"c1" not in path.read_bytes() for path in (tmp_path / "models").rglob("people.parquet"))
+
+
+def test_what_was_meant_is_the_same_live_and_in_the_lake(tmp_path: Path) -> None:
+    """Stars from bad to good, looks from short to long, and other quantities: ``quantity`` in a history is what the
+    live fold makes of the event."""
+    said: list[tuple[Action, dict[str, float]]] = [
+        *[(Action.RATING, {"rating": stars}) for stars in (0, 1, 2.5, 3, 4, 5, 10)], (Action.REVIEW, {}),
+        *[(Action.PRODUCT_VIEW, {"dwell_seconds": seconds}) for seconds in (0, 3, 30, 45, 600)],
+        (Action.PRODUCT_VIEW, {"quantity": 7}), (Action.CART_ADD, {"quantity": 3}), (Action.CART_ADD, {}),
+    ]  # fmt: skip
+    events = [
+        Event(
+            id=EventId(f"e{number}"), at=START + timedelta(minutes=number), action=action, customer=CustomerId("c1"),
+            product=ProductId("milk"), **about,  # type: ignore[arg-type]  # numbers by name
+        )
+        for number, (action, about) in enumerate(said)
+    ]  # fmt: skip
+    lake = Lake(tmp_path / "lake")
+    lake.append("events", table_of("events", [event_row(event) for event in events]), key="e")
+    known = LakeSnapshot(lake=lake, moment=START + timedelta(days=1), currency="USD", may_train=lambda: ["c1"])
+    kept = known.histories().quantity
+    assert kept == pytest.approx([meant(event) for event in events])
+    assert kept[:7] == pytest.approx([-1, -1, -0.25, 0, 0.5, 1, 1])

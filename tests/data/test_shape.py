@@ -13,7 +13,7 @@ _PIECES = st.sampled_from(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
 @given(data=st.lists(_PIECES, max_size=40).map(b"".join))
 def test_halves_side_by_side_say_what_the_whole_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes
@@ -27,6 +27,7 @@ def test_halves_side_by_side_say_what_the_whole_says(
         assert shape.shape_of(path) == whole
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.lists(_PIECES, max_size=40).map(b"".join))
 def test_whole_records_have_their_quotes_in_pairs(data: bytes) -> None:
     """A block of lines is whole records exactly where no line is empty and each has an even number of quotes."""

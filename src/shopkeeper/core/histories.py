@@ -66,6 +66,8 @@ class Histories:
     action: Int8
     """Codes of ``Action``."""
     quantity: Float32
+    """Units; of a rating, how it was meant: -1 (worst) to 1 (best), 1 where the stars are not known; of a product view,
+    how long it was against half a minute, 0.25 to 2, 1 where that is not known."""
     price: Float32
     """Paid per unit, major units; NaN where unknown."""
     order: Int32

@@ -6,11 +6,12 @@ takes only entries above its own number.
 """
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow.json import ParseOptions, ReadOptions, read_json
 
 from shopkeeper.core.action import Action
@@ -19,15 +20,26 @@ from shopkeeper.core.money import Money
 from shopkeeper.data.journal import DECISION, EVENT, Journal, Kept
 from shopkeeper.data.kill_points import reached
 from shopkeeper.data.lake import Lake
-from shopkeeper.data.schema import TABLES, event_row, line_rows, table_of
+from shopkeeper.data.schema import TABLES, line_rows, table_of
 
 APP: Final = "journal"
 _event = msgspec.json.Decoder(Event)
-_DECISIONS: Final = "decisions"
+_OWN: Final = ("action", "price_minor", "currency", "properties")
+"""Columns that an encoded event writes in another way."""
+_WIRE: Final = pa.schema(
+    [
+        *(column for column in TABLES["events"] if column.name not in _OWN),
+        ("action", pa.int8()), ("order", pa.string()),
+        ("price", pa.struct([("minor", pa.int64()), ("currency", pa.string())])),
+    ]
+)  # fmt: skip
+"""An encoded event, but for its lines and properties."""
+_WORDS: Final = pa.array([Action(code).word if code else None for code in range(len(Action) + 1)], pa.string())
+_NO_LINES, _PRICE_CHANGE, _PROPERTIES = b',"lines":[],', b',"action":35,', b',"properties":'
 _AT_ONCE: Final = 50_000
 """How many entries become one file of each table."""
-_PART: Final = 2_000
-"""How many decisions are read at once: what Arrow may hold of them beside the table."""
+_PARSED: Final = 2_000
+"""How many bodies are read at once: what Arrow may hold of them beside the table."""
 
 
 def encode_event(event: Event) -> bytes:
@@ -61,31 +73,14 @@ class Drain:
 
     def _move(self, entries: list[Kept]) -> None:
         last = entries[-1].seq
-        for table, rows in self._rows(entries).items():
+        for table, (kind, of) in ROWS_OF.items():
             landed = self.lake.landed(table, APP)
-            fresh = [row for seq, row in rows if seq > landed]
-            if fresh:
-                self.lake.append(table, table_of(table, fresh), key=APP, number=last)
-        landed = self.lake.landed(_DECISIONS, APP)
-        bodies = [entry.body for entry in entries if entry.kind == DECISION and entry.seq > landed]
-        if bodies:
-            self.lake.append(_DECISIONS, decisions_of(bodies), key=APP, number=last)
+            rows = of([entry.body for entry in entries if entry.kind == kind and entry.seq > landed])
+            if len(rows):
+                self.lake.append(table, rows, key=APP, number=last)
         reached("drain.landed")
         self.journal.forget_drained(last)
         reached("drain.forgotten")
-
-    def _rows(self, entries: list[Kept]) -> Mapping[str, list[tuple[int, dict[str, Any]]]]:
-        tables: dict[str, list[tuple[int, dict[str, Any]]]] = {
-            "events": [], "order_lines": [], "prices": [],
-        }  # fmt: skip
-        for entry in entries:
-            if entry.kind == EVENT:
-                event = decode_event(entry.body)
-                tables["events"].append((entry.seq, event_row(event)))
-                tables["order_lines"].extend((entry.seq, row) for row in line_rows(event))
-                if event.action is Action.PRICE_CHANGE and event.price is not None:
-                    tables["prices"].append((entry.seq, _price_row(event, event.price)))
-        return tables
 
 
 def _price_row(event: Event, price: Money) -> dict[str, Any]:
@@ -95,17 +90,62 @@ def _price_row(event: Event, price: Money) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def lines_of(bodies: Sequence[bytes]) -> pa.Table:
+    """The order lines of events as the journal keeps them."""
+    events = map(decode_event, (body for body in bodies if _NO_LINES not in body))
+    return table_of("order_lines", [row for event in events for row in line_rows(event)])
+
+
+def prices_of(bodies: Sequence[bytes]) -> pa.Table:
+    """The prices that such events tell."""
+    events = map(decode_event, (body for body in bodies if _PRICE_CHANGE in body))
+    return table_of("prices", [_price_row(event, event.price) for event in events if event.price is not None])
+
+
+def events_of(bodies: Sequence[bytes]) -> pa.Table:
+    """Events as the journal keeps them, as rows of the lake: of each what ``event_row`` says."""
+    found = _parsed(bodies, _WIRE)
+    columns: dict[str, Any] = {name: _present(found[name]) for name in found.column_names}
+    columns["action"] = _WORDS.take(found["action"])
+    columns["order_id"] = columns["order"]
+    columns["received_at"] = pc.coalesce(found["received_at"], found["at"])
+    price = found["price"].combine_chunks()
+    columns["price_minor"], columns["currency"] = pc.struct_field(price, "minor"), pc.struct_field(price, "currency")
+    columns["properties"] = pa.array(map(_properties, bodies), pa.string())
+    return pa.table([columns[column.name] for column in TABLES["events"]], schema=TABLES["events"])
+
+
+def _present(column: Any) -> Any:
+    """A column with NULL for empty text."""
+    return pc.if_else(pc.equal(column, ""), None, column) if pa.types.is_string(column.type) else column
+
+
+def _properties(body: bytes) -> str | None:
+    """What stands last in an encoded event."""
+    _, _, told = body.partition(_PROPERTIES)
+    return None if told in (b"{}}", b"") else told[:-1].decode()
+
+
 def decisions_of(bodies: Sequence[bytes]) -> pa.Table:
-    """Decisions as the journal keeps them, as rows of the lake.
-
-    Read by Arrow, whose reader leaves the interpreter to others: there are as many of them as there are requests, and
-    reading them in Python would hold requests up.
-    """
-    parts = [bodies[begin : begin + _PART] for begin in range(0, len(bodies), _PART)]
-    return pa.concat_tables([_read(b"\n".join(part)) for part in parts])
+    """Decisions as the journal keeps them, as rows of the lake."""
+    return _parsed(bodies, TABLES["decisions"])
 
 
-def _read(lines: bytes) -> pa.Table:
-    how = ParseOptions(explicit_schema=TABLES[_DECISIONS], unexpected_field_behavior="ignore")
+def _parsed(bodies: Sequence[bytes], schema: pa.Schema) -> pa.Table:
+    """Read by Arrow, whose reader leaves the interpreter to others: there are as many bodies as there are requests and
+    more, and reading them in Python would hold requests up."""
+    parts = [bodies[begin : begin + _PARSED] for begin in range(0, len(bodies), _PARSED)]
+    return pa.concat_tables([schema.empty_table(), *(_read(b"\n".join(part), schema) for part in parts)])
+
+
+def _read(lines: bytes, schema: pa.Schema) -> pa.Table:
+    how = ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
     whole = ReadOptions(use_threads=False, block_size=len(lines) + 1)
     return read_json(pa.BufferReader(lines), read_options=whole, parse_options=how)
+
+
+ROWS_OF: Final[Mapping[str, tuple[str, Callable[[Sequence[bytes]], pa.Table]]]] = {
+    "events": (EVENT, events_of), "order_lines": (EVENT, lines_of), "prices": (EVENT, prices_of),
+    "decisions": (DECISION, decisions_of),
+}  # fmt: skip
+"""What each kind of entry becomes in the lake."""

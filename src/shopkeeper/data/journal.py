@@ -6,6 +6,7 @@ here; their ids stay, so that a retry days later is still known.
 Source: SQLite documentation, "PRAGMA synchronous" and "Write-Ahead Logging"; Gray & Reuter 1993 §9 (group commit).
 """
 
+import json
 import queue
 import sqlite3
 import threading
@@ -14,6 +15,7 @@ from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import accumulate, chain, pairwise
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -25,7 +27,7 @@ Outcome = Literal["stored", "duplicate", "conflict"]
 EVENT: Final[Kind] = "event"
 DECISION: Final[Kind] = "decision"
 
-_SCHEMA = """
+SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS entries (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, id TEXT NOT NULL, person TEXT, body BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS entries_id ON entries (id);
@@ -34,7 +36,16 @@ CREATE TABLE IF NOT EXISTS seen (
 """
 _BUSY_SECONDS = 30.0
 _MAX_WAITING = 2_000
+_OLDEST = "SELECT seq, kind, id, body FROM entries WHERE seq > ? ORDER BY seq LIMIT ?"
+_TOGETHER = (
+    "SELECT group_concat(seq), group_concat(kind), json_group_array(id), group_concat(length(body)), "
+    "CAST(group_concat(body, '') AS BLOB) FROM"
+)
+"""Many entries as one row: SQLite asks for the interpreter after each row, and may have to wait for it."""
+_PART = 1_000
 _LOOKUP = 500
+_AT_ONCE = (400, 100, 10, 1)
+"""Numbers of rows for which there is a statement."""
 _GROUP = 256
 _MAX_SOON = 100_000
 _LINGER_SECONDS = 0.1
@@ -76,6 +87,11 @@ def _digest(data: bytes, size: int) -> bytes:
     return blake2b(data, digest_size=size).digest()
 
 
+def key_of(kind: str, entry_id: str) -> bytes:
+    """Under what an id is remembered."""
+    return _digest(f"{kind}:{entry_id}".encode(), 16)
+
+
 class Journal:
     """One shop's journal. ``append`` returns only when its entries are durable.
 
@@ -89,8 +105,8 @@ class Journal:
         """``beside``: another process, which accepts events, has it open or may open it."""
         self.path = path
         self._reader_lock = threading.Lock()
-        self._reader = _connect(path)
-        self._reader.executescript(_SCHEMA)
+        self._reader = connect(path)
+        self._reader.executescript(SCHEMA)
         if not beside:
             self._settle()
         self._waiting: queue.Queue[Waiting | None] = queue.Queue(_MAX_WAITING)
@@ -140,7 +156,7 @@ class Journal:
         return Future()
 
     def _write_loop(self) -> None:
-        con = _connect(self.path)
+        con = connect(self.path)
         closing = False
         while not closing:
             group, closing = self._gather()
@@ -208,8 +224,24 @@ class Journal:
 
     def undrained(self, *, after: int = 0, limit: int = 50_000) -> list[Kept]:
         """The oldest entries that are still here, by sequence number."""
-        sql = "SELECT seq, kind, id, body FROM entries WHERE seq > ? ORDER BY seq LIMIT ?"
-        return [Kept(*row) for row in self._read(sql, (after, limit))]
+        found: list[Kept] = []
+        while len(found) < limit:
+            part = self._some(found[-1].seq if found else after, min(_PART, limit - len(found)))
+            found += part
+            if len(part) < _PART:
+                break
+        return found
+
+    def _some(self, after: int, limit: int) -> list[Kept]:
+        try:
+            ((seqs, kinds, ids, sizes, bodies),) = self._read(f"{_TOGETHER} ({_OLDEST})", (after, limit))
+        except sqlite3.DataError:  # together they are more than SQLite puts into one value
+            return [Kept(*row) for row in self._read(_OLDEST, (after, limit))]
+        if seqs is None:
+            return []
+        ends = list(accumulate(map(int, sizes.split(",")), initial=0))
+        texts = [bodies[begin:end] for begin, end in pairwise(ends)]
+        return list(map(Kept, map(int, seqs.split(",")), kinds.split(","), json.loads(ids), texts))
 
     def find(self, entry_id: str, kind: Kind) -> bytes | None:
         """The body of an undrained entry."""
@@ -225,19 +257,8 @@ class Journal:
         self._change("DELETE FROM entries WHERE seq <= ?", (up_to,))
 
     def forget_old_ids(self, before_day: int) -> int:
-        """Forget the ids of entries received before a day, except those kept for ever; how many. Done in pieces, so
-        that nobody who sends an event waits for long."""
-        gone, last = 0, b""
-        with closing(_connect(self.path)) as con:
-            while rows := con.execute(_OLD, (last, _PIECE)).fetchall():
-                last = rows[-1][0]
-                old = [(key,) for key, day, forever in rows if day < before_day and not forever]
-                if old:
-                    con.execute("BEGIN IMMEDIATE")
-                    con.executemany("DELETE FROM seen WHERE id = ?", old)
-                    con.execute("COMMIT")
-                    gone += len(old)
-        return gone
+        """See ``forget_old_ids`` below."""
+        return forget_old_ids(self.path, before_day)
 
     def erase(self, persons: Iterable[str]) -> int:
         """Delete a person's undrained entries; the bytes are overwritten (``secure_delete``) and the WAL is emptied."""
@@ -270,18 +291,35 @@ def _poisonous(error: Exception) -> bool:
     return code & 0xFF in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT) and code != sqlite3.SQLITE_IOERR_WRITE
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection that is durable when it commits and wipes what it deletes."""
     con = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     for pragma in ("journal_mode=WAL", f"synchronous={_SYNCHRONOUS}", "secure_delete=ON", "temp_store=MEMORY"):
         con.execute(f"PRAGMA {pragma}").fetchall()
     return con
 
 
+def forget_old_ids(path: Path, before_day: int) -> int:
+    """Forget the ids of entries received before a day, except those kept for ever; how many. Done in pieces, so that
+    nobody who sends an event waits for long."""
+    gone, last = 0, b""
+    with closing(connect(path)) as con:
+        while rows := con.execute(_OLD, (last, _PIECE)).fetchall():
+            last = rows[-1][0]
+            old = [(key,) for key, day, forever in rows if day < before_day and not forever]
+            if old:
+                con.execute("BEGIN IMMEDIATE")
+                con.executemany("DELETE FROM seen WHERE id = ?", old)
+                con.execute("COMMIT")
+                gone += len(old)
+    return gone
+
+
 def _insert(con: sqlite3.Connection, entries: list[Entry]) -> list[Outcome]:
     """Insert new ids; one pass over the group, the look-ups in a few statements."""
-    keys = [_digest(f"{entry.kind}:{entry.id}".encode(), 16) for entry in entries]
+    keys = [key_of(entry.kind, entry.id) for entry in entries]
     bodies = [_digest(entry.same_as or entry.body, 8) for entry in entries]
-    known = _known(con, keys)
+    known = bodies_of(con, keys)
     outcomes: list[Outcome] = []
     fresh: list[int] = []
     for number, (key, body) in enumerate(zip(keys, bodies, strict=True)):
@@ -290,18 +328,27 @@ def _insert(con: sqlite3.Connection, entries: list[Entry]) -> list[Outcome]:
             known[key] = body
             fresh.append(number)
         outcomes.append("stored" if before is None else "duplicate" if before == body else "conflict")
-    con.executemany(
-        "INSERT INTO seen VALUES (?, ?, ?, ?)",
-        [(keys[n], bodies[n], entries[n].day, int(entries[n].forever)) for n in fresh],
-    )
-    con.executemany(
-        "INSERT INTO entries (kind, id, person, body) VALUES (?, ?, ?, ?)",
-        [(entries[n].kind, entries[n].id, entries[n].person, entries[n].body) for n in fresh],
-    )
+    ids = [(keys[n], bodies[n], entries[n].day, int(entries[n].forever)) for n in fresh]
+    _put(con, "seen (id, body, day, forever)", ids)
+    whole = [(entries[n].kind, entries[n].id, entries[n].person, entries[n].body) for n in fresh]
+    _put(con, "entries (kind, id, person, body)", whole)
     return outcomes
 
 
-def _known(con: sqlite3.Connection, keys: list[bytes]) -> dict[bytes, bytes]:
+def _put(con: sqlite3.Connection, into: str, rows: list[tuple[Any, ...]]) -> None:
+    """Insert rows, many in one statement: SQLite then asks for the interpreter once and not after each row, for which
+    it would have to wait where others are at work."""
+    begin = 0
+    for size in _AT_ONCE:
+        row = f"({','.join('?' * len(rows[0]))})" if rows else ""
+        sql = f"INSERT INTO {into} VALUES {','.join([row] * size)}"
+        while len(rows) - begin >= size:
+            con.execute(sql, list(chain.from_iterable(rows[begin : begin + size])))
+            begin += size
+
+
+def bodies_of(con: sqlite3.Connection, keys: list[bytes]) -> dict[bytes, bytes]:
+    """What is remembered of some ids: the digest of each one's body."""
     found: dict[bytes, bytes] = {}
     for begin in range(0, len(keys), _LOOKUP):
         part = keys[begin : begin + _LOOKUP]

@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -158,6 +158,34 @@ class Lake:
         except OSError:
             path.unlink(missing_ok=True)  # no room, or no such disk: half a file helps nobody
             raise
+
+    def landed_of(self, name: str, apps: Iterable[str]) -> dict[str, int]:
+        """``landed`` of several applications at once."""
+        if self._failed is not None:
+            raise self._failed
+        table = self._table(name)
+        found = {app: table.transaction_version(app) for app in apps}
+        return {app: -1 if number is None else int(number) for app, number in found.items()}
+
+    def land(self, name: str, rows: pa.Table | None, numbers: Mapping[str, int]) -> None:
+        """Write rows, where there are any, and in the same commit how far each application has come."""
+        actions = [delta_log.transaction(app, number) for app, number in numbers.items()]
+        path = self.stage_path(name)
+        try:
+            if rows is not None and len(rows):
+                pq.write_table(rows.cast(TABLES[name]), path, compression="zstd")
+                reached("lake.written")
+                actions.insert(0, _add(path))
+            with self.still():
+                self._commit(name, actions)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+
+    def rewriting(self) -> AbstractContextManager[None]:
+        """While this is held, by any process, nobody else joins, erases or lands: two that replace the same file at
+        once would leave its rows twice."""
+        return held(self.folder / "rewrite.lock")
 
     def still(self) -> AbstractContextManager[None]:
         """While this is held, by any process, nothing is committed to the lake and no file of it is removed."""

@@ -51,7 +51,12 @@ ORDER BY id
 """
 _HISTORIES = """
 WITH actions AS (
-  SELECT coalesce(customer, 'visitor:' || visitor) AS person, product, "at", action, coalesce(quantity, 1) AS quantity,
+  SELECT coalesce(customer, 'visitor:' || visitor) AS person, product, "at", action,
+         CASE WHEN action IN ('rating', 'review') AND rating IS NOT NULL THEN greatest(-1, least(1, (rating - 3) / 2))
+              WHEN action = 'product_view' AND dwell_seconds IS NOT NULL
+                THEN greatest(0.25, least(2, dwell_seconds / 30))
+              WHEN action IN ('rating', 'review', 'product_view') THEN 1
+              ELSE coalesce(quantity, 1) END AS quantity,
          CASE WHEN currency = $currency THEN price_minor END AS price_minor, NULL AS order_id
   FROM events WHERE product IS NOT NULL AND action NOT IN ('order', 'order_return', 'stock_change', 'price_change')
   UNION ALL

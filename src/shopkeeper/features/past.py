@@ -18,6 +18,7 @@ from shopkeeper.features.state import micros_of
 
 NEWEST: Final = 1_000
 _NOT_SHOPPERS: Final = frozenset({Action.STOCK_CHANGE, Action.PRICE_CHANGE})
+_RATINGS: Final = frozenset({Action.RATING, Action.REVIEW})
 _ORDERS: Final = frozenset({Action.ORDER, Action.ORDER_RETURN})
 
 Fact = tuple[int, str, int, int, float, float, str]
@@ -109,10 +110,18 @@ def _deeds(event: Event, currency: str) -> tuple[Deed, ...]:
         return tuple(_line(event, number, line, currency, received) for number, line in enumerate(event.lines, 1))
     if not event.product:
         return ()
-    quantity = 1.0 if event.quantity is None else event.quantity
     price = _major(event.price, currency)
     at = micros_of(event.at)
-    return (Deed(at, event.id, event.product, int(event.action), quantity, price, "", received),)
+    return (Deed(at, event.id, event.product, int(event.action), meant(event), price, "", received),)
+
+
+def meant(event: Event) -> float:
+    """How much an event says, as ``Histories.quantity`` has it."""
+    if event.action in _RATINGS:
+        return 1.0 if event.rating is None else max(-1.0, min(1.0, (event.rating - 3.0) / 2.0))
+    if event.action is Action.PRODUCT_VIEW:
+        return 1.0 if event.dwell_seconds is None else max(0.25, min(2.0, event.dwell_seconds / 30.0))
+    return 1.0 if event.quantity is None else event.quantity
 
 
 def _line(event: Event, number: int, line: OrderLine, currency: str, received: int) -> Deed:

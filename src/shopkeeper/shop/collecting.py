@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Literal
 
 from shopkeeper.core.action import BROWSER_ACTIONS, Action
@@ -11,11 +12,13 @@ from shopkeeper.core.event import Event
 from shopkeeper.core.ids import new_id
 from shopkeeper.data.cleaning.event import clean_event
 from shopkeeper.data.drain import encode_event
-from shopkeeper.data.journal import EVENT, Entry, Journal
+from shopkeeper.data.intake import Intake
+from shopkeeper.data.journal import EVENT, Entry
 from shopkeeper.data.quarantine import Quarantine
 from shopkeeper.data.rows import RAW_MAX, Held
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_AT, _RECEIVED, _NEVER = b',"at":', b',"received_at":', b'"1970-01-01T00:00:00Z"'
 _FOREVER = frozenset(
     {Action.ORDER, Action.ORDER_CANCEL, Action.ORDER_RETURN, Action.COUPON_ISSUED, Action.COUPON_REDEEMED}
 )
@@ -36,19 +39,27 @@ def entry_of(event: Event) -> Entry:
     """An event as the journal keeps it. Retries differ in when they were received (and so in when they happened, where
     the sender did not say), and in nothing else."""
     received = event.received_at or event.at
-    told = _EPOCH if event.at == event.received_at else event.at
+    body = encode_event(event)
     return Entry(
-        kind=EVENT, id=event.id, body=encode_event(event),
-        same_as=encode_event(replace(event, received_at=None, at=told)),
+        kind=EVENT, id=event.id, body=body, same_as=unreceived(body, now=event.at == event.received_at),
         person=event.person, day=(received - _EPOCH).days, forever=event.action in _FOREVER,
     )  # fmt: skip
+
+
+def unreceived(body: bytes, *, now: bool) -> bytes:
+    """An encoded event as if nobody had received it; ``now``: nor had said when it happened. An event is written in the
+    order of its fields, and a quotation mark inside a text never stands bare, so that the first of these names are its
+    own."""
+    at, received = body.index(_AT) + len(_AT), body.index(_RECEIVED) + len(_RECEIVED)
+    told = body[:at] + _NEVER + body[body.index(b",", at) : received] if now else body[:received]
+    return told + b"null" + body[body.index(b",", received) :]
 
 
 class Collector:
     """One shop's intake. ``taken`` is told what was stored, and what had been stored before and was sent again."""
 
     def __init__(
-        self, journal: Journal, quarantine: Quarantine, currency: str, clock: Callable[[], datetime],
+        self, journal: Intake, quarantine: Quarantine, currency: str, clock: Callable[[], datetime],
         taken: Callable[[Sequence[Event], Sequence[Event]], None],
     ) -> None:  # fmt: skip
         self._journal, self._quarantine, self._currency, self._clock = journal, quarantine, currency, clock
@@ -62,8 +73,9 @@ class Collector:
         """
         now = self._clock()
         allowed = BROWSER_ACTIONS if browser else None
-        cleaned = [clean_event(raw, received_at=now, currency=self._currency, allowed=allowed) for raw in raws]
-        events = [replace(item, source=source) for item in cleaned if isinstance(item, Event)]
+        clean = partial(clean_event, received_at=now, currency=self._currency, allowed=allowed, source=source)
+        cleaned = [clean(raw) for raw in raws]
+        events = [item for item in cleaned if isinstance(item, Event)]
         outcomes = iter(zip(events, self._journal.append([entry_of(event) for event in events]), strict=True))
         held: list[Held] = []
         stored: list[Event] = []

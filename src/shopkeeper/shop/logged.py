@@ -9,21 +9,22 @@ import msgspec
 
 from shopkeeper.core.decision import Decision, Request
 from shopkeeper.core.errors import NotFound
-from shopkeeper.data.journal import DECISION, Entry, Journal, Outcome
+from shopkeeper.data.intake import Intake
+from shopkeeper.data.journal import DECISION, Entry, Outcome
 from shopkeeper.data.snapshot import LakeSnapshot
 from shopkeeper.decide.log import from_row
 
 _log: Final = logging.getLogger(__name__)
 
 
-def keep(journal: Journal, decision_id: str, body: bytes, request: Request) -> None:
+def keep(journal: Intake, decision_id: str, body: bytes, request: Request) -> None:
     """Keep a written decision (``decide.log.body_of``) without waiting for the disk."""
     day = int(request.at.timestamp() // 86_400)
     entry = Entry(kind=DECISION, id=decision_id, body=body, person=request.person, day=day)
     journal.append_soon([entry]).add_done_callback(_report_loss)
 
 
-def find(journal: Journal, known: LakeSnapshot, decision_id: str) -> Decision:
+def find(journal: Intake, known: LakeSnapshot, decision_id: str) -> Decision:
     """A logged decision.
 
     Raises:

@@ -54,7 +54,7 @@ def export(shop: Shop, customer_id: str) -> dict[str, Any]:
     Raises:
         NotFound: nothing is kept about them.
     """
-    if not shop.readonly:
+    if not shop.readonly and not shop.sharing:
         shop.drain()
     person = privacy.find_person(shop.lake, customer_id)
     found: dict[str, Any] = {
@@ -73,12 +73,18 @@ def erase(shop: Shop, customer_id: str) -> dict[str, int]:
 
     Erasing somebody of whom nothing is kept is no error: the answer is zeros, and the ledger notes it.
     """
-    shop.drain()
+    if not shop.sharing:
+        shop.drain()
     return erase_person(shop, privacy.find_person(shop.lake, customer_id))
 
 
 def erase_person(shop: Shop, person: privacy.Person) -> dict[str, int]:
     """The same of a person whose keys are known."""
+    with shop.lake.rewriting():  # until it is in the ledger, by which a drain refuses what it still holds of them
+        return _erased(shop, person)
+
+
+def _erased(shop: Shop, person: privacy.Person) -> dict[str, int]:
     gone = privacy.erase_rows(shop.lake, person)
     gone["journal"] = shop.journal.erase(person.keys)
     gone["quarantine"] = shop.quarantine.erase(_names(person))

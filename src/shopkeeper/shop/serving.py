@@ -23,11 +23,13 @@ from shopkeeper.decide.fallback import Fallback, Static
 from shopkeeper.decide.log import Logged
 from shopkeeper.decide.placement import PlacementSettings, placements
 from shopkeeper.decide.recommend import Recommend, nothing_goes_with
+from shopkeeper.features.past import meant
 from shopkeeper.features.profiles import LiveProfiles
 from shopkeeper.features.shared_profiles import SharedProfiles
 from shopkeeper.features.state import micros_of
 from shopkeeper.learn.loading import restored
 from shopkeeper.learn.propensity.foretell import NAME as FORETELL
+from shopkeeper.learn.recommend.sparse import meaning_of
 from shopkeeper.learn.recommend.trending import LiveTrending, TrendingModel
 from shopkeeper.learn.recommend.trending import live as live_trending
 from shopkeeper.learn.segment.basket_rules import NAME as BASKET_RULES
@@ -116,12 +118,13 @@ class Serving:
             self.profiles.fold_many(events)
 
     def _fold_trends(self, event: Event) -> None:
+        weight = meaning_of(event.action, meant(event))
         person, index = event.person, self.catalogue.index
         products = [line.product for line in event.lines] if event.lines else [event.product or ""]
         if person is not None and event.action is not Action.ORDER_RETURN:
             for place in {index[product] for product in products if product in index}:
                 for trend in self.trends:
-                    trend.fold(person, place, int(event.action), micros_of(event.at))
+                    trend.fold(person, place, weight, micros_of(event.at))
 
 
 def _live(scorer: Scorer) -> Scorer:

@@ -14,11 +14,10 @@ from shopkeeper.core.decision import Decision, Request
 from shopkeeper.core.errors import DataError, NotFound, SettingsError, ShopkeeperError, Unavailable
 from shopkeeper.core.event import Event
 from shopkeeper.core.ids import PersonKey, ProductId
-from shopkeeper.core.live import ProfileStore
 from shopkeeper.data import reports
 from shopkeeper.data.batch import DuckBatch
 from shopkeeper.data.drain import Drain, decode_event
-from shopkeeper.data.journal import EVENT, Journal
+from shopkeeper.data.journal import EVENT, Journal, forget_old_ids
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.lock import FolderLock
 from shopkeeper.data.model_store import ModelStore
@@ -28,12 +27,12 @@ from shopkeeper.data.snapshot import LakeSnapshot
 from shopkeeper.data.spark import SparkBatch
 from shopkeeper.data.store.consent import Answer
 from shopkeeper.data.store.state import State, place_of
-from shopkeeper.data.stream.redis_profiles import RedisProfiles
 from shopkeeper.decide.log import Logged, body_of
 from shopkeeper.features.shared_profiles import ProfileWriter
-from shopkeeper.settings import FILE, ProfilesSection, Settings, load, template
+from shopkeeper.settings import FILE, Settings, load, template
 from shopkeeper.shop import logged
 from shopkeeper.shop.collecting import Collector, Verdict
+from shopkeeper.shop.engines import intake_of, profile_store
 from shopkeeper.shop.serving import Serving, serving_of, without_models
 
 _log: Final = logging.getLogger(__name__)
@@ -60,24 +59,28 @@ class Shop:
     """An open shop folder.
 
     ``readonly`` opens beside a running server: nothing is collected or drained, everything can be read and trained.
+    ``sharing``, where there is a ``[stream]``: one of several processes that collect and answer; another drains.
     Close it, or use it as a context manager.
     """
 
     def __init__(
-        self, folder: Path, settings: Settings, *, readonly: bool, clock: Callable[[], datetime],
+        self, folder: Path, settings: Settings, *, readonly: bool, sharing: bool, clock: Callable[[], datetime],
         consent: Callable[[PersonKey], Consent] | None = None,
     ) -> None:  # fmt: skip
         self.folder, self.settings, self.readonly, self.clock = folder, settings, readonly, clock
-        self._lock = None if readonly else FolderLock(folder)
+        self.streaming = bool(settings.stream.url)
+        self.sharing = sharing and self.streaming
+        beside = readonly or self.sharing
+        self._lock = None if beside else FolderLock(folder)
         (folder / "tmp").mkdir(exist_ok=True)
-        self.lake = Lake(folder / "lake", readonly=readonly)
+        self.lake = Lake(folder / "lake", readonly=beside)
         self.state = State(place_of(folder, settings.state.url), clock)
         self.quarantine = Quarantine(folder / "quarantine.db")
         self._consent = consent or self._personalises
         self.models = ModelStore(folder / "models")
-        self.journal = Journal(folder / "journal.db", beside=readonly)
-        self._drain = Drain(self.journal, self.lake)
-        self._collector = Collector(self.journal, self.quarantine, settings.shop.currency, clock, self._taken)
+        self.journal = intake_of(settings.stream, folder, beside=beside)
+        self._drain = Drain(self.journal, self.lake) if isinstance(self.journal, Journal) else None
+        self._collector = Collector(self.journal, self.quarantine, settings.shop.currency, clock, self.take)
         self._remembered: dict[str, tuple[tuple[int, ...], Any]] = {}
         self._store = profile_store(settings.profiles)
         self._writer = None if self._store is None else ProfileWriter(self._store, settings.shop.currency)
@@ -115,8 +118,8 @@ class Shop:
 
     @classmethod
     def open(
-        cls, folder: Path | str, *, readonly: bool = False, clock: Callable[[], datetime] = utc_now,
-        consent: Callable[[PersonKey], Consent] | None = None,
+        cls, folder: Path | str, *, readonly: bool = False, sharing: bool = False,
+        clock: Callable[[], datetime] = utc_now, consent: Callable[[PersonKey], Consent] | None = None,
     ) -> "Shop":  # fmt: skip
         """Open a shop folder. ``consent``: who says what people agreed to, where it is not the folder.
 
@@ -125,7 +128,7 @@ class Shop:
             Unavailable: another process has it open for writing.
         """
         folder = Path(folder)
-        return cls(folder, load(folder), readonly=readonly, clock=clock, consent=consent)
+        return cls(folder, load(folder), readonly=readonly, sharing=sharing, clock=clock, consent=consent)
 
     def __enter__(self) -> "Shop":
         return self
@@ -155,7 +158,7 @@ class Shop:
         self._writable()
         return self._collector.collect(raws, source=source, browser=browser)
 
-    def _taken(self, stored: Sequence[Event], again: Sequence[Event]) -> None:
+    def take(self, stored: Sequence[Event], again: Sequence[Event] = ()) -> None:
         """Let what was stored count: consent first, then the next answers. Consent that was sent again counts too: the
         process may have been killed after it stored the event and before it wrote the answer down."""
         self._agreed([*stored, *again])
@@ -182,22 +185,29 @@ class Shop:
         return [decode_event(kept.body) for kept in waiting if kept.kind == EVENT and words in kept.body]
 
     def drain(self) -> int:
-        """Move the journal into the lake. Returns how many entries moved."""
+        """Move the journal into the lake; a topic is moved by ``StreamDrain``. Returns how many entries moved."""
         self._writable()
+        if self._drain is None:
+            return 0
         with self._serving_lock:  # whoever takes up the models reads the lake first and then the journal
             moved = self._drain.run()
-        self._forget_old_ids()
+        self.forget_old_ids()
         if moved:
+            self.compact()
+        return moved
+
+    def compact(self) -> None:
+        """Join the lake's small files where there are many."""
+        with self.lake.rewriting():
             for table in ("events", "order_lines", "decisions"):
                 if self.lake.compact(table):
                     self.lake.sweep(table)
-        return moved
 
-    def _forget_old_ids(self) -> None:
+    def forget_old_ids(self) -> None:
         """Once a day: ids that nobody may send again any more."""
         today = int(self.clock().timestamp() // 86_400)
         if today != self._forgot_day:
-            self.journal.forget_old_ids(today - self.settings.privacy.remember_ids_days)
+            forget_old_ids(self.folder / "journal.db", today - self.settings.privacy.remember_ids_days)
             self._forgot_day = today
 
     def _writable(self) -> None:
@@ -261,19 +271,24 @@ class Shop:
             self._serving, self._wanted = fresh, version or ""
             waiting = before + self._undrained()  # after it answers: what comes from now on is told to it
             fresh.fold_many(waiting)
-            if self._writer is not None and fresh.until is not None and self._writer.wanting():
-                self._writer.refill(known + waiting)
+            if not self.streaming:
+                self.mend_profiles()
             return fresh
 
     def _since(self, serving: Serving) -> list[Event]:
         """What the lake has and the models do not know."""
         return [] if serving.until is None else list(reports.events_since(self.snapshot(), serving.until))
 
+    def profiles_wanting(self) -> bool:
+        """Whether the store of live profiles may lack something that the models do not know."""
+        return self._writer is not None and self.models.current() is not None and self._writer.wanting()
+
     def mend_profiles(self) -> None:
         """Give the store of live profiles what it has lost, or what could not be told to it."""
-        serving = self._serving
-        if self._writer is not None and serving is not None and serving.until is not None and self._writer.wanting():
-            self._writer.refill(self._undrained() + self._since(serving))
+        version = self.models.current()
+        if self._writer is not None and version is not None and self.profiles_wanting():
+            until = datetime.fromisoformat(self.models.manifest(version)["received_until"])
+            self._writer.refill([*self._undrained(), *reports.events_since(self.snapshot(), until)])
 
     def _load_some(self, version: str | None) -> Serving:
         """The version, or the newest older one that can be loaded, or none: the popular list."""
@@ -374,14 +389,3 @@ class Shop:
             NotFound: it was never made, or was erased.
         """
         return logged.find(self.journal, self.snapshot(), decision_id)
-
-
-def profile_store(wanted: ProfilesSection) -> ProfileStore | None:
-    """Where live profiles are shared; None where they are in memory.
-
-    Raises:
-        SettingsError: the package of the store is not installed.
-    """
-    if not wanted.url:
-        return None
-    return RedisProfiles(wanted.url, prefix=wanted.prefix, keep_days=wanted.keep_days)

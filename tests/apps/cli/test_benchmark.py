@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -202,3 +203,32 @@ def test_propensity_says_what_is_wrong_with_a_file(
     path = tmp_path / "bad.csv"
     path.write_text(text, encoding="utf-8")
     assert refused("propensity", path, *options).key == key
+
+
+def test_next_basket_is_judged_beside_others(tmp_path: Path) -> None:
+    """Law: with --truth the table and the JSON hold ours and four others, for all, repeated and new items; the file
+    still has --top items a user."""
+    past = {f"u{n}": [["milk", "egg"], ["milk"], ["tea", "milk"]] for n in range(8)}
+    (tmp_path / "h.json").write_text(json.dumps(past))
+    (tmp_path / "t.json").write_text(json.dumps({user: [*own, ["milk", "new"]] for user, own in past.items()}))
+    given = (
+        "next-basket",
+        tmp_path / "h.json",
+        "--truth",
+        tmp_path / "t.json",
+        "--out",
+        tmp_path / "r.csv",
+        "--top",
+        "2",
+    )
+    rows = json.loads(run(*given, "--json"))["test"]
+    assert len(rows) == 15
+    assert {row["group"] for row in rows} == {"all", "repeat", "new"}
+    assert rows[0]["figures"]["recall@20"]["value"] == 0.5
+    assert len((tmp_path / "r.csv").read_text().splitlines()) == 1 + 2 * 8
+    assert "TIFU-kNN" in run(*given)
+
+
+def test_waiting_threads_of_the_program_sleep() -> None:
+    """Law: the program asks OpenMP's threads to sleep while they wait, unless told otherwise."""
+    assert os.environ["OMP_WAIT_POLICY"]

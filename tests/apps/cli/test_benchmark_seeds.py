@@ -10,6 +10,9 @@ from typer.testing import CliRunner
 
 from shopkeeper.apps.cli.benchmark import app
 
+PAGE = "before\n" + "".join(
+    f"<!-- {mark} -->\nold\n<!-- end -->\nafter\n" for mark in ("next-item", "alone", "next-basket")
+)
 TOOL = Path(__file__).parents[3] / "tools" / "results.py"
 
 
@@ -45,18 +48,25 @@ def test_the_results_page_is_written_from_the_account(
     (tmp_path / "one.json").write_text(account)
     for lang in ("en", "zh"):
         (tmp_path / lang).mkdir()
-        (tmp_path / lang / "results.md").write_text("before\n<!-- next-item -->\nold\n<!-- end -->\nafter\n")
+        (tmp_path / lang / "results.md").write_text(PAGE)
     spec = importlib.util.spec_from_file_location("results_tool", TOOL)
     assert spec is not None
     assert spec.loader is not None
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
     monkeypatch.setattr(tool, "DOCS", tmp_path)
-    monkeypatch.setattr(sys, "argv", ["results.py", f"Tiny={tmp_path / 'one.json'}"])
+    past = {f"u{n}": [["milk", "egg"], ["milk"]] for n in range(4)}
+    (tmp_path / "h.json").write_text(json.dumps(past))
+    (tmp_path / "t.json").write_text(json.dumps({user: [*own, ["milk", "tea"]] for user, own in past.items()}))
+    words = ["next-basket", tmp_path / "h.json", "--truth", tmp_path / "t.json", "--out", tmp_path / "b.csv", "--json"]
+    account = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False).stdout
+    (tmp_path / "two.json").write_text(account)
+    monkeypatch.setattr(sys, "argv", ["results.py", f"Tiny={tmp_path / 'one.json'}", f"Shop={tmp_path / 'two.json'}"])
     tool.main()
     for lang in ("en", "zh"):
         text = (tmp_path / lang / "results.md").read_text()
         assert text.startswith("before\n<!-- next-item -->\n|")
         assert text.endswith("\n<!-- end -->\nafter\n")
-        assert "| Tiny |" in text
+        assert text.count("| Tiny |") >= 1 + 7  # all users, and each other method alone
+        assert text.count("| Shop |") == 3 * 5
         assert "old" not in text

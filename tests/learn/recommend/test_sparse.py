@@ -1,5 +1,7 @@
 """What neighbourhood models share."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,7 +10,16 @@ from scipy import sparse
 
 from shopkeeper.core.action import Action
 from shopkeeper.core.histories import Histories
-from shopkeeper.learn.recommend.sparse import Neighbours, best_of, dice_of, row_groups, strongest, tastes, weigh
+from shopkeeper.learn.recommend.sparse import (
+    Neighbours,
+    best_of,
+    dice_of,
+    meanings,
+    row_groups,
+    strongest,
+    tastes,
+    weigh,
+)
 
 
 def test_tastes_are_damped_decayed_sums() -> None:
@@ -69,3 +80,17 @@ def test_groups_cover_every_row_once() -> None:
     groups = list(row_groups(np.zeros((5, 2)), cost, limit=6.0))
     assert [row for group in groups for row in range(group.start, group.stop)] == list(range(5))
     assert all(group.stop > group.start for group in groups)
+
+
+def test_a_bad_rating_speaks_against_a_product() -> None:
+    """One star takes away what five stars give; a long look says more than a short one; a no outweighs a view."""
+    histories = Histories.of_sequences([[0, 1, 2, 3, 4, 4]])
+    view = Action.PRODUCT_VIEW
+    actions = [Action.RATING, Action.RATING, view, view, view, Action.DISMISS]
+    said = replace(
+        histories, action=np.array(actions, np.int8), quantity=np.array([1, -1, 2, 0.25, 1, 1], np.float32)
+    )  # fmt: skip
+    assert meanings(said) == pytest.approx([0.3, -0.3, 0.4, 0.05, 0.2, -1.0])
+    liked = tastes(said, 5, half_life_days=1e9, newest=10)
+    assert liked.item.tolist() == [0, 2, 3]
+    assert liked.weight[1] > liked.weight[0] > liked.weight[2]

@@ -17,6 +17,7 @@ from shopkeeper.apps.cli.options import Json, Seed
 from shopkeeper.apps.jobs.speed import Asked
 from shopkeeper.apps.jobs.speed import measure as measure_speed
 from shopkeeper.core.errors import SettingsError
+from shopkeeper.learn.benchmarks.judging_baskets import OURS, judged_baskets
 from shopkeeper.learn.benchmarks.next_basket import NextBasket
 from shopkeeper.learn.benchmarks.next_basket import next_basket as foretell_basket
 from shopkeeper.learn.benchmarks.next_item import NextItem
@@ -53,7 +54,7 @@ def next_item(
     """
     how = NextItem(
         count=_at_least_one("--top", top), budget_seconds=_seconds(budget), seed=_seed(seed), refit=refit,
-        checkpoint=checkpoint,
+        checkpoint=checkpoint, alone=truth is not None,
     )  # fmt: skip
     _at_least_one("--seeds", seeds)
     sequences = files.read_sequences(train)
@@ -67,7 +68,11 @@ def next_item(
         say.as_json(facts)
         return
     rows = facts.pop("test")
-    _tell({name: fact for name, fact in facts.items() if name not in ("parts", "machine")}, "next_item", as_json)
+    _tell(
+        {name: fact for name, fact in facts.items() if name not in ("parts", "machine", "alone")},
+        "next_item",
+        as_json,
+    )
     several.show(rows)
 
 
@@ -78,19 +83,35 @@ def next_basket(
     top: Top = 20,
     budget: Budget = "10m",
     seed: Seed = 0,
+    truth: Annotated[Path | None, typer.Option("--truth", help="As HISTORY; each last basket came next.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Foretell each user's next basket, repeats allowed: `user,rank,item`."""
-    how = NextBasket(count=_at_least_one("--top", top), budget_seconds=_seconds(budget), seed=_seed(seed))
+    """Foretell each user's next basket, repeats allowed: `user,rank,item`.
+
+    With --truth the lists are judged beside those of TIFU-kNN, buy-it-again, personal frequency and popularity.
+    """
+    how = NextBasket(
+        count=max(_at_least_one("--top", top), 20 if truth else 1), budget_seconds=_seconds(budget), seed=_seed(seed),
+        others=truth is not None,
+    )  # fmt: skip
     baskets = files.read_baskets_by_user(history)
+    came = files.read_baskets_by_user(truth) if truth else {}
     with say.progress() as progress:
         found = foretell_basket(baskets, how, progress)
-    files.write_table(out, ("user", "rank", "item"), _ranked(found.users, found.lists))
+    files.write_table(out, ("user", "rank", "item"), _ranked(found.users, [items[:top] for items in found.lists]))
     facts = {
         "users": len(found.users), "items": found.items, "baskets": found.baskets, "settings": dict(found.settings),
         "tried": found.tried,
     }  # fmt: skip
-    _tell(facts | _figures(found.validation) | {"seconds": found.seconds, "out": str(out)}, "next_basket", as_json)
+    facts |= _figures(found.validation) | {"seconds": found.seconds, "out": str(out)}
+    rows = judged_baskets({OURS: found.lists, **found.others}, found.users, baskets, came)
+    _tell(
+        facts | ({"test": [several.basket_row(row) for row in rows]} if as_json and truth else {}),
+        "next_basket",
+        as_json,
+    )
+    if not as_json:
+        several.show_baskets(rows)
 
 
 @app.command("rules")

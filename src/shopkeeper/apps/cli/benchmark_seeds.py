@@ -1,8 +1,9 @@
 """``benchmark next-item`` over several seeds: the answers, and their figures where it is known what came next."""
 
 import platform
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import psutil
 from shopkeeper.apps.cli import benchmark_files as files
 from shopkeeper.apps.cli import say
 from shopkeeper.core.ports import Progress
-from shopkeeper.learn.benchmarks.judging import Judgement, judged
+from shopkeeper.learn.benchmarks.judging import Judgement, gains, judged
+from shopkeeper.learn.benchmarks.judging_baskets import OURS, BasketRow
 from shopkeeper.learn.benchmarks.next_item import NextItem, NextItemResult
 from shopkeeper.learn.benchmarks.next_item import next_item as foretell_item
 
@@ -30,7 +32,8 @@ def facts_of(
 ) -> dict[str, Any]:
     """Everything that a row of the results page says."""
     first = results[0]
-    rows = judged(results, sequences, files.read_sequences(truth)) if truth else []
+    came = files.read_sequences(truth) if truth else {}
+    rows, more = (judged(results, sequences, came), gains(results, came)) if truth else ([], [])
     return {
         "users": len(first.users), "items": first.items, "events": sum(map(len, sequences.values())),
         "attributes": attributes, "settings": dict(first.settings), "tried": first.tried, "refit": how.refit,
@@ -38,6 +41,7 @@ def facts_of(
         "parts": [dict(result.facts) for result in results],
         "each_seconds": [round(result.seconds) for result in results],
         "machine": machine(), "test": [_row(row) for row in rows],
+        "alone": [asdict(one) for one in more], "processor_seconds": round(time.process_time()),
     }  # fmt: skip
 
 
@@ -68,6 +72,32 @@ def show(rows: Sequence[Mapping[str, Any]]) -> None:
     ]
     columns = [say.text("benchmark_group"), say.text("benchmark_users"), *names]
     say.table(say.text("benchmark_test"), columns, lines, numbers=1)
+
+
+def basket_row(row: BasketRow) -> dict[str, Any]:
+    """A judged way of answering as JSON."""
+    return {"name": row.name, "group": row.group, "users": row.users,
+            "figures": {name: asdict(one) for name, one in row.figures.items()},
+            "gain": {name: asdict(one) for name, one in row.gain.items()}}  # fmt: skip
+
+
+def show_baskets(rows: Sequence[BasketRow]) -> None:
+    """Our lists beside others', by kind of item, as a table."""
+    if not rows:
+        return
+    lines = [
+        (
+            say.text(f"benchmark_kind_{row.group}"), say.text(f"benchmark_by_{row.name}"), f"{row.users:,}",
+            *(f"{one.value:.4f} [{one.low:.4f}, {one.high:.4f}]" for one in row.figures.values()),
+            *("" if row.name == OURS else f"{one.value:+.4f} [{one.low:+.4f}, {one.high:+.4f}]"
+              for one in row.gain.values()),
+        )
+        for row in rows
+    ]  # fmt: skip
+    names = list(rows[0].figures)
+    gains = [say.text("benchmark_gain", figure=name) for name in names]
+    columns = [say.text("benchmark_kind"), say.text("benchmark_by"), say.text("benchmark_users"), *names, *gains]
+    say.table(say.text("benchmark_test"), columns, lines, numbers=2)
 
 
 def _figure(one: Mapping[str, float]) -> str:

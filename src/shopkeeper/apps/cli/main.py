@@ -6,7 +6,19 @@ from typing import Annotated
 import typer
 
 from shopkeeper import __version__
-from shopkeeper.apps.cli import benchmark, facts, keeping, keys, learning, people, predicting, running, say, state
+from shopkeeper.apps.cli import (
+    benchmark,
+    draining,
+    facts,
+    keeping,
+    keys,
+    learning,
+    people,
+    predicting,
+    running,
+    say,
+    state,
+)
 from shopkeeper.core.errors import ShopkeeperError
 
 app = typer.Typer(
@@ -39,6 +51,7 @@ predicting.add_to(app)
 keys.add_to(app)
 running.add_to(app)
 keeping.add_to(app)
+draining.add_to(app)
 app.add_typer(state.app, name="state")
 app.add_typer(benchmark.app, name="benchmark")
 

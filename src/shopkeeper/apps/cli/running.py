@@ -31,7 +31,7 @@ def serve(
     port: Annotated[int, typer.Option(help="Port to listen on; shop.toml's if not given.")] = 0,
 ) -> None:
     """Answer: the HTTP API and the console, in one process."""
-    with Shop.open(folder) as shop:
+    with Shop.open(folder, sharing=True) as shop:
         _serve(shop, host or shop.settings.serve.host, port or shop.settings.serve.port)
 
 

@@ -134,13 +134,15 @@ class ShopEngine:
         _ = self._shop.serving
 
     def upkeep(self) -> None:
-        self._shop.drain()
+        if not self._shop.sharing:
+            self._shop.drain()
         self._shop.state.consent.gather()
         before = self._shop.serving.version
         if self._shop.reload().version != before:
             self._deciders.load()
-        self._shop.mend_profiles()
-        self._retraining.look()
+        if not self._shop.sharing:
+            self._shop.mend_profiles()
+            self._retraining.look()
 
     def model_age_seconds(self) -> float | None:
         return self._retraining.age_seconds()

@@ -5,23 +5,23 @@ Each stage is a process of its own, so that its peak memory is its own.
 
 import asyncio
 import json
-import math
 import os
-import resource
+import shutil
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import httpx
 import psutil
 
+from shopkeeper.apps.jobs.growth import SHARES, exponent, load, measure_features, peak_mib
 from shopkeeper.apps.jobs.load import Target, ask_decisions, post_events
 from shopkeeper.apps.jobs.stages import measure_stages
 from shopkeeper.core.consent import Purpose
@@ -60,28 +60,55 @@ class Asked:
         today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         return SyntheticShop(products=self.products, customers=self.customers, events=self.events, until=today)
 
-    def tenth(self) -> "Asked":
-        """A tenth of the events and of the customers who make them, with the same products."""
-        return Asked(**{**asdict(self), "customers": max(self.customers // 10, 10), "events": self.events // 10})
+    def part(self, share: int) -> "Asked":
+        """This part of the events and of the customers who make them, with the same products."""
+        return replace(self, customers=max(self.customers // share, 10), events=self.events // share)
 
 
-def measure(asked: Asked, folder: Path, progress: Progress) -> dict[str, Any]:
-    """Every stage in turn; one JSON-able result."""
-    found: dict[str, Any] = {"simulated": True, "asked": asdict(asked), "cores": os.cpu_count()}
-    stages: tuple[tuple[str, Callable[[], Any]], ...] = (
-        ("import", lambda: _apart("import", folder / "whole", asked)),
-        ("train", lambda: _apart("train", folder / "whole", asked)),
-        ("import_tenth", lambda: _apart("import", folder / "tenth", asked.tenth())),
-        ("train_tenth", lambda: _apart("train", folder / "tenth", asked.tenth())),
-        ("stages", lambda: _apart("stages", folder / "whole", asked)),
-        ("serve", lambda: serve(folder / "whole", asked)),
-    )
-    for number, (name, stage) in enumerate(stages):
-        progress(name, number, len(stages))
-        found[name] = stage()
-    progress("", len(stages), len(stages))
-    found["growth_exponent"] = math.log10(found["train"]["seconds"] / found["train_tenth"]["seconds"])
+Part = Literal["", "import", "train", "serve", "features"]
+"""What ``--only`` may name; "" is all but the features."""
+_SERVED: Final = ("import", "train", "stages", "serve")
+_STEPS: Final[Mapping[Part, tuple[str, ...]]] = {
+    "": ("import", "train", "import_tenth", "train_tenth", "stages", "serve"),
+    "import": ("import",),
+    "train": ("import", "train", "import_tenth", "train_tenth"),
+    "serve": _SERVED,
+}
+
+
+def measure(asked: Asked, folder: Path, progress: Progress, *, only: Part = "") -> dict[str, Any]:
+    """Every stage of a part in turn; one JSON-able result."""
+    found: dict[str, Any] = {"simulated": True, "asked": asdict(asked), "cores": os.cpu_count(), "only": only}
+    if only == "features":
+        return found | _growth(asked, folder, progress)
+    steps = _STEPS[only]
+    for number, name in enumerate(steps):
+        progress(name, number, len(steps))
+        whole, tenth = name.removesuffix("_tenth"), name.endswith("_tenth")
+        size, where = (asked.part(10), folder / "tenth") if tenth else (asked, folder / "whole")
+        found[name] = serve(where, size) if name == "serve" else _apart(whole, where, size)
+    progress("", len(steps), len(steps))
+    if "train_tenth" in found:
+        both = found["train_tenth"], found["train"]
+        found["growth_exponent"] = exponent([0.1, 1.0], [one["seconds"] for one in both])
     return found
+
+
+def _growth(asked: Asked, folder: Path, progress: Progress) -> dict[str, Any]:
+    """The feature tables of the asked size and of two smaller ones."""
+    sizes = []
+    for number, share in enumerate(SHARES):
+        size, where = asked.part(share), folder / str(share)
+        progress("load", 2 * number, 2 * len(SHARES))
+        loaded = _apart("load", where, size)
+        progress("features", 2 * number + 1, 2 * len(SHARES))
+        sizes.append({"events": size.events, "load": loaded, **_apart("features", where, size)})
+        shutil.rmtree(where)
+    progress("", 2 * len(SHARES), 2 * len(SHARES))
+    events = [one["events"] for one in sizes]
+    return {"features": sizes} | {
+        f"growth_exponent_{cost}": exponent(events, [one[cost] for one in sizes]) for cost in ("seconds", "cpu_seconds")
+    }
 
 
 def _apart(stage: str, folder: Path, asked: Asked) -> dict[str, Any]:
@@ -112,7 +139,7 @@ def stage_import(folder: Path, asked: Asked) -> dict[str, Any]:
             rows[kind], seconds[kind] = account.read, account.seconds
     return {
         "rows": rows, "seconds": seconds, "raw_seconds": raw, "ratio": raw / seconds["order_lines"],
-        "rows_per_second": rows["order_lines"] / seconds["order_lines"], "peak_mib": _peak(),
+        "rows_per_second": rows["order_lines"] / seconds["order_lines"], "peak_mib": peak_mib(),
     }  # fmt: skip
 
 
@@ -123,17 +150,23 @@ def stage_train(folder: Path, asked: Asked) -> dict[str, Any]:  # noqa: ARG001 -
         report = train(shop, judged=False)
     return {
         "seconds": time.perf_counter() - started, "events": report.events, "people": report.people,
-        "models": {name: round(spent, 2) for name, spent in report.seconds.items()}, "peak_mib": _peak(),
+        "models": {name: round(spent, 2) for name, spent in report.seconds.items()}, "peak_mib": peak_mib(),
     }  # fmt: skip
+
+
+def stage_load(folder: Path, asked: Asked) -> dict[str, Any]:
+    """The simulated files into a shop; nobody in it has agreed to anything."""
+    return load(folder, asked.shop)
+
+
+def stage_features(folder: Path, asked: Asked) -> dict[str, Any]:  # noqa: ARG001 - one signature for all stages
+    """Every feature table of the shop."""
+    return measure_features(folder / "shop")
 
 
 def stage_stages(folder: Path, asked: Asked) -> dict[str, Any]:
     """Where the processor time of a decision goes."""
     return measure_stages(folder / "shop", customers=asked.customers, decisions=_DECISIONS)
-
-
-def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def serve(folder: Path, asked: Asked) -> dict[str, Any]:
@@ -224,6 +257,9 @@ def _answers(port: int) -> bool:
 
 
 if __name__ == "__main__":
-    STAGES = {"import": stage_import, "train": stage_train, "stages": stage_stages}
+    STAGES = {
+        "import": stage_import, "train": stage_train, "stages": stage_stages, "load": stage_load,
+        "features": stage_features,
+    }  # fmt: skip
     RESULT = STAGES[sys.argv[1]](Path(sys.argv[2]), Asked(**json.loads(sys.argv[3])))
     (Path(sys.argv[2]) / "result.json").write_text(json.dumps(RESULT), "utf-8")

@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from shopkeeper.core.action import Action
 from shopkeeper.core.event import Event, OrderLine
+from shopkeeper.core.ids import ID_MAX_CHARS
 from shopkeeper.core.money import Money, exponent
 from shopkeeper.data.cleaning.checks import CURRENCIES, found
-from shopkeeper.data.cleaning.rows import RULES
+from shopkeeper.data.cleaning.rows import RULES, ZeroQuantity
 from shopkeeper.data.cleaning.values import FORMS, Reading, epoch_of, time_of, trimmed
 from shopkeeper.data.rows import RAW_MAX, Held
 
@@ -33,6 +34,16 @@ _AMOUNTS: Final = ("price", "discount", "tax", "refund")
 _LINE_FIELDS: Final[Mapping[str, str]] = {"product": "id", "variant": "id", "quantity": "quantity"}
 _KNOWN: Final = frozenset(_FIELDS) | {"at", "action", "price", "currency", "lines", "properties", "consent", "source"}
 _LINE_KNOWN: Final = frozenset(_LINE_FIELDS) | set(_AMOUNTS)
+_RULES: Final = {
+    action: tuple(rule for rule in RULES["events"] if isinstance(rule, ZeroQuantity) or action.word in rule.actions)
+    for action in Action
+}
+"""The rules that an event of each action can break."""
+_EVIDENT: Final = {
+    "id": re.compile(rf"[!-*,-~]{{1,{ID_MAX_CHARS}}}", re.ASCII).fullmatch,
+    "person": re.compile(rf"[A-Za-z1-9][!-*,-~]{{0,{ID_MAX_CHARS - 2}}}[0-9]", re.ASCII).fullmatch,
+}
+"""Plain ids: nothing to trim, and no check of their form can find anything (no placeholder begins and ends so)."""
 _TEXT_FORMS: Final = frozenset({"id", "person", "text"})
 
 
@@ -48,15 +59,17 @@ def _reading(currency: str) -> Reading:
 
 
 def clean_event(
-    raw: Mapping[str, Any], *, received_at: datetime, currency: str, allowed: frozenset[Action] | None = None
-) -> Event | Held:
+    raw: Mapping[str, Any], *, received_at: datetime, currency: str, allowed: frozenset[Action] | None = None,
+    source: str = "",
+) -> Event | Held:  # fmt: skip
     """An event as the wire format writes it, or what is wrong with it: ``Held`` with reason, field and event.
 
     Identity, money and time are never guessed: a number for an id, a float with too many places, a time without a zone
     are held. ``allowed``: the actions this key may report. Without ``at`` the event happened when it was received.
+    ``source``: whose event it is, whatever it says of that itself.
     """
     try:
-        return _event(raw, received_at, currency, allowed)
+        return _event(raw, received_at, currency, allowed, source)
     except _Bad as bad:
         shown = str(bad.value)[:200].encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
         return Held(reason=bad.reason, column=bad.field, facts={"column": bad.field, "value": shown}, raw=_as_json(raw))
@@ -70,13 +83,13 @@ def _as_json(raw: object) -> str:
 
 
 def _event(
-    raw: Mapping[str, Any], received_at: datetime, shop_currency: str, allowed: frozenset[Action] | None
+    raw: Mapping[str, Any], received_at: datetime, shop_currency: str, allowed: frozenset[Action] | None, source: str
 ) -> Event:
     if not isinstance(raw, Mapping):
         raise _Bad("not_an_object", "event", type(raw).__name__)
-    for name in raw:
-        if name not in _KNOWN:
-            raise _Bad("unknown_field", str(name)[:100], name)
+    if not raw.keys() <= _KNOWN:
+        name = next(name for name in raw if name not in _KNOWN)
+        raise _Bad("unknown_field", str(name)[:100], name)
     reading = _reading(_currency(raw.get("currency"), shop_currency))
     action = _action(raw.get("action"), allowed)
     values = {name: _value(name, form, raw[name], reading) for name, form in _FIELDS.items() if name in raw}
@@ -84,14 +97,15 @@ def _event(
         raise _Bad("missing_value", "id")
     price = _amount("price", raw.get("price"), reading)
     judged = {**values, "action": action.word, "price": price}
-    for rule in RULES["events"]:
+    for rule in _RULES[action]:
         if rule.bad(judged):
             raise _Bad(rule.name, rule.column)
     values = {name: value for name, value in values.items() if value is not None}
     return Event(
         at=_time(raw.get("at"), received_at), action=action, price=price,
         lines=_lines(raw.get("lines"), action, reading),
-        received_at=received_at, properties=_properties(raw.get("properties")), source=_source(raw.get("source")),
+        received_at=received_at, properties=_properties(raw.get("properties")),
+        source=_source(raw.get("source"), source),
         **values,
     )  # fmt: skip
 
@@ -117,6 +131,8 @@ def _action(value: object, allowed: frozenset[Action] | None) -> Action:
 
 def _value(name: str, form: str, value: object, reading: Reading) -> Any:
     """A field's value; None where it is null or blank."""
+    if form in _EVIDENT and isinstance(value, str) and _EVIDENT[form](value):
+        return value
     text = _words(name, value) if form in _TEXT_FORMS else _digits(name, value)
     if text is None:
         return None
@@ -261,8 +277,10 @@ def _property(name: str, value: object) -> str:
     return _words(field, value) or ""
 
 
-def _source(value: object) -> str:
-    return _words("source", value) or ""
+def _source(value: object, ours: str) -> str:
+    """What we know of where it came from, before what it says itself."""
+    said = None if value is None else _words("source", value)
+    return ours or said or ""
 
 
 _TO_WIRE: Final = tuple(name for name in _FIELDS if name != "id")

@@ -1,6 +1,7 @@
 """Who agreed to what, and when. A withdrawal counts from the next question on."""
 
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,8 @@ from shopkeeper.data.store.tables import consent
 
 _MOST_REMEMBERED: Final = 200_000
 _AT_ONCE: Final = 500
+_REST: Final = 50
+"""How many times as long as it took nothing is gathered again."""
 _PURPOSES: Final = frozenset(Purpose)
 
 
@@ -38,6 +41,7 @@ class ConsentBook:
         self._agreed: set[str] | None = None
         """Who agreed to personalisation, once ``gather`` was called."""
         self._agreed_as_of = -1
+        self._gather_after = 0.0
         self._agreed_lock = threading.Lock()
 
     def record(self, person: PersonKey, given: Mapping[Purpose, bool], *, at: datetime, source: str = "") -> None:
@@ -67,12 +71,14 @@ class ConsentBook:
     def gather(self) -> None:
         """Keep everybody who agreed to personalisation in memory: whether somebody did is then a look into a set.
 
-        Called again, it does something only where another process has changed something since.
+        Called again, it does something only where another process has changed something since, and rests so long that
+        it costs little; meanwhile people are asked for one by one.
         """
-        elsewhere = self._database.elsewhere()
-        if self._agreed is None or self._agreed_as_of != elsewhere:
+        elsewhere, began = self._database.elsewhere(), time.monotonic()
+        if self._agreed is None or (self._agreed_as_of != elsewhere and began >= self._gather_after):
             with self._agreed_lock:
                 self._agreed, self._agreed_as_of = self._allowing(Purpose.PERSONALISE), elsewhere
+            self._gather_after = began + _REST * (time.monotonic() - began)
 
     def personalises(self, person: PersonKey) -> bool:
         """Whether a person agreed to personalisation: asked by every decision.

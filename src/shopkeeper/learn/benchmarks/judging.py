@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,31 @@ def judged(
         "rare_item": (bought > 0) & (bought <= _RARE), "cold_item": bought == 0,
     }  # fmt: skip
     return [_row(name, tables[:, rows]) for name, rows in groups.items() if rows.any()]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gain:
+    """What a member, or somebody else, reaches alone, and what the whole adds to it, user by user."""
+
+    name: str
+    figures: Mapping[str, Interval]
+    added: Mapping[str, Interval]
+
+
+def gains(results: Sequence[NextItemResult], truth: Mapping[str, Sequence[str]]) -> list[Gain]:
+    """Means over seeds, paired by user; the member that validates best comes first, others after all members."""
+    users = [user for user in results[0].users if user in truth]
+    if not users:
+        return []
+    quality = {name: sum(one.facts.get("alone", {}).get(name, 0.0) for one in results) for name in results[0].alone}
+    ours = np.stack([_figures(one, users, truth) for one in results]).mean(axis=0)
+    found = []
+    for name in sorted(quality, key=lambda name: -quality[name]):
+        lists = [replace(result, lists=result.alone[name]) for result in results]
+        theirs = np.stack([_figures(one, users, truth) for one in lists]).mean(axis=0)
+        both = (dict(zip(FIGURES, mean_intervals(table), strict=True)) for table in (theirs, ours - theirs))
+        found.append(Gain(name=name, figures=next(both), added=next(both)))
+    return found
 
 
 def _figures(result: NextItemResult, users: Sequence[str], truth: Mapping[str, Sequence[str]]) -> Float64:

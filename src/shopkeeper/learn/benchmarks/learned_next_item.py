@@ -10,7 +10,7 @@ from shopkeeper.core.errors import Unavailable
 from shopkeeper.core.histories import Float32, Histories, Int32, Int64
 from shopkeeper.core.ports import Progress, quiet
 from shopkeeper.learn.rank.candidates import Candidates
-from shopkeeper.learn.rank.fusion import fused, weights_of
+from shopkeeper.learn.rank.fusion import fused, ndcg_at_10, weights_of
 from shopkeeper.learn.rank.signals import Signals, features_of
 from shopkeeper.learn.rank.trees import LambdaMART, LambdaMARTModel
 from shopkeeper.learn.recommend.sequence.attention import SelfAttention
@@ -24,16 +24,22 @@ from shopkeeper.learn.recommend.sequential_knn import SequentialItemKNN
 LEAST_SECONDS: Final = 60.0
 LEAST_PEOPLE: Final = 500
 """With less time or fewer people to learn from, counts alone answer."""
-_NETWORK_SHARE = 0.3
-"""of the budget, for each of the two networks"""
+NETWORKS: Final[Mapping[str, SelfAttention]] = {
+    "attention": SelfAttention(),
+    "attention_2": SelfAttention(dimensions=64, blocks=2, dropout=0.4, epochs=12),
+}
+"""Unlike one another, so that they are wrong in different places: the second is narrower and deeper."""
+_NETWORK_SHARE = 0.15
+"""of the budget, for each of them, twice: before and after the trees"""
 _PER_FINDER = 50
 _TEACHERS = 20_000
 _TEACHERS_A_SECOND = 40
 _CHOOSERS = 6_000
 _BLOCK = 512
 _TREES = "trees"
+WHOLE: Final = "whole"
 _START: Final[Mapping[str, float]] = {
-    "next": 0.4, "together": 0.1, "likeness": 0.2, "attention": 0.5, _TREES: 1.0,
+    "next": 0.4, "together": 0.1, "likeness": 0.2, "attention": 0.3, "attention_2": 0.3, _TREES: 1.0,
 }  # fmt: skip
 
 
@@ -67,29 +73,37 @@ class Learned:
     facts: Mapping[str, Any]
     seed: int
 
-    def lists(self, people: Histories, count: int) -> Int32:
-        """(people, count) the best unseen candidates, best first, -1 where there are fewer."""
-        found = [np.zeros((0, count), np.int32)]
+    def lists(self, people: Histories, count: int, *, alone: bool = False) -> dict[str, Int32]:
+        """name -> (people, count) the best unseen candidates, best first, -1 where there are fewer: of the whole
+        (``WHOLE``) and, if asked, of each opinion alone."""
+        names = [WHOLE, *(self.weights if alone else ())]
+        found = {name: [np.zeros((0, count), np.int32)] for name in names}
         for block in people.blocks(_BLOCK):
             pairs, said = _said(self.signals, self.trees, self.names, block, max(_PER_FINDER, 2 * count), self.seed)
-            place = pairs.places(fused(said, self.weights))
-            best = np.full((len(pairs), count), -1, np.int32)
-            shown = place < count
-            best[pairs.row[shown], place[shown]] = pairs.item[shown]
-            found.append(best)
-        return np.concatenate(found)
+            said[WHOLE] = fused(said, self.weights)
+            for name in names:
+                found[name].append(_best(pairs, said[name], count))
+        return {name: np.concatenate(parts) for name, parts in found.items()}
+
+
+def _best(pairs: Candidates, score: Float32, count: int) -> Int32:
+    place = pairs.places(score)
+    best = np.full((len(pairs), count), -1, np.int32)
+    shown = place < count
+    best[pairs.row[shown], place[shown]] = pairs.item[shown]
+    return best
 
 
 def learned(given: Given) -> Learned:
-    """A network and trees that foretell what is known already, a network of all that is known, and the weights."""
+    """Networks and trees that foretell what is known already, networks of all that is known, and the weights."""
     chosen = np.random.default_rng(given.seed).permutation(len(given.judged))[:_CHOOSERS]
     earlier = given.past.keep(given.past.age_rank() > 0)
-    before = _network(given, earlier, _newest_of(given.past, given.seed), "earlier")
-    trees, names = _trees(given, earlier, _named(before))
+    before = _networks(given, earlier, _newest_of(given.past, given.seed), "earlier")
+    trees, names = _trees(given, earlier, _models(before))
     rows, wanted = given.judged[chosen], given.wanted[chosen]
-    network = _network(given, given.past, (rows, wanted), "attention")
+    networks = _networks(given, given.past, (rows, wanted), "")
     given.progress("weights", 0, 1)
-    signals = Signals.of(given.past, given.items, given.attributes, given.settings, _named(network), given.seed)
+    signals = Signals.of(given.past, given.items, given.attributes, given.settings, _models(networks), given.seed)
     parts = [_said(signals, trees, names, block, _PER_FINDER, given.seed)
              for block in given.past.rows(rows).blocks(_BLOCK)]  # fmt: skip
     pairs = Candidates.joined([pairs for pairs, _ in parts])
@@ -98,17 +112,18 @@ def learned(given: Given) -> Learned:
     weights = weights_of(pairs, said, wanted, _START, opinions)
     found = float(np.isfinite(pairs.place_of(fused(said, weights), wanted)).mean())
     if given.again_from is not None:
-        again = _named(_network(given, given.again_from, None, "again", network))
+        again = _models(_networks(given, given.again_from, None, "again", networks))
         signals = Signals.of(given.again_from, given.items, given.attributes, given.settings, again, given.seed)
     facts = {
-        "networks": [part.model.facts()["learning"] for part in (before, network) if part is not None],
+        "networks": [part.model.facts()["learning"] for part in (*before.values(), *networks.values())],
         "weights": {name: round(weight, 3) for name, weight in weights.items()}, "candidates_found": round(found, 4),
+        "alone": {name: round(ndcg_at_10(pairs, said[name], wanted), 5) for name in opinions},
     }  # fmt: skip
     return Learned(signals=signals, trees=trees, names=names, weights=weights, facts=facts, seed=given.seed)
 
 
-def _named(network: Parts | None) -> dict[str, SequenceModel]:
-    return {} if network is None else {"attention": network.model}
+def _models(networks: Mapping[str, Parts]) -> dict[str, SequenceModel]:
+    return {name: parts.model for name, parts in networks.items()}
 
 
 def _newest_of(past: Histories, seed: int) -> tuple[Int64, Int32]:
@@ -118,23 +133,32 @@ def _newest_of(past: Histories, seed: int) -> tuple[Int64, Int32]:
     return rows, past.product[past.offsets[1:][rows] - 1]
 
 
-def _network(
-    given: Given, past: Histories, judged: tuple[Int64, Int32] | None, name: str, like: Parts | None = None
-) -> Parts | None:
-    """A network of ``past`` that validates on what the ``judged`` had next, or learns as long as was best for ``like``.
+def _networks(
+    given: Given,
+    past: Histories,
+    judged: tuple[Int64, Int32] | None,
+    task: str,
+    like: Mapping[str, Parts] | None = None,
+) -> dict[str, Parts]:
+    """Networks of ``past`` that validate on what the ``judged`` had next, or learn as long as was best for ``like``.
 
-    None where torch is not installed: the rest answers without.
+    Empty where torch is not installed: the rest answers without.
     """
-    known, settings = Sequences.of(past, given.items), SelfAttention()
-    epochs = settings.epochs if like is None else 1 + int(np.argmax(like.learned.quality))
-    settings = replace(
-        settings, minutes=given.seconds * _NETWORK_SHARE / 60, checkpoint=given.checkpoint, epochs=epochs
-    )
-    around = Circumstances(seed=given.seed * 101, progress=given.progress, task=name)
-    try:
-        return learn(settings, known, given.attributes or Attributes.none(given.items), _judge(known, judged), around)
-    except Unavailable:
-        return None
+    known, found = Sequences.of(past, given.items), dict[str, Parts]()
+    for number, (name, settings) in enumerate(NETWORKS.items()):
+        epochs = settings.epochs if like is None else 1 + int(np.argmax(like[name].learned.quality))
+        settings = replace(
+            settings, minutes=given.seconds * _NETWORK_SHARE / 60, checkpoint=given.checkpoint, epochs=epochs
+        )
+        around = Circumstances(
+            seed=given.seed * 101 + number, progress=given.progress, task=" ".join((task, name)).strip()
+        )
+        attributes = given.attributes or Attributes.none(given.items)
+        try:
+            found[name] = learn(settings, known, attributes, _judge(known, judged), around)
+        except Unavailable:
+            return {}
+    return found
 
 
 def _judge(known: Sequences, judged: tuple[Int64, Int32] | None) -> Judged | None:

@@ -1,8 +1,9 @@
 """What each person's next basket will hold, old favourites and discoveries alike.
 
-A score is a weighted sum of four opinions, each between 0 and 1: how often the person bought it (newer baskets count
-more), what follows what in baskets, what people like them bought, what everybody buys. Weights and the decay are chosen
-on each person's last given basket, foretold from the ones before it; then everything learns from all baskets.
+A score is a weighted sum of opinions, each between 0 and 1: how often the person bought it (newer baskets count more),
+the same with the nearest people (TIFU-kNN), whether it is due (buy it again), what was bought in the last few baskets,
+what follows what, what people like them bought, what everybody buys. Weights and the decay are chosen on each person's
+last given basket, foretold from the ones before it; then everything learns from all baskets.
 
 Source: personal frequency with decay and neighbours as in Hu et al. (2020), Modeling personalized item frequency
 information for next-basket recommendation (TIFU-KNN); the protocol of Li et al. (2023), A next basket recommendation
@@ -11,7 +12,7 @@ reality check.
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,9 @@ from shopkeeper.core.histories import MICROSECONDS_PER_DAY, Float32, Histories, 
 from shopkeeper.core.ports import Progress, Scorer, quiet
 from shopkeeper.learn.benchmarks.search import Chosen, climb
 from shopkeeper.learn.benchmarks.vocabulary import Vocabulary
+from shopkeeper.learn.recommend.buy_again import BuyAgain
 from shopkeeper.learn.recommend.sequential_knn import SequentialItemKNN
+from shopkeeper.learn.recommend.tifu_knn import TIFUKNN
 from shopkeeper.learn.recommend.user_knn import UserKNN
 from shopkeeper.learn.snapshot import ArraySnapshot
 from shopkeeper.learn.top import block_size, top
@@ -28,13 +31,16 @@ from shopkeeper.measure.bootstrap import Interval, mean_intervals
 from shopkeeper.measure.protocol import leave_last_basket_out
 from shopkeeper.measure.ranking import Relevant, hits, ndcg, recall
 
-_START = {"decay": 0.95, "own": 1.0, "walk": 0.1, "like": 0.1, "popular": 0.05}
+_START = {
+    "decay": 0.95, "own": 1.0, "tifu": 1.0, "again": 0.3, "lately": 0.03, "walk": 0.1, "like": 0.1, "popular": 0.05,
+}  # fmt: skip
 _CHOICES: dict[str, Sequence[float]] = {
-    "decay": (0.8, 0.9, 0.98, 1.0), "popular": (0.001, 0.02, 0.2, 0.5), "like": (0.0, 0.03, 0.3, 1.0),
+    "again": (0.0, 0.1, 1.0, 3.0), "tifu": (0.0, 0.3, 3.0), "own": (0.0, 0.3), "decay": (0.8, 0.9, 0.98, 1.0),
+    "popular": (0.001, 0.02, 0.2, 0.5), "lately": (0.0, 0.1, 0.3), "like": (0.0, 0.03, 0.3, 1.0),
     "walk": (0.0, 0.03, 0.3, 1.0),
 }  # fmt: skip
+_LATELY = 0.6
 _CHOOSING_CELLS = 20_000_000
-_AFTER_ALL = 10**6 * MICROSECONDS_PER_DAY
 _FOREVER_DAYS = 1e6
 
 
@@ -45,6 +51,9 @@ class NextBasket:
     count: int = 20
     budget_seconds: float = 600.0
     seed: int = 0
+    others: bool = False
+    """Whether to answer in others' ways too, to be compared with: TIFU-kNN with the settings of its paper,
+    buy-it-again, personal frequency, popularity."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,17 +72,23 @@ class NextBasketResult:
     tried: int
     validation: Mapping[str, Interval]
     seconds: float
+    others: Mapping[str, list[list[str]]] = field(default_factory=dict)
+    """The lists of others by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Model:
     walk: Scorer
     like: Scorer
+    tifu: Scorer
+    again: Scorer
+    now: int
     popular: Float32
 
     def opinions(self, people: Histories) -> dict[str, Float32]:
         """What doesn't depend on the settings: name -> (people, items)."""
-        return {name: _scaled(getattr(self, name).score(people, _AFTER_ALL)) for name in ("walk", "like")}
+        names = ("walk", "like", "tifu", "again")
+        return {name: _scaled(getattr(self, name).score(people, self.now)) for name in names}
 
     def blend(self, people: Histories, opinions: Mapping[str, Float32], settings: Mapping[str, float]) -> Float32:
         scores = np.tile(np.float32(settings["popular"]) * self.popular, (len(people), 1))
@@ -82,6 +97,9 @@ class _Model:
                 scores += np.float32(settings[name]) * opinion
         row, item, share = _favourites(people, settings["decay"])
         np.add.at(scores, (row, item), np.float32(settings["own"]) * share)
+        if settings["lately"]:
+            row, item, share = _favourites(people, _LATELY)
+            np.add.at(scores, (row, item), np.float32(settings["lately"]) * share)
         return scores
 
 
@@ -91,34 +109,61 @@ def next_basket(
     """The ``count`` most likely items of every user's next basket, repeats allowed."""
     began = time.monotonic()
     items = Vocabulary.of((item for baskets in histories.values() for basket in baskets for item in basket), how.seed)
-    given = items.baskets(list(histories.values()))
+    given = _ending_today(items.baskets(list(histories.values())))
     split = leave_last_basket_out(given)
+    past = _ending_today(split.known)
     judged = np.flatnonzero(split.wanted.sizes > 0)
-    people, wanted = split.known.rows(judged), split.wanted.rows(judged)
+    people, wanted = past.rows(judged), split.wanted.rows(judged)
     progress("choose", 0, 3)
-    model = _fit(split.known, len(items), how.seed)
+    model = _fit(past, len(items), how.seed)
     chosen = _choose(model, people, wanted, how, began + how.budget_seconds)
     progress("fit", 1, 3)
     validation = _validate(model, people, wanted, chosen.settings, how.seed)
     model = _fit(given, len(items), how.seed)
     progress("rank", 2, 3)
     ranked = _rank(model, given, chosen.settings, how.count, how.seed)
+    others = _others(model, given, how) if how.others else {}
     progress("", 3, 3)
     return NextBasketResult(
         users=tuple(histories), lists=items.named(ranked), items=len(items),
         baskets=sum(map(len, histories.values())), settings=chosen.settings, tried=chosen.tried, validation=validation,
-        seconds=time.monotonic() - began,
+        seconds=time.monotonic() - began, others={name: items.named(lists) for name, lists in others.items()},
     )  # fmt: skip
+
+
+def _others(model: _Model, given: Histories, how: NextBasket) -> dict[str, Int32]:
+    """name -> (users, count) what somebody else would say."""
+    alone = dict.fromkeys(_START, 0.0) | {"decay": 1.0}
+    own = _rank(model, given, alone | {"own": 1.0}, how.count, how.seed)
+    popular = _rank(model, given, alone | {"popular": 1.0}, how.count, how.seed)
+    blocks = given.blocks(min(1024, block_size(4 * len(model.popular))))
+    scored = {"tifu_knn": model.tifu, "buy_again": model.again}
+    ranked = {name: np.concatenate([top(one.score(block, model.now), how.count, how.seed) for block in blocks])
+              for name, one in scored.items()}  # fmt: skip
+    return ranked | {"own_frequency": own, "popularity": popular}
 
 
 def _fit(given: Histories, items: int, seed: int) -> _Model:
     known = ArraySnapshot.of(given, items)
+    now = int(given.at.max(initial=0)) + MICROSECONDS_PER_DAY
     popular = np.bincount(given.product, minlength=items) / max(len(given), 1)
     return _Model(
         walk=SequentialItemKNN(query_decay=0.8).fit(known, seed=seed),
         like=UserKNN(half_life_days=_FOREVER_DAYS).fit(known, seed=seed),
+        tifu=TIFUKNN().fit(known, seed=seed),
+        again=BuyAgain().fit(known, seed=seed),
+        now=now,
         popular=(popular / max(float(popular.max(initial=0.0)), 1e-30)).astype(np.float32),
     )
+
+
+def _ending_today(people: Histories) -> Histories:
+    """Baskets a day apart, everybody's newest one on the same day: bare baskets have no dates."""
+    row = people.row_of_event()
+    newest = np.zeros(len(people), np.int64)
+    np.maximum.at(newest, row, people.order)
+    day = int(newest.max(initial=0)) - newest[row] + people.order
+    return replace(people, at=day * MICROSECONDS_PER_DAY)
 
 
 def _favourites(people: Histories, decay: float) -> tuple[Int32, Int32, Float32]:
@@ -134,7 +179,7 @@ def _favourites(people: Histories, decay: float) -> tuple[Int32, Int32, Float32]
 
 
 def _choose(model: _Model, people: Histories, wanted: Relevant, how: NextBasket, until: float) -> Chosen:
-    """The settings with the highest NDCG@10 on the last given baskets of a sample of people."""
+    """The settings with the highest NDCG@10 + recall@20 on the last given baskets of a sample of people."""
     if not len(people):
         return Chosen(settings=_START, value=float("nan"), tried=0)
     most = max(50, min(2000, _CHOOSING_CELLS // len(model.popular)))
@@ -143,8 +188,8 @@ def _choose(model: _Model, people: Histories, wanted: Relevant, how: NextBasket,
     opinions = model.opinions(some)
 
     def judge(settings: Mapping[str, float]) -> float:
-        ranked = top(model.blend(some, opinions, settings), 10, how.seed)
-        return float(ndcg(hits(ranked, target), target, 10).mean())
+        hit = hits(top(model.blend(some, opinions, settings), 20, how.seed), target)
+        return float((ndcg(hit, target, 10) + recall(hit, target, 20)).mean())
 
     return climb(judge, _START, _CHOICES, until=until)
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from shopkeeper.core.histories import MICROSECONDS_PER_DAY, Float32, Histories, Int32, Int64
 from shopkeeper.core.ports import Progress, quiet
-from shopkeeper.learn.benchmarks.learned_next_item import LEAST_PEOPLE, LEAST_SECONDS, Given, Learned, learned
+from shopkeeper.learn.benchmarks.learned_next_item import LEAST_PEOPLE, LEAST_SECONDS, WHOLE, Given, Learned, learned
+from shopkeeper.learn.benchmarks.rivals import rivals
 from shopkeeper.learn.benchmarks.search import Chosen, climb
 from shopkeeper.learn.benchmarks.vocabulary import Vocabulary
 from shopkeeper.learn.rank.likeness import AttributeLikeness
@@ -51,6 +52,8 @@ class NextItem:
     refit: bool = False
     checkpoint: str = ""
     """A folder in which an interrupted learning of networks is kept, to go on from; "" = none."""
+    alone: bool = False
+    """Whether to answer as each member, and as others on the same split, would alone: to compare the whole with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +72,8 @@ class NextItemResult:
     validation: Mapping[str, Interval]
     seconds: float
     facts: Mapping[str, Any] = field(default_factory=dict)
+    alone: Mapping[str, list[list[str]]] = field(default_factory=dict)
+    """What each member, and others, alone would answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +131,13 @@ def next_item(
     return NextItemResult(
         users=tuple(sequences), lists=items.named(ranked), items=len(items), settings=chosen.settings,
         tried=chosen.tried, validation=validation, seconds=time.monotonic() - began,
+        alone=_rivals(given, past, items, how),
     )  # fmt: skip
+
+
+def _rivals(given: Histories, past: Histories, items: Vocabulary, how: NextItem) -> dict[str, list[list[str]]]:
+    ranked = rivals(past, given, len(items), how.count, how.seed) if how.alone else {}
+    return {f"{name} alone": items.named(lists) for name, lists in ranked.items()}
 
 
 def _learned(
@@ -135,10 +146,13 @@ def _learned(
 ) -> NextItemResult:  # fmt: skip
     """The answer of the whole hybrid. Its validation is of a sample of people."""
     drawn = np.random.default_rng(how.seed).permutation(len(judged))[:_CHOOSING_PEOPLE]
+    lists = model.lists(given, how.count, alone=how.alone)
+    early = model.lists(past.rows(judged[drawn]), 10)[WHOLE]
     return NextItemResult(
-        users=users, lists=items.named(model.lists(given, how.count)), items=len(items), settings=chosen.settings,
-        tried=chosen.tried, validation=_figures(model.lists(past.rows(judged[drawn]), 10), wanted[drawn], how.seed),
+        users=users, lists=items.named(lists.pop(WHOLE)), items=len(items), settings=chosen.settings,
+        tried=chosen.tried, validation=_figures(early, wanted[drawn], how.seed),
         seconds=time.monotonic() - began, facts=model.facts,
+        alone={name: items.named(one) for name, one in lists.items()} | _rivals(given, past, items, how),
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from shopkeeper.core.histories import MICROSECONDS_PER_DAY, Float32, Histories
 from shopkeeper.learn.rank.candidates import Candidates
 from shopkeeper.learn.rank.likeness import AttributeLikeness
+from shopkeeper.learn.recommend.ease import EASE, EASEModel
 from shopkeeper.learn.recommend.item_knn import ItemKNN, ItemKNNModel
 from shopkeeper.learn.recommend.sequence.attributes import Attributes
 from shopkeeper.learn.recommend.sequence.forward import normalised
@@ -16,6 +17,7 @@ from shopkeeper.learn.recommend.sequence.model import SequenceModel
 from shopkeeper.learn.recommend.sequence.sequences import Sequences
 from shopkeeper.learn.recommend.sequence.start import start_of
 from shopkeeper.learn.recommend.sequential_knn import SequentialItemKNN, SequentialItemKNNModel
+from shopkeeper.learn.recommend.user_knn import UserKNN, UserKNNModel
 from shopkeeper.learn.snapshot import ArraySnapshot
 
 _AFTER_ALL: Final = 10**6 * MICROSECONDS_PER_DAY
@@ -23,9 +25,14 @@ _LEAST: Final = np.float32(1e-5)
 """A share below this counts as this: what a finder did not find is unlikely, not impossible."""
 _FACTORS: Final = 64
 _TOGETHER: Final = ItemKNN(neighbours=200, shrink=3.0)
+_PEOPLE: Final = UserKNN(half_life_days=5.0, buyers=300, neighbours=100)
+_LINEAR: Final = EASE(
+    ridge=20.0, half_life_days=1e6, asked_half_life_days=1.4, least_buyers=2, block=400, middle=0.6, neighbours=200
+)
+"""Sequences have a day an event: of a history the newest five count here, the newest two or three there."""
 _NEWEST, _LONG = 0.25, 0.9
 _DECAY = 0.7
-FINDERS: Final = ("next", "next_newest", "together", "factors", "likeness")
+FINDERS: Final = ("next", "next_newest", "together", "people", "linear", "factors", "likeness")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +41,8 @@ class Signals:
 
     following: SequentialItemKNNModel
     together: ItemKNNModel
+    people: UserKNNModel
+    linear: EASEModel
     factors: Float32
     likeness: AttributeLikeness | None
     networks: Mapping[str, SequenceModel]
@@ -48,6 +57,7 @@ class Signals:
         known, sequences = ArraySnapshot.of(past, products), Sequences.of(past, products)
         return cls(
             following=settings.fit(known, seed=seed), together=_TOGETHER.fit(known, seed=seed),
+            people=_PEOPLE.fit(known, seed=seed), linear=_LINEAR.fit(known, seed=seed),
             factors=start_of(sequences, products, _FACTORS, seed), networks=networks,
             likeness=AttributeLikeness.of(attributes) if attributes else None, of_product=_standing(past, products),
         )  # fmt: skip
@@ -81,6 +91,8 @@ class Signals:
             "next_long": replace(self.following, query_decay=_LONG).score(people, _AFTER_ALL),
             "next_second": replace(self.following, query_decay=_NEWEST).score(second, _AFTER_ALL),
             "together": self.together.score(people, _AFTER_ALL),
+            "people": self.people.score(people, _AFTER_ALL),
+            "linear": np.maximum(self.linear.score(people, _AFTER_ALL), np.float32(0)),
             "factors": _pointed(people.last(10), self.factors) @ self.factors.T,
             "factors_newest": _pointed(newest, self.factors) @ self.factors.T,
         }  # fmt: skip

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 from scipy import linalg, sparse
+from threadpoolctl import threadpool_limits
 
 from shopkeeper.core.decision import Reason
 from shopkeeper.core.histories import Float32, Histories, Int64
@@ -15,6 +16,7 @@ from shopkeeper.learn.recommend.because import because_of
 from shopkeeper.learn.recommend.sparse import Neighbours, Tastes, tastes, weigh, weigh_one
 
 _COLUMNS: Final = 500
+_DENSE_CELLS: Final = 20_000_000
 _NARROW: Final = 4000
 """Groups up to this size are solved in double precision."""
 
@@ -41,8 +43,8 @@ class EASE:
     """Only so many of a person's products, newest first, are counted."""
     neighbours: int = 100
     """For each product so many others, those with the largest weights of either sign, are kept."""
-    block: int = 1500
-    middle: float = 0.2
+    block: int = 1000
+    middle: float = 0.4
     least_buyers: int = 3
     """A product that fewer people have is left to others."""
 
@@ -52,7 +54,8 @@ class EASE:
         people = tastes(known.histories(), products, half_life_days=self.half_life_days, newest=self.newest)
         matrix = people.matrix().tocsc()
         able = np.flatnonzero(np.diff(matrix.indptr) >= self.least_buyers)
-        parts = [(able[a], able[b], weight) for a, b, weight in self._groups(matrix[:, able], seed)]
+        with threadpool_limits(1, user_api="blas"):  # groups are small: threads would only wait for one another
+            parts = [(able[a], able[b], weight) for a, b, weight in self._groups(matrix[:, able], seed)]
         blank = np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32)
         a, b, weight = (np.concatenate(column) for column in zip(blank, *parts, strict=True))
         table = sparse.csr_matrix((weight, (a, b)), (products, products))
@@ -88,7 +91,7 @@ class EASE:
 def _solved(columns: Any, ridge: float) -> Any:
     """(group, group) B of these products alone."""
     kind = np.float64 if columns.shape[1] <= _NARROW else np.float32
-    gram = (columns.T @ columns).toarray().astype(kind)
+    gram = _gram(columns).astype(kind)
     gram[np.diag_indices_from(gram)] += ridge
     factor, flaw = linalg.lapack.get_lapack_funcs("potrf", (gram,))(gram, lower=False, overwrite_a=True)
     inverse, _ = linalg.lapack.get_lapack_funcs("potri", (gram,))(factor, lower=False, overwrite_c=True)
@@ -100,6 +103,16 @@ def _solved(columns: Any, ridge: float) -> Any:
     inverse *= scale
     inverse[np.diag_indices_from(inverse)] = 0
     return inverse
+
+
+def _gram(columns: Any) -> Any:
+    """X'X; by a dense product where the table is small, which is much faster where many have many of these products."""
+    kept = columns.tocsr()
+    kept = kept[np.diff(kept.indptr) > 0]
+    if kept.shape[0] * kept.shape[1] > _DENSE_CELLS:
+        return (kept.T @ kept).toarray()
+    wide = kept.toarray()
+    return wide.T @ wide
 
 
 def _strongest(table: Any, columns: Int64, count: int) -> tuple[Int64, Int64, Float32]:

@@ -11,7 +11,7 @@ from shopkeeper.core.decision import Reason
 from shopkeeper.core.histories import MICROSECONDS_PER_DAY, Float32, Histories, Int64
 from shopkeeper.core.opinion import Opinion, Why
 from shopkeeper.core.ports import Arrays, Snapshot
-from shopkeeper.learn.recommend.sparse import WEIGHT_BY_CODE
+from shopkeeper.learn.recommend.sparse import meanings
 from shopkeeper.learn.snapshot import microseconds
 
 
@@ -30,7 +30,7 @@ class Popularity:
     def fit(self, known: Snapshot, *, seed: int = 0) -> "PopularityModel":  # noqa: ARG002
         """Count people by product."""
         products, events, now = len(known.catalogue()), known.histories(), microseconds(known.moment)
-        wanted = WEIGHT_BY_CODE[events.action.astype(np.uint8)] > 0
+        wanted = meanings(events) > 0
         score = self._people(events.keep(wanted), products, now)
         score[score == 0] = np.nan
         orders = events.keep((events.action == Action.ORDER) & (events.at >= now - self.days * MICROSECONDS_PER_DAY))
@@ -41,7 +41,7 @@ class Popularity:
     def _people(self, events: Histories, products: int, now: int) -> np.ndarray[Any, np.dtype[np.float64]]:
         index = newest_per_pair(events, products)
         age_days = np.maximum(now - events.at[index], 0) / MICROSECONDS_PER_DAY
-        weight = WEIGHT_BY_CODE[events.action[index].astype(np.uint8)]
+        weight = meanings(events)[index]
         decay = np.exp2(-np.minimum(age_days / self.half_life_days, 100.0))
         return np.bincount(events.product[index], weight * decay, minlength=products).astype(np.float64)
 

@@ -12,10 +12,10 @@ from shopkeeper.core.histories import Bool, Float32, Histories, Int32, Int64
 from shopkeeper.core.ports import Arrays, Snapshot
 from shopkeeper.learn.recommend.because import because
 from shopkeeper.learn.recommend.sparse import (
-    WEIGHT_BY_CODE,
     Float64,
     Neighbours,
     dice_of,
+    meanings,
     row_groups,
     stack,
     strongest,
@@ -110,8 +110,8 @@ class Walk:
     @classmethod
     def of(cls, histories: Histories, products: int, newest: int) -> "Walk":
         """Events that want a product, cut to each person's ``newest`` and numbered by step."""
-        code, item = histories.action.astype(np.uint8), histories.product
-        wanted = (item >= 0) & (item < products) & (WEIGHT_BY_CODE[code] > 0)
+        meaning, item = meanings(histories), histories.product
+        wanted = (item >= 0) & (item < products) & (meaning > 0)
         row = histories.row_of_event()
         event = np.flatnonzero(wanted)
         event = event[_newest(row[event], len(histories), newest)]
@@ -119,7 +119,7 @@ class Walk:
         fresh = np.ones(len(event), bool)
         fresh[1:] = (whose[1:] != whose[:-1]) | ~(_same(basket) | (what[1:] == what[:-1]))
         return cls(
-            step=np.cumsum(fresh) - 1, item=what.astype(np.int64), weight=WEIGHT_BY_CODE[code[event]],
+            step=np.cumsum(fresh) - 1, item=what.astype(np.int64), weight=meaning[event],
             event=event, person=whose[fresh].astype(np.int64), products=products,
         )  # fmt: skip
 

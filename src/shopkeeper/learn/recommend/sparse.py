@@ -24,6 +24,25 @@ ACTION_WEIGHT: Final[dict[Action, float]] = {
 }  # fmt: skip
 """How much an action says that a person wants a product; one not listed says nothing."""
 
+_SAID = np.zeros(256, np.bool_)
+_SAID[[Action.RATING, Action.REVIEW, Action.PRODUCT_VIEW]] = True
+
+
+def meaning_of(action: Action, quantity: float) -> float:
+    """The same of one event."""
+    return float(WEIGHT_BY_CODE[action]) * (quantity if _SAID[action] else 1.0)
+
+
+def meanings(histories: Histories) -> Float32:
+    """(events,) how much each event says that the person wants its product: the weight of its action, and of a rating
+    how good it was, of a view how long it was. Negative: they do not; 0: nothing."""
+    code = histories.action.view(np.uint8)
+    meaning: Float32 = WEIGHT_BY_CODE[code]
+    said = _SAID[code]
+    meaning[said] *= histories.quantity[said]
+    return meaning
+
+
 BLOCK_CELLS: Final = 4_000_000
 """How many cells of a table are worked on at once (32 MB of float64)."""
 
@@ -73,7 +92,7 @@ def tastes(histories: Histories, products: int, *, half_life_days: float, newest
     Source: Salton, Buckley (1988), Term-weighting approaches in automatic text retrieval.
     """
     width, item = max(products, 1), histories.product
-    meaning = WEIGHT_BY_CODE[histories.action.view(np.uint8)]
+    meaning = meanings(histories)
     use = ((item >= 0) & (item < products) & (meaning != 0)).nonzero()[0]
     key = item[use].astype(np.int64)
     newest_at = histories.at[-1:]

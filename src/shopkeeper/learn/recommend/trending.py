@@ -13,7 +13,7 @@ from shopkeeper.core.histories import MICROSECONDS_PER_DAY, Float32, Histories, 
 from shopkeeper.core.opinion import Opinion, Why
 from shopkeeper.core.ports import Arrays, Snapshot
 from shopkeeper.learn.recommend.popularity import newest_per_pair
-from shopkeeper.learn.recommend.sparse import WEIGHT_BY_CODE
+from shopkeeper.learn.recommend.sparse import meanings
 from shopkeeper.learn.snapshot import microseconds
 
 Float64 = NDArray[np.float64]
@@ -41,9 +41,9 @@ class Trending:
     def fit(self, known: Snapshot, *, seed: int = 0) -> "TrendingModel":  # noqa: ARG002
         """Count people by product at both speeds."""
         products, events, now = len(known.catalogue()), known.histories(), microseconds(known.moment)
-        wanted = events.keep(WEIGHT_BY_CODE[events.action.astype(np.uint8)] > 0)
+        wanted = events.keep(meanings(events) > 0)
         index = newest_per_pair(wanted, products)
-        weight = WEIGHT_BY_CODE[wanted.action[index].astype(np.uint8)].astype(np.float64)
+        weight = meanings(wanted)[index].astype(np.float64)
         age_days = np.maximum(now - wanted.at[index], 0) / MICROSECONDS_PER_DAY
 
         def count(half_life: float) -> Float64:
@@ -148,9 +148,8 @@ class LiveTrending:
     _answer: TrendingModel | None = None
     _changed: bool = True
 
-    def fold(self, person: str, product: int, action: int, at: int) -> None:
+    def fold(self, person: str, product: int, weight: float, at: int) -> None:
         """Let what somebody did count. Events from before the model's moment are in it already."""
-        weight = float(WEIGHT_BY_CODE[action])
         if weight <= 0 or at < self.model.at or not 0 <= product < len(self.model.lately):
             return
         with self._lock:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shopkeeper.core.histories import Histories, Int64
-from shopkeeper.learn.recommend.sparse import WEIGHT_BY_CODE
+from shopkeeper.learn.recommend.sparse import meanings
 
 WIDTHS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 """A sequence is padded to the first of these that holds it, so its arithmetic never depends on its neighbours."""
@@ -34,7 +34,7 @@ class Sequences:
     def of(cls, histories: Histories, products: int) -> "Sequences":
         """Events that want a product of the catalogue; direct repeats count once, at their newest event."""
         item, row = histories.product, histories.row_of_event()
-        wanted = (item >= 0) & (item < products) & (WEIGHT_BY_CODE[histories.action.astype(np.uint8)] > 0)
+        wanted = (item >= 0) & (item < products) & (meanings(histories) > 0)
         event = np.flatnonzero(wanted)
         last = np.ones(len(event), np.bool_)
         last[:-1] = (row[event[1:]] != row[event[:-1]]) | (item[event[1:]] != item[event[:-1]])

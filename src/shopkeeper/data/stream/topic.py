@@ -1,0 +1,124 @@
+"""A Kafka topic by its address: reached, made where it is absent, and named in errors."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, Final, TypeVar
+
+from shopkeeper.core.errors import SettingsError, Unavailable
+
+SCHEME: Final = "kafka://"
+_SECONDS: Final = 5.0
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic:
+    """``kafka://host:port,host:port/topic`` with the client's own options (security, compression, …)."""
+
+    servers: str
+    name: str
+    options: Mapping[str, str]
+
+    @classmethod
+    def of(cls, url: str, options: Mapping[str, str] | None = None) -> "Topic":
+        """Take an address apart.
+
+        Raises:
+            SettingsError: it is none.
+        """
+        servers, _, name = url.removeprefix(SCHEME).partition("/")
+        if not url.startswith(SCHEME) or not servers or not name or "/" in name:
+            raise SettingsError(
+                "setting_bad", where="stream", name="url", value=url.rpartition("@")[2],
+                wanted="kafka://host:port/topic",
+            )  # fmt: skip
+        return cls(servers=servers, name=name, options=dict(options or {}))
+
+    def client(self, **own: Any) -> dict[str, Any]:
+        """What a client of the library is made with; ``own`` may name options with ``_`` for ``.``."""
+        return {
+            **self.options, "bootstrap.servers": self.servers, "client.id": "shopkeeper",
+            "error_cb": lambda _: None, "log_level": 2,
+            **{name.replace("_", "."): value for name, value in own.items()},
+        }  # fmt: skip
+
+    def unreachable(self, why: object) -> Unavailable:
+        """The error that says so."""
+        return Unavailable("stream_unreachable", servers=self.servers, topic=self.name, why=str(why)[:200])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A topic as the brokers know it. ``identity`` changes where a topic of the same name is made anew."""
+
+    identity: str
+    partitions: int
+
+
+def library() -> ModuleType:
+    """confluent-kafka.
+
+    Raises:
+        SettingsError: it is not installed.
+    """
+    try:
+        import confluent_kafka
+        import confluent_kafka.admin
+    except ImportError:
+        raise SettingsError("extra_missing", extra="scale", package="confluent-kafka", what="[stream] url") from None
+    return confluent_kafka
+
+
+def look(topic: Topic, *, partitions: int = 0) -> Found:
+    """Ask the brokers for the topic; make it with so many partitions where it is absent and ``partitions`` is given.
+
+    Raises:
+        Unavailable: they do not answer, or have no such topic.
+        SettingsError: an option is none, or the library is not installed.
+    """
+    kafka = library()
+    admin = made(kafka.admin.AdminClient, topic.client())
+    known = _asked(topic, lambda: admin.list_topics(timeout=_SECONDS).topics)
+    if topic.name not in known or known[topic.name].error is not None:
+        if not partitions:
+            raise topic.unreachable("no such topic")
+        wanted = kafka.admin.NewTopic(topic.name, num_partitions=partitions, replication_factor=-1)
+        _made(topic, kafka, admin, wanted)
+    described = _asked(
+        topic, lambda: admin.describe_topics(kafka.TopicCollection([topic.name]))[topic.name].result(_SECONDS)
+    )
+    return Found(identity=str(described.topic_id), partitions=len(described.partitions))
+
+
+def check(url: str, options: Mapping[str, str] | None = None) -> Found:
+    """Whether the topic of an address can be used; see ``look``."""
+    return look(Topic.of(url, options))
+
+
+def made(kind: Callable[[dict[str, Any]], T], settings: dict[str, Any]) -> T:
+    """A client of the library.
+
+    Raises:
+        SettingsError: an option of shop.toml is none of the library's.
+    """
+    try:
+        return kind(settings)
+    except library().KafkaException as error:
+        why = str(error.args[0] if error.args else error)
+        raise SettingsError("setting_bad", where="stream", name="options", value=why, wanted="librdkafka's") from error
+
+
+def _made(topic: Topic, kafka: ModuleType, admin: Any, wanted: Any) -> None:
+    try:
+        admin.create_topics([wanted])[topic.name].result(_SECONDS)
+    except kafka.KafkaException as error:
+        if error.args[0].code() != kafka.KafkaError.TOPIC_ALREADY_EXISTS:  # another process was faster
+            raise topic.unreachable(error.args[0]) from error
+
+
+def _asked(topic: Topic, ask: Callable[[], T]) -> T:
+    try:
+        return ask()
+    except (library().KafkaException, TimeoutError) as error:
+        raise topic.unreachable(error.args[0] if error.args else "no answer") from error

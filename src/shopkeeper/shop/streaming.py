@@ -1,0 +1,185 @@
+"""The drain of a shop with a ``[stream]``: reads the topic, lets what counts shape the next answers, fills the lake."""
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from shopkeeper.core.errors import Unavailable
+from shopkeeper.core.event import Event
+from shopkeeper.core.ids import new_id
+from shopkeeper.data.drain import Drain, decode_event
+from shopkeeper.data.journal import EVENT, Journal
+from shopkeeper.data.rows import RAW_MAX, Held
+from shopkeeper.data.stream.judge import Judge, Message
+from shopkeeper.data.stream.landing import land
+from shopkeeper.data.stream.reader import Reader
+from shopkeeper.shop.engines import topic_of
+from shopkeeper.shop.retraining import Retraining
+from shopkeeper.shop.shop import Shop
+
+_log: Final = logging.getLogger(__name__)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_AT_ONCE: Final = 5_000
+_MOST_HELD: Final = 20_000
+"""Messages that wait for one commit, at most."""
+_READ_SECONDS: Final = 0.1
+_MEND_SECONDS: Final = 1.0
+_PAUSE_SECONDS: Final = 1.0
+
+
+class StreamDrain:
+    """One at a time works on a shop: opening it for writing sees to that.
+
+    Raises:
+        Unavailable: the brokers or the disk do not answer; what was read since the last ``land`` is read again then.
+    """
+
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
+        self._move_what_the_journal_holds()
+        self._judge = Judge(shop.folder / "journal.db")
+        self._opened: Reader | None = None
+        self._waiting: list[Message] = []
+        self._upto: dict[str, int] = {}
+        self._first_at = self._mended_at = time.monotonic()
+        self._retraining = Retraining(shop)
+
+    def _move_what_the_journal_holds(self) -> None:
+        """Events from before the shop had a stream."""
+        journal = Journal(self._shop.folder / "journal.db")
+        try:
+            Drain(journal, self._shop.lake).run()
+        finally:
+            journal.close()
+
+    @property
+    def _reader(self) -> Reader:
+        """The way out of the topic; it begins where the lake stands."""
+        if self._opened is None:
+            wanted = self._shop.settings.stream
+            self._waiting, self._upto = [], {}
+            self._opened = Reader(topic_of(wanted), self._shop.lake, group=wanted.group, partitions=wanted.partitions)
+        return self._opened
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until told to stop; what fails is tried again a second later."""
+        while not stop.is_set():
+            try:
+                self.turn()
+                if self.due():
+                    self.land()
+                    self._upkeep()
+                self._mend()
+            except Unavailable as error:
+                _log.error("drain: %s", error)
+                self._leave()
+                stop.wait(_PAUSE_SECONDS)
+
+    def _leave(self) -> None:
+        """Begin once more from where the lake stands."""
+        if self._opened is not None:
+            self._opened.close()
+        self._opened = None
+
+    def run_once(self) -> int:
+        """Move what is in the topic now into the lake. Returns how many messages were moved."""
+        moved, ends = 0, self._reader.ends()
+        while not self._reader.reached(ends):
+            moved += self.turn()
+        self.land()
+        return moved
+
+    def turn(self) -> int:
+        """Read what came and let it count for the next answers. Returns how many messages came."""
+        messages, upto = self._reader.read(most=_AT_ONCE, seconds=_READ_SECONDS)
+        if not upto:
+            return 0
+        if not self._waiting:
+            self._first_at = time.monotonic()
+        counting = self._counting(messages)
+        self._shop.take([_event(message) for message in counting if message.envelope.kind == EVENT])
+        self._waiting += counting
+        self._upto |= upto
+        return len(messages)
+
+    def _counting(self, messages: Sequence[Message]) -> list[Message]:
+        """Those that are the first of their id, of people who are still there; conflicts are held."""
+        outcomes = self._judge.judge(messages)
+        conflicts = [
+            Held(
+                reason="id_conflict", column="id", facts={"column": "id", "value": message.envelope.id},
+                raw=bytes(message.envelope.body).decode("utf-8", "replace")[:RAW_MAX],
+            )
+            for message, outcome in zip(messages, outcomes, strict=True)
+            if outcome == "conflict"
+        ]  # fmt: skip
+        if conflicts:
+            now = self._shop.clock()
+            self._shop.quarantine.add(conflicts, import_id=new_id("r"), kind="event", file="stream", at=now)
+        stored = [message for message, outcome in zip(messages, outcomes, strict=True) if outcome == "stored"]
+        return self._of_those_who_stay(stored)
+
+    def _of_those_who_stay(self, messages: list[Message]) -> list[Message]:
+        """Without what was received before its person was erased."""
+        erased = self._shop.state.ledger.erased
+        gone = erased({message.envelope.person for message in messages if message.envelope.person})
+        return [
+            message
+            for message in messages
+            if message.envelope.person not in gone
+            or not erased([str(message.envelope.person)], since=_received(message))
+        ]
+
+    def due(self) -> bool:
+        """Whether what waits should be committed now."""
+        full = len(self._waiting) >= _MOST_HELD
+        return full or time.monotonic() - self._first_at >= self._shop.settings.serve.drain_seconds
+
+    def land(self) -> None:
+        """Commit what waits to the lake, with how far each partition was read."""
+        if self._opened is not None and self._upto:
+            with self._shop.lake.rewriting():
+                land(self._shop.lake, self._of_those_who_stay(self._waiting), self._upto)
+            self._judge.landed(self._upto)
+            self._reader.tell(self._upto)
+        self._waiting, self._upto = [], {}
+        self._first_at = time.monotonic()
+
+    def _upkeep(self) -> None:
+        self._shop.compact()
+        self._reader.look_again()
+        self._shop.forget_old_ids()
+        self._retraining.look()
+
+    def _mend(self) -> None:
+        """Where the store of live profiles lost something, the lake must have everything before it is filled again."""
+        now = time.monotonic()
+        if now - self._mended_at >= _MEND_SECONDS:
+            self._mended_at = now
+            if self._shop.profiles_wanting():
+                self.land()
+                self._shop.mend_profiles()
+
+    def close(self) -> None:
+        """Commit what waits."""
+        try:
+            self.land()
+        finally:
+            self._retraining.stop()
+            self._leave()
+            self._judge.close()
+
+
+def _event(message: Message) -> Event:
+    return decode_event(bytes(message.envelope.body))
+
+
+def _received(message: Message) -> datetime:
+    """When it was received; of a decision, the beginning of its day, which is before."""
+    if message.envelope.kind == EVENT:
+        event = _event(message)
+        return event.received_at or event.at
+    return _EPOCH + timedelta(days=message.envelope.day)
