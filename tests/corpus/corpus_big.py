@@ -111,11 +111,20 @@ def long_id(folder: Path) -> Path:
     return _file(folder, "082-long.csv", f"{HEADER}o1,2026-11-01T10:00:00Z,{'c' * 40_000},p1,1,1.00\n".encode())
 
 
+def one_browser(folder: Path) -> Path:
+    rows = "".join(
+        f"e{n},2026-{n % 9 + 1:02}-{n % 28 + 1:02}T{n % 24:02}:{n % 60:02}:00Z,page_view,v1,c{n}\n"
+        for n in range(10_000)
+    )
+    head = "id,at,action,visitor,customer\n"
+    return _file(folder, "083-browser.csv", f"{head}{rows}e,2026-11-01T10:00:00Z,page_view,v2,c1\n".encode())
+
+
 MAKERS: Final[Mapping[str, Callable[[Path], Path]]] = {
     maker.__name__: maker
     for maker in (
         ten_megabyte_field, five_thousand_columns, many_rows, late_bad_row, zip_bomb, deep_nesting, long_integer,
         gzip_bomb, batch_of_500, five_megabyte_event, ten_thousand_events, ten_thousand_properties,
-        a_property_an_event, a_name_a_line, long_id,
+        a_property_an_event, a_name_a_line, long_id, one_browser,
     )
 }  # fmt: skip

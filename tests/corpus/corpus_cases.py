@@ -20,6 +20,7 @@ from shopkeeper.apps.http.from_shop import build
 from shopkeeper.core.errors import ShopkeeperError
 from shopkeeper.locale import LANGUAGES, say
 from shopkeeper.shop import Shop
+from shopkeeper.shop.held import held_sentence
 from shopkeeper.shop.importing import import_files
 
 HERE: Final = Path(__file__).parent
@@ -137,7 +138,9 @@ def _of_held(case: Case, shop: Shop, before: int) -> Iterator[str]:
     found = [(row.line or 0, row.column, row.reason) for row in held]
     yield from _differ("held", [(one["line"], one.get("column", ""), one["code"]) for one in case.held], found)
     for one, row in zip(case.held, held, strict=False):
-        yield from _lacking([one["says"]] if "says" in one else [], [say("en", "checks", row.reason, **row.facts)])
+        place = f'line {row.line}, column "{row.column}": ' if row.column else f"line {row.line}: "
+        parts = [place, f"(row kept in quarantine {row.id}; fix and replay)", *([one["says"]] if "says" in one else [])]
+        yield from _lacking(parts, [held_sentence("en", row)])
 
 
 def _of_request(case: Case, shop: Shop, folder: Path) -> Iterator[str]:

@@ -13,7 +13,7 @@ from shopkeeper.core.action import BROWSER_ACTIONS, Action
 from shopkeeper.core.event import Event, OrderLine
 from shopkeeper.core.money import Money
 from shopkeeper.data.cleaning.event import clean_event, to_wire
-from shopkeeper.data.rows import Held
+from shopkeeper.data.rows import Held, Warn
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 VIEW = {"id": "e1", "at": "2026-11-01T10:00:00Z", "action": "product_view", "visitor": "v", "product": "p"}
@@ -27,14 +27,14 @@ def clean(raw: Any, allowed: frozenset[Action] | None = None) -> Event | Held:
     ("change", "reason"),
     [
         ({"action": "fly"}, "unknown_action"), ({"action": None}, "missing_value"), ({"id": None}, "missing_value"),
-        ({"id": 5}, "not_a_text"), ({"visitor": "null"}, "placeholder_identity"), ({"product": ""}, "missing_product"),
+        ({"id": 5}, "not_a_text"), ({"visitor": "null"}, "placeholder_identity"), ({"product": ""}, "empty_text"),
         ({"visitor": None}, "missing_person"), ({"product": "a\0b"}, "not_text"), ({"query": "\ud800"}, "not_text"),
         ({"price": True}, "not_an_amount"), ({"price": float("nan")}, "not_a_number"), ({"price": "1_000"}, "not_an_amount"),
         ({"price": -1}, "negative_amount"), ({"price": 1.005}, "too_many_decimals"), ({"price": 10**12}, "absurd_amount"),
         ({"price": "12.50", "currency": "XXX"}, "unknown_currency"), ({"quantity": "2"}, "not_a_number"),
         ({"quantity": 0}, "zero_quantity"), ({"quantity": float("inf")}, "not_a_number"), ({"position": 2**63}, "number_too_large"),
         ({"at": "2026-11-01T10:00:00"}, "not_a_time"), ({"at": "03/04/2026"}, "not_a_time"), ({"at": True}, "not_a_time"),
-        ({"at": 12345678901}, "not_a_time"), ({"at": 0}, "placeholder_time"), ({"at": "2026-11-26T00:00:00Z"}, "in_future"),
+        ({"at": 12345678901}, "not_a_time"), ({"at": 0}, "placeholder_time"), ({"at": ""}, "empty_text"), ({"at": "2026-11-26T00:00:00Z", "sent_at": "soon"}, "not_a_time"),
         ({"rating": 11}, "rating_out_of_range"), ({"visitor": "x" * 300}, "id_too_long"), ({"extra": 1}, "unknown_field"),
         ({"properties": {"a": {"b": 1}}}, "not_a_text"), ({"lines": [{"product": "p"}]}, "lines_without_order"),
         ({"action": "order", "order": "o", "lines": [{"quantity": 1}]}, "missing_product"),
@@ -48,6 +48,27 @@ def test_what_is_not_certain_is_held(change: dict[str, Any], reason: str) -> Non
     assert held.reason == reason
     assert locale.say("en", "checks", reason, **held.facts)
     held.raw.encode()
+
+
+@pytest.mark.parametrize(
+    ("at", "sent_at", "becomes", "note"),
+    [
+        ("2026-11-26T00:00:00Z", None, NOW, "future_time"),
+        ("2026-11-24T20:00:00Z", None, NOW + timedelta(hours=20), None),
+        ("2026-12-24T00:00:00Z", "2026-12-24T01:00:00Z", NOW - timedelta(hours=1), "clock_corrected"),
+        ("2001-01-01T00:00:00Z", "2001-01-01T01:00:00Z", NOW - timedelta(hours=1), "clock_corrected"),
+        ("2026-11-23T23:00:00Z", "2026-11-23T23:59:30Z", NOW - timedelta(hours=1), None),
+        ("2026-12-26T00:00:00Z", "2026-11-24T01:00:00Z", NOW, "future_time"),
+    ],
+)
+def test_a_clock_that_is_wrong_is_put_right(at: str, sent_at: str | None, becomes: datetime, note: str | None) -> None:
+    """By when the sender says it sent, where that is a minute off; what lies in the future even so happened now."""
+    notes: list[Warn] = []
+    event = clean_event(VIEW | {"at": at, "sent_at": sent_at}, received_at=NOW, currency="USD", notes=notes)
+    assert isinstance(event, Event)
+    assert event.at == becomes
+    assert (notes[-1].key if notes else None) == note
+    assert all(locale.say("zh", "checks", one.key, **one.facts) for one in notes)
 
 
 def test_a_stock_level_of_zero_is_a_fact() -> None:

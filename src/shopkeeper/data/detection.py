@@ -11,9 +11,10 @@ from typing import Any, Final
 
 from shopkeeper.core.errors import DataError
 from shopkeeper.data.cleaning.columns import COLUMNS, Kind, match
+from shopkeeper.data.cleaning.oddities import odd_texts, odd_times
 from shopkeeper.data.cleaning.values import BLANKS, quoted
 from shopkeeper.data.mapping import MapFile
-from shopkeeper.data.rows import Rows, Warn, identifier
+from shopkeeper.data.rows import Refused, Rows, Warn, identifier
 
 _SAMPLE: Final = 10_000
 _DAY: Final = "([0-9]{1,2})([/.-])([0-9]{1,2})[/.-]([0-9]{4}|[0-9]{2})"
@@ -33,8 +34,11 @@ _SIGNS: Final[Mapping[str, tuple[str, ...]]] = {
 """Which currencies a sign stands for."""
 
 
-def settle(con: Any, kind: Kind, rows: Rows, mapping: MapFile, currency: str, file: str) -> tuple[Rows, MapFile]:
-    """The rows, and the mapping with what was found out about them. ``currency``: the shop's.
+def settle(
+    con: Any, kind: Kind, rows: Rows, mapping: MapFile, currency: str, timezone: str, file: str, *, plain: bool
+) -> tuple[Rows, MapFile]:
+    """The rows, and the mapping with what was found out about them. ``currency`` and ``timezone``: the shop's;
+    ``plain``: the file is of no known format.
 
     Raises:
         DataError: dates can be read in two ways, or amounts or their currency can.
@@ -45,7 +49,7 @@ def settle(con: Any, kind: Kind, rows: Rows, mapping: MapFile, currency: str, fi
     forms = {column.name: column.form for column in COLUMNS[kind]}
     times = [their for name, their in theirs.items() if forms[name] == "time"]
     amounts = [their for name, their in theirs.items() if forms[name] == "amount"]
-    warnings = list[Warn]()
+    warnings = list(odd_texts(con, kind, rows, theirs))
     if times and not mapping.date_format:
         mapping, said = _dates(con, rows, times, mapping, file)
         warnings += said
@@ -54,6 +58,9 @@ def settle(con: Any, kind: Kind, rows: Rows, mapping: MapFile, currency: str, fi
         warnings += said
         mapping, said = _decimal(con, rows, amounts, mapping, file)
         warnings += said
+    warnings += odd_times(con, rows, times, mapping, timezone)
+    if plain and "currency" in theirs and not mapping.currency:
+        rows = _ask_currency(rows, [name for name in theirs if forms[name] == "amount"])
     return replace(rows, warnings=(*rows.warnings, *warnings)), mapping
 
 
@@ -142,6 +149,8 @@ def _currency(
     if len(signs) != 1 or own:
         return rows, mapping, ()
     (sign, (column, cell)), *_ = signs.items()
+    if not _mostly(con, rows, column, sign):
+        return rows, mapping, ()
     may_be = _SIGNS.get(sign, (sign,) if len(sign) == 3 and sign.isascii() and sign.isupper() else ())
     if not may_be:
         return rows, mapping, ()
@@ -157,3 +166,19 @@ def _currency(
     warn = Warn(key="currency_found", facts={"column": column, "value": cell, "currency": wanted})
     rows = replace(rows, relation=f"(SELECT * REPLACE ({bare}) FROM {rows.relation})")
     return rows, replace(mapping, currency=wanted), (warn,)
+
+
+def _mostly(con: Any, rows: Rows, column: str, sign: str) -> bool:
+    """Whether at least half of the filled cells have the sign; fewer are slips of their rows."""
+    filled, signed = con.execute(
+        f"SELECT count(*), count(*) FILTER (contains(cell, {quoted(sign)})) FROM {_sample(rows, column, _SAMPLE)} "
+        "WHERE cell <> ''"
+    ).fetchone()
+    return bool(signed * 2 >= filled)
+
+
+def _ask_currency(rows: Rows, amounts: Sequence[str]) -> Rows:
+    """An amount that names no currency, in a file that names them, is not certain to be in the shop's."""
+    priced = " OR ".join(f"r_{name} IS NOT NULL" for name in amounts) or "false"
+    refused = Refused(reason="missing_currency", column="currency", condition=f"r_currency IS NULL AND ({priced})")
+    return replace(rows, refused=(*rows.refused, refused))

@@ -15,16 +15,22 @@ from shopkeeper.core.ids import new_id
 from shopkeeper.core.ports import Progress
 from shopkeeper.data.account import Account
 from shopkeeper.data.cleaning.columns import Kind, Matched, match
+from shopkeeper.data.cleaning.oddities import clock_changes
 from shopkeeper.data.cleaning.rows import Staging, staging
 from shopkeeper.data.cleaning.values import Reading, quoted
+from shopkeeper.data.conflicts import known_sides
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.mapping import MapFile
-from shopkeeper.data.marking import DUPLICATE, MARKS, Marking, orders_sql
+from shopkeeper.data.marking import DUPLICATE, MARKS, PERSONS, Marking, orders_sql
 from shopkeeper.data.preview import PreviewRow
-from shopkeeper.data.rows import LINE, Held, Rows, Source, Warn, identifier, lines_of
+from shopkeeper.data.rows import LINE, Held, Rows, Source, Warn, identifier, lines_of, parquet_sql
 from shopkeeper.data.schema import lake_types
+from shopkeeper.data.sources.known.format import THEIRS
 
 _STEPS: Final = 5
+_NAMES: Final = 500
+_CUT: Final = ("too_few_cells", "not_text")
+"""What a row looks like that the end of a file cut off."""
 _PARQUET: Final = "FORMAT parquet, DICTIONARY_SIZE_LIMIT 4096"
 """Ids are mostly different from row to row: looking for a dictionary of them for long costs more than writing them."""
 
@@ -106,7 +112,7 @@ class ImportRun:
         """Clean the rows and write what is kept; nothing is in the lake before ``adopt``."""
         matched, plan, rejects = self.stage(rows)
         self._tell(3)
-        held = [*rows.held, *rejects, *self._held(plan, rows, matched, rejects)]
+        held = self._originals([*rows.held, *rejects, *self._held(plan, rows, matched, rejects)])
         kept = self._store(rows, matched)
         orders = self._store_orders(matched) if self.kind == "order_lines" and self.orders else 0
         self._tell(4)
@@ -142,6 +148,18 @@ class ImportRun:
             self.lake.adopt(name, [file], key=f"import:{self.id}")
         self._tell(_STEPS)
 
+    def unknown_products(self) -> tuple[Warn, ...]:
+        """A warning where what was written names products that the catalogue, where there is one, does not have."""
+        written = [path for name, path in self.files if name in ("events", "order_lines")]
+        if not written or not self.lake.files("products"):
+            return ()
+        count, example = self.con.execute(
+            f"SELECT count(*), min(product) FROM (SELECT DISTINCT product FROM {parquet_sql(written)} "
+            f"WHERE product IS NOT NULL) ANTI JOIN (SELECT id AS product FROM {self.lake.relation_sql('products')}) "
+            "USING (product)"
+        ).fetchone()
+        return (Warn(key="unknown_products", facts={"count": count, "value": example}),) if count else ()
+
     def stage(self, rows: Rows) -> tuple[Matched, Staging, list[Held]]:
         """Judge every row: by itself, and beside the others and the lake."""
         matched = match(self.kind, rows.columns, self.mapping, str(self.path))
@@ -151,9 +169,8 @@ class ImportRun:
         self.con.execute(f"CREATE VIEW whole AS {plan.whole}")
         rejects = rows.rejects()
         self._tell(2)
-        timed = "at" in matched.theirs or "at" in self.mapping.constants
         marking = Marking(
-            self.con, self.lake, self.kind, plan, timed=timed, threads=self.threads, told=_told(matched)
+            self.con, self.lake, self.kind, plan, timed=self._timed(matched), threads=self.threads, told=_told(matched)
         )  # fmt: skip
         marking.fill()
         return matched, plan, rejects
@@ -171,10 +188,18 @@ class ImportRun:
         for one in held:
             by_reason[one.reason] = by_reason.get(one.reason, 0) + 1
         warnings = list(rows.warnings)
-        if matched.unused:
-            warnings.append(Warn(key="columns_unused", facts={"names": ", ".join(matched.unused)}))
+        silent = rows.unnamed | {one.column for one in rows.refused}
+        unused = [name for name in matched.unused if name not in silent]
+        if unused:
+            warnings.append(Warn(key="columns_unused", facts={"names": ", ".join(unused)[:_NAMES]}))
+        if any(warning.key == "local_times" for warning in rows.warnings):
+            warnings += clock_changes(self.con, "whole", self.reading.timezone)
+        if rows.open_end and any(one.line == rows.open_end and one.reason in _CUT for one in held):
+            warnings.append(Warn(key="file_cut", facts={"line": rows.open_end}))
         read = self._count("SELECT count(*) FROM staged") + len(rejects) + len(rows.held)
         duplicate = self._count(f"SELECT count(*) FROM marks WHERE what = {DUPLICATE}")
+        if not read:
+            warnings.append(Warn(key="no_rows", facts={"file": self.path.name}))
         if read and duplicate == read:
             warnings.append(Warn(key="nothing_new", facts={"file": self.path.name}))
         return Account(
@@ -197,19 +222,40 @@ class ImportRun:
             "ORDER BY row"
         ).fetchall()
         raws = self._raws(rows, [row for _, _, row in marked])
+        timed = self._timed(matched)
+        known = known_sides(self.con, self.lake, self.kind, plan, timed=timed) if marked else {}
         for at, what, row in marked:
             reason = MARKS[what]
-            ours = "customer" if what == 5 else "order" if self.kind == "order_lines" else "id"
-            found.append(self._one((reason, ours, matched.theirs.get(ours, "")), line(int(at)), raws.get(row, "")))
+            ours = PERSONS.get(what) or ("order" if self.kind == "order_lines" else "id")
+            one = self._one((reason, ours, matched.theirs.get(ours, "")), line(int(at)), raws.get(row, ""))
+            found.append(replace(one, facts={**one.facts, "known": known.get(row, "…")}))
         return found
+
+    def _timed(self, matched: Matched) -> bool:
+        """Whether the file says when its rows hold."""
+        return "at" in matched.theirs or "at" in self.mapping.constants
 
     def _one(self, reason: tuple[str, str, str], line: int, raw: str) -> Held:
         name, ours, theirs = reason
-        value = (json.loads(raw).get(theirs) if raw else None) or ""
+        value = (json.loads(raw).get(theirs or ours) if raw else None) or ""
         return Held(
             reason=name, line=line, column=theirs or ours, facts={"column": theirs or ours, "value": str(value)[:200]},
             raw=raw,
         )  # fmt: skip
+
+    def _originals(self, held: list[Held]) -> list[Held]:
+        """Held rows with the file's own row, where a known format made other columns of it."""
+        if not any(table == (THEIRS,) for table in self.con.execute("SHOW TABLES").fetchall()):
+            return held
+        lines = [one.line for one in held if one.line is not None and one.raw.startswith("{")]
+        self.con.register("held_lines", pa.table({"place": pa.array(lines, pa.int64())}))
+        place = f"{LINE}::BIGINT"  # a text, where the file was written anew
+        told = dict(
+            self.con.execute(
+                f"SELECT {place}, to_json(t)::VARCHAR FROM {THEIRS} t WHERE {place} IN (SELECT place FROM held_lines)"
+            ).fetchall()
+        )
+        return [replace(one, original=told.get(one.line, "")) for one in held]
 
     def _raws(self, rows: Rows, wanted: list[int]) -> dict[int, str]:
         """The texts of rows that looked right by themselves: read once more, only where there are any."""

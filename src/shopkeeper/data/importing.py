@@ -30,7 +30,7 @@ from shopkeeper.data.mapping import NO_MAPPING, MapFile, mapping_of
 from shopkeeper.data.preview import Preview
 from shopkeeper.data.quarantine import HeldRow, Quarantine
 from shopkeeper.data.recognising import Found, find
-from shopkeeper.data.rows import LINE, Held, Refused, Rows, Source
+from shopkeeper.data.rows import LINE, Held, Refused, Rows, Source, Warn
 from shopkeeper.data.sources.baskets import Baskets
 from shopkeeper.data.sources.delimited import Delimited
 from shopkeeper.data.sources.feed_xml import FeedXml
@@ -79,6 +79,7 @@ class Importer:
                 done.append((part, replace(account, format=found.format), held))
             for part, _, _ in done:
                 part.adopt()
+            done = [(part, _joined(account, part.unknown_products()), held) for part, account, held in done]
         for part, account, held in done:
             self._hold(held, account, path, part.mapping, source)
         seconds = time.perf_counter() - started
@@ -109,7 +110,10 @@ class Importer:
         """What a file holds, kind by kind, each with the run that brings it in."""
         reader = Baskets() if kind == "baskets" else self._reader(path)
         for found in find(run.con, run.open(reader), kind, mapping, str(path), self.clock()):
-            rows, told = settle(run.con, found.kind, found.rows, found.mapping, self.currency, str(path))
+            rows, told = settle(
+                run.con, found.kind, found.rows, found.mapping, self.currency, self.timezone, str(path),
+                plain=not found.format,
+            )  # fmt: skip
             part = run.part(found.kind, told, self._reading(told), orders=found.orders)
             yield replace(found, rows=rows, mapping=told), part
 
@@ -215,6 +219,10 @@ def _told(path: Path) -> Iterator[None]:
         yield
     except duckdb.Error as error:
         raise DataError("import_failed", file=str(path), why=str(error).splitlines()[0]) from error
+
+
+def _joined(account: Account, warnings: tuple[Warn, ...]) -> Account:
+    return replace(account, warnings=(*account.warnings, *warnings)) if warnings else account
 
 
 def _declared(mapping: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,15 +26,18 @@ class MapFile:
     sheet: str = ""
     returns: bool = False
     """Order lines with a negative quantity are returns (otherwise they are held)."""
+    free: bool = False
+    """Prices may be zero, and discounts larger than prices: gifts (otherwise they are held)."""
 
 
 NO_MAPPING: Final = MapFile()
 _TEXTS: Final = ("date_format", "decimal", "timezone", "currency", "encoding", "delimiter", "sheet")
+_FLAGS: Final = ("returns", "free")
 
 
 def load_mapping(path: Path) -> MapFile:
     """Read a map file: TOML with ``canonical = "their column"`` at top level or in ``[columns]``, ``[constants]`` and
-    the declarations ``date_format decimal timezone currency encoding delimiter sheet returns``.
+    the declarations ``date_format decimal timezone currency encoding delimiter sheet returns free``.
 
     Raises:
         DataError: unreadable, or an impossible declaration.
@@ -50,13 +53,14 @@ def mapping_of(table: Mapping[str, Any], where: str = "map") -> MapFile:
     """A mapping from parsed TOML or JSON."""
     columns = dict(table.get("columns", {}))
     declared = {name: table[name] for name in _TEXTS if name in table}
-    others = {*_TEXTS, "columns", "constants", "returns"}
+    others = {*_TEXTS, *_FLAGS, "columns", "constants"}
     columns |= {name: value for name, value in table.items() if name not in others}
     constants = dict(table.get("constants", {}))
     for name, value in {**columns, **constants, **declared}.items():
         if not isinstance(value, str):
             raise DataError("map_bad", file=where, name=name, value=str(value), wanted="a text in quotes")
-    mapping = MapFile(columns=columns, constants=constants, returns=table.get("returns") is True, **declared)
+    returns, free = (table.get(name) is True for name in _FLAGS)
+    mapping = MapFile(columns=columns, constants=constants, returns=returns, free=free, **declared)
     _check_declared(mapping, where)
     return mapping
 
@@ -70,11 +74,10 @@ def declare(mapping: MapFile, pairs: Sequence[str]) -> MapFile:
     said: dict[str, Any] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
-        if not equals or name not in (*_TEXTS, "returns"):
-            raise DataError(
-                "map_bad", file="--declare", name=name, value=value, wanted=f"one of {', '.join(_TEXTS)}, returns"
-            )
-        said[name] = value == "true" if name == "returns" else value
+        if not equals or name not in (*_TEXTS, *_FLAGS):
+            wanted = f"one of {', '.join((*_TEXTS, *_FLAGS))}"
+            raise DataError("map_bad", file="--declare", name=name, value=value, wanted=wanted)
+        said[name] = value == "true" if name in _FLAGS else value
     mapping = replace(mapping, **said)
     _check_declared(mapping, "--declare")
     return mapping

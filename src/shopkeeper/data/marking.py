@@ -18,8 +18,20 @@ from shopkeeper.data.schema import lake_types
 
 DUPLICATE: Final = 1
 _BOT: Final = 5
-MARKS: Final = {2: "id_conflict", 3: "order_conflict", 4: "order_known", _BOT: "bot_rate"}
+_SHARED: Final = 6
+MARKS: Final = {
+    2: "id_conflict",
+    3: "order_conflict",
+    4: "order_known",
+    _BOT: "bot_rate",
+    _SHARED: "too_many_customers",
+}
 """What the numbers in ``marks`` mean; ``DUPLICATE`` is the one that is no reason to hold a row."""
+
+PERSONS: Final = {_BOT: "customer", _SHARED: "visitor"}
+"""Marks that are about a person, and the column that names them."""
+_CUSTOMERS: Final = 100
+"""How many customers one browser may be; more is a till, a robot or a mistake, and would join strangers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +56,7 @@ class Marking:
             self._mark_orders()
         if self.kind == "events":
             self.con.execute(f"INSERT INTO marked {bots.rows_sql('whole', _BOT)}")
+            self._mark_shared()
         self.con.execute("CREATE TABLE marks AS SELECT row, min(what) AS what FROM marked GROUP BY row")
 
     def _mark_within_file(self) -> None:
@@ -82,6 +95,18 @@ class Marking:
                 "INSERT INTO marked SELECT row, 2 FROM (SELECT * FROM whole WHERE code = 0) "
                 "SEMI JOIN known USING (identity) ANTI JOIN known USING (identity, content)"
             )
+
+    def _mark_shared(self) -> None:
+        """A browser that more than a hundred customers signed in with is nobody's."""
+        several = (
+            "SELECT visitor FROM whole WHERE code = 0 AND visitor IS NOT NULL AND customer IS NOT NULL "
+            "GROUP BY visitor HAVING min(customer) <> max(customer)"
+        )
+        self.con.execute(
+            f"INSERT INTO marked SELECT row, {_SHARED} FROM whole WHERE code = 0 AND visitor IN ("
+            f"SELECT visitor FROM whole WHERE code = 0 AND visitor IN ({several}) "
+            f"GROUP BY visitor HAVING count(DISTINCT customer) > {_CUSTOMERS})"
+        )
 
     def _mark_orders(self) -> None:
         """An order has one customer; an order that the shop knows already cannot get other lines from a file."""

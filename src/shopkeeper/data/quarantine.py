@@ -8,7 +8,8 @@ import json
 import re
 import sqlite3
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -26,20 +27,30 @@ CREATE TABLE IF NOT EXISTS imports (
 CREATE TABLE IF NOT EXISTS held (
   seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, import_id TEXT NOT NULL, kind TEXT NOT NULL, file TEXT NOT NULL,
   line INTEGER, "column" TEXT NOT NULL, reason TEXT NOT NULL, facts TEXT NOT NULL, raw TEXT NOT NULL, at TEXT NOT NULL,
-  status TEXT NOT NULL DEFAULT 'held');
+  status TEXT NOT NULL DEFAULT 'held', original TEXT NOT NULL DEFAULT '');
 CREATE INDEX IF NOT EXISTS held_reason ON held (status, reason);
 CREATE INDEX IF NOT EXISTS held_import ON held (import_id);
 """
+_ADDED: Final = "ALTER TABLE held ADD COLUMN original TEXT NOT NULL DEFAULT ''"
+"""What shops of the first release lack."""
 _INSERT: Final = (
-    'INSERT OR IGNORE INTO held (id, import_id, kind, file, line, "column", reason, facts, raw, at) '
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    'INSERT OR IGNORE INTO held (id, import_id, kind, file, line, "column", reason, facts, raw, at, original) '
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_COLUMNS: Final = 'id, import_id, kind, file, line, "column", reason, facts, raw, at, status'
+_COLUMNS: Final = 'id, import_id, kind, file, line, "column", reason, facts, raw, at, status, original'
 
 
-def _id(kind: str, file: str, one: Held) -> str:
-    """The same row of the same file has the same id, so importing a file again holds nothing twice."""
-    said = json.dumps([kind, file, one.line, one.reason, one.raw[:RAW_MAX]])
+def _ids(kind: str, file: str, held: Iterable[Held]) -> Iterator[tuple[str, Held]]:
+    """Rows with their ids. The same row of the same file has the same one, so importing a file again holds nothing
+    twice; of rows of one line that say the same, each has its own."""
+    seen = Counter[str]()
+    for one in held:
+        said = json.dumps([kind, file, one.line, one.reason, one.raw[:RAW_MAX]])
+        seen[said] += 1
+        yield _id(said if seen[said] == 1 else f"{said} {seen[said]}"), one
+
+
+def _id(said: str) -> str:
     return f"q_{blake2b(said.encode(), digest_size=12).hexdigest()}"
 
 
@@ -58,6 +69,8 @@ class HeldRow:
     raw: str
     at: str
     status: str
+    original: str = ""
+    """The file's own row, where a known format made other columns of it."""
 
     def cells(self) -> dict[str, Any] | None:
         """The row by column, or None where it was never a row."""
@@ -82,6 +95,8 @@ class Quarantine:
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "temp_store=MEMORY"):
             self._con.execute(f"PRAGMA {pragma}").fetchall()
         self._con.executescript(_SCHEMA)
+        if "original" not in {row[1] for row in self._con.execute("PRAGMA table_info(held)")}:
+            self._con.execute(_ADDED)
 
     def _write(self, statements: Iterable[tuple[str, Sequence[Sequence[Any]]]]) -> int:
         """Run statements in one transaction; how many rows changed."""
@@ -112,10 +127,11 @@ class Quarantine:
         """
         rows = [
             (
-                _id(kind, file, one), import_id, kind, file, one.line, one.column, one.reason,
+                held_id, import_id, kind, file, one.line, one.column, one.reason,
                 json.dumps(dict(one.facts), ensure_ascii=False), one.raw[:RAW_MAX], at.isoformat(),
+                one.original[:RAW_MAX],
             )
-            for one in held
+            for held_id, one in _ids(kind, file, held)
         ]  # fmt: skip
         about = [(import_id, at.isoformat(), file, kind, json.dumps(dict(reading or {}), ensure_ascii=False))]
         if rows:
@@ -147,7 +163,7 @@ class Quarantine:
         return [
             HeldRow(
                 id=row[0], import_id=row[1], kind=row[2], file=row[3], line=row[4], column=row[5], reason=row[6],
-                facts=json.loads(row[7]), raw=row[8], at=row[9], status=row[10],
+                facts=json.loads(row[7]), raw=row[8], at=row[9], status=row[10], original=row[11],
             )
             for row in self._read(sql, values)
         ]  # fmt: skip
@@ -194,9 +210,13 @@ class Quarantine:
     def naming(self, person: str) -> list_[HeldRow]:
         """Every row, in whatever state, that names a person."""
         whole = re.compile(rf"(?<![\w-]){re.escape(person)}(?![\w-])")
-        sql = f"SELECT {_COLUMNS} FROM held WHERE instr(raw, ?) OR instr(facts, ?) ORDER BY seq"
+        sql = f"SELECT {_COLUMNS} FROM held WHERE instr(raw || original, ?) OR instr(facts, ?) ORDER BY seq"
         near = self._rows(sql, [person, person])
-        return [row for row in near if whole.search(row.raw) or whole.search(json.dumps(dict(row.facts)))]
+        return [
+            row
+            for row in near
+            if whole.search(row.raw) or whole.search(row.original) or whole.search(json.dumps(dict(row.facts)))
+        ]
 
     def erase(self, persons: Iterable[str]) -> int:
         """Delete every row, in whatever state, that names one of these people; the bytes are overwritten."""
@@ -205,7 +225,8 @@ class Quarantine:
             whole = re.compile(rf"(?<![\w-]){re.escape(person)}(?![\w-])")
             json_text = json.dumps(person)[1:-1]
             near = self._read(
-                "SELECT id, raw, facts FROM held WHERE instr(raw, ?) OR instr(facts, ?) OR instr(raw, ?)",
+                "SELECT id, raw || ' ' || original, facts FROM held "
+                "WHERE instr(raw || original, ?) OR instr(facts, ?) OR instr(raw || original, ?)",
                 [person, person, json_text],
             )
             ids = [(row[0],) for row in near if whole.search(row[1]) or whole.search(row[2]) or json_text != person]

@@ -9,6 +9,7 @@ from shopkeeper.core.errors import DataError
 from shopkeeper.data.cleaning.columns import COLUMNS, KINDS, Kind, match
 from shopkeeper.data.mapping import MapFile
 from shopkeeper.data.rows import Rows, Warn
+from shopkeeper.data.sources.header import looks_like_data
 from shopkeeper.data.sources.known import recognise
 from shopkeeper.data.sources.known.format import Known, Part, part_rows
 from shopkeeper.data.sources.known.shapes import PLAIN, is_wide, shaped
@@ -38,6 +39,8 @@ def find(con: Any, rows: Rows, kind: Kind | None, mapping: MapFile, file: str, n
     if known is not None and parts:
         yield from _parts(con, known, parts, rows, mapping, now)
         return
+    if not mapping.columns and looks_like_data(rows.columns):
+        raise DataError("header_missing", file=file, found=", ".join(rows.columns)[:200])
     certain = kind or kind_of(rows.columns, mapping, file)
     said = () if kind else (Warn(key="kind_found", facts={"kind": certain}),)
     rows = replace(rows, warnings=(*said, *rows.warnings))
@@ -54,7 +57,7 @@ def _parts(
     con: Any, known: Known, parts: Sequence[Part], rows: Rows, mapping: MapFile, now: datetime
 ) -> Iterator[Found]:
     declared = {name: value for name, value in known.declared.items() if not getattr(mapping, name)}
-    mapping = replace(mapping, **declared)  # type: ignore[arg-type]  # only texts are declared
+    mapping = replace(mapping, free=True, **declared)  # type: ignore[arg-type]  # only texts are declared
     loaded = known.load(con, rows)
     said = (Warn(key="format_found", facts={"name": known.name}), *known.skips(con))
     loaded = replace(loaded, warnings=(*said, *loaded.warnings))

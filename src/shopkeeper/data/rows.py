@@ -23,6 +23,8 @@ class Held:
     facts: Mapping[str, str | int | float] = field(default_factory=dict)
     raw: str = ""
     """The row as JSON of its columns, or as it was written where it is no row."""
+    original: str = ""
+    """The file's own row, where a known format made ``raw`` of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,12 @@ class Rows:
     first_line: int = 1
     plain: bool = False
     """Whether it is known that no cell has blanks round it or control characters in it."""
+    strange: bool = True
+    """Whether there may be signs in it that nobody sees, or that were garbled before; false where it is known not."""
+    unnamed: frozenset[str] = frozenset()
+    """Columns without a name of their own and without cells."""
+    open_end: int = 0
+    """The number of the last line, where it has no line end."""
     warnings: tuple[Warn, ...] = ()
     held: tuple[Held, ...] = ()
     refused: tuple[Refused, ...] = ()

@@ -13,6 +13,7 @@ from typing import Final
 from shopkeeper.core.consent import Purpose
 from shopkeeper.core.ports import Progress
 from shopkeeper.data.importing import Account
+from shopkeeper.data.mapping import MapFile
 from shopkeeper.data.sources.journey import KINDS, SOURCE, Journey
 from shopkeeper.data.sources.journey import folder as journey_folder
 from shopkeeper.locale import say
@@ -63,7 +64,7 @@ def _import(shop: Shop, weeks: int, progress: Progress) -> list[tuple[str, Accou
     accounts: list[tuple[str, Account]] = []
     for number, kind in enumerate(KINDS):
         progress(kind, number, len(KINDS))
-        account = bring.rows(Journey(kind, weeks), where, kind, source=SOURCE)
+        account = bring.rows(Journey(kind, weeks), where, kind, mapping=MapFile(free=True), source=SOURCE)
         accounts.append((kind, account))
     for kind in ("customers", "order_lines"):
         record_consent(shop, kind, SOURCE, _AGREED, _AGREEMENT)

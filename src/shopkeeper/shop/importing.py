@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from shopkeeper.core.consent import Purpose
 from shopkeeper.core.errors import DataError, SettingsError
 from shopkeeper.core.ids import PersonKey, new_id
 from shopkeeper.core.ports import Progress, quiet
+from shopkeeper.data.cleaning.clock import applied
 from shopkeeper.data.cleaning.columns import KINDS, Kind
 from shopkeeper.data.cleaning.event import clean_event
 from shopkeeper.data.importing import Account, Importer
@@ -143,8 +145,13 @@ def _replay_events(shop: Shop) -> list[Account]:
     for row in shop.quarantine.list(limit=_MANY):
         cells = row.cells()
         if row.kind == "event" and cells is not None:
-            sources.setdefault(row.file, []).append((row, {"at": row.at, **cells}))
+            sources.setdefault(row.file, []).append((row, applied({"at": row.at, **cells}, _moment(row))))
     return [_replay_source(shop, source, rows) for source, rows in sources.items()]
+
+
+def _moment(row: HeldRow) -> datetime:
+    """When a held row was received."""
+    return datetime.fromisoformat(row.at)
 
 
 def _replay_source(shop: Shop, source: str, rows: Sequence[tuple[HeldRow, dict[str, Any]]]) -> Account:

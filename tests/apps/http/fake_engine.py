@@ -15,6 +15,7 @@ from shopkeeper.core.action import BROWSER_ACTIONS, Action
 from shopkeeper.core.decision import Choice, Decision, Reason, Request
 from shopkeeper.core.errors import NotFound
 from shopkeeper.core.ids import DecisionId
+from shopkeeper.data.rows import Warn
 from shopkeeper.data.store.keys import Role
 from shopkeeper.settings import LimitsSection
 
@@ -28,6 +29,7 @@ class FakeVerdict:
     status: str
     reason: str | None = None
     facts: Mapping[str, object] = field(default_factory=dict)
+    warnings: Sequence[Warn] = ()
 
 
 class FakeKeys:
@@ -166,7 +168,11 @@ def asking(app: Starlette) -> Callable[..., httpx.Response]:
                 return await client.request(
                     method,
                     path,
-                    headers={**({"Authorization": f"Bearer {key}"} if key else {}), **(headers or {})},
+                    headers={
+                        **({"Authorization": f"Bearer {key}"} if key else {}),
+                        **({"content-type": "application/json"} if "content" in more else {}),
+                        **{name.lower(): value for name, value in (headers or {}).items()},
+                    },
                     **more,
                 )
 

@@ -11,10 +11,15 @@ from shopkeeper.apps.cli.import_preview import show_preview
 from shopkeeper.apps.cli.options import HERE, Folder, Json
 from shopkeeper.core.consent import Purpose
 from shopkeeper.core.errors import SettingsError
+from shopkeeper.core.visible import visible
 from shopkeeper.data.importing import Account
 from shopkeeper.shop import Shop
+from shopkeeper.shop.held import held_sentence
 from shopkeeper.shop.importing import import_files, preview_files
 from shopkeeper.shop.importing import replay as replay_held
+
+_EXAMPLES = 3
+"""Held rows that an import shows in words."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -84,6 +89,15 @@ def import_(
                     consent_source=consent_source, progress=progress, declared=declare or [],
                 )  # fmt: skip
             _show(accounts, as_json)
+            if not as_json:
+                _examples(shop, [account for _, account in accounts])
+
+
+def _examples(shop: Shop, accounts: list[Account]) -> None:
+    """The first held rows of each account in words, so that the cause is seen at once."""
+    for account in accounts:
+        for row in shop.quarantine.list(import_id=account.import_id, limit=_EXAMPLES):
+            say.OUT.print(visible(held_sentence(say.Tongue.language, row)), markup=False)
 
 
 def _changes(pairs: list[str]) -> dict[str, str]:
@@ -117,7 +131,7 @@ def show_accounts(accounts: list[tuple[str, Account]]) -> None:
         for reason, count in account.by_reason.items():
             say.line("import_reason", file=name, count=f"{count:,}", reason=say.held(reason))
         for warning in account.warnings:
-            say.OUT.print(f"{name}: {say.check(warning.key, **warning.facts)}", markup=False)
+            say.OUT.print(visible(f"{name}: {say.check(warning.key, **warning.facts)}"), markup=False)
 
 
 def _show(accounts: list[tuple[str, Account]], as_json: bool) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from shopkeeper.apps.cli import say
+from shopkeeper.core.visible import visible
 from shopkeeper.data.preview import Preview, PreviewRow
 
 _COLUMNS = ("line", "fate", "row")
@@ -16,7 +17,7 @@ def show_preview(previews: Sequence[Preview], as_json: bool) -> None:
         return
     for one in previews:
         for warning in one.warnings:
-            say.OUT.print(f"{one.file}: {say.check(warning.key, **warning.facts)}", markup=False)
+            say.OUT.print(visible(f"{one.file}: {say.check(warning.key, **warning.facts)}"), markup=False)
         say.table(
             say.text("preview_title", file=one.file, kind=one.kind),
             [say.text(f"preview_{name}") for name in _COLUMNS],

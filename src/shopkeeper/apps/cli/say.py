@@ -11,9 +11,11 @@ from rich.console import Console
 from rich.markup import escape as escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from shopkeeper.core.errors import SettingsError, ShopkeeperError
 from shopkeeper.core.ports import Progress as Report
+from shopkeeper.core.visible import visible
 from shopkeeper.locale import LANGUAGES, language_of, phrases, say
 
 OUT: Final = Console(soft_wrap=True, highlight=False)
@@ -73,8 +75,13 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], 
     for place, name in enumerate(columns):
         grid.add_column(name, justify="right" if place >= numbers else "left", overflow="fold")
     for row in rows:
-        grid.add_row(*[str(value) for value in row])
+        grid.add_row(*[_inert(str(value)) for value in row])
     Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(grid, markup=False)
+
+
+def _inert(cell: str) -> Text:
+    """A cell that no text in it can colour, hide or turn round."""
+    return Text("\n".join(map(visible, cell.split("\n"))))
 
 
 def as_json(value: Any) -> None:

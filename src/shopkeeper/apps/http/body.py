@@ -3,8 +3,10 @@
 import asyncio
 import json
 import zlib
+from collections import Counter
 from collections.abc import Sequence
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -16,18 +18,28 @@ from shopkeeper.apps.http.shapes import MAX_BODY_BYTES, MAX_EVENTS
 _SECONDS: Final = 20.0
 """How long a body may take to arrive."""
 _GZIP: Final = 31
-_TYPES: Final = ("", "application/json", "text/plain")
-"""``text/plain`` is what a browser's sendBeacon sends without asking first."""
+_TYPES: Final = ("application/json",)
+_BEACONS: Final = (*_TYPES, "text/plain", "")
+"""``text/plain`` or nothing is what a browser's sendBeacon sends without asking first."""
 _ONCE: Final = frozenset(
     """
     id action at visitor customer customer_token product variant order order_id lines quantity price
     price_minor currency discount tax refund coupon events
-    messageId anonymousId userId timestamp order_id product_id products batch
+    sent_at messageId anonymousId userId timestamp sentAt order_id product_id products batch
     """.split()
 )
 """Names that must not stand twice in an object: money, identity, time."""
 
 T = TypeVar("T", bound=msgspec.Struct)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Events as they were sent; ``sent_at``: when, as they say; ``twice``: names that stood twice in an object."""
+
+    events: list[Any]
+    sent_at: Any = None
+    twice: tuple[str, ...] = ()
 
 
 async def read_body(visit: Visit) -> bytes:
@@ -39,8 +51,8 @@ async def read_body(visit: Visit) -> bytes:
     """
     call = visit.call
     kind = call.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind not in _TYPES:
-        raise Refused(415, "media_type", found=kind[:100], allowed="application/json, text/plain")
+    if kind not in (_BEACONS if visit.is_browser else _TYPES):
+        raise Refused(415, "media_type", found=kind[:100] or "-", allowed="application/json")
     encoding = call.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip"):
         raise Refused(415, "content_encoding", found=encoding[:100], allowed="gzip")
@@ -80,14 +92,14 @@ def _unpacked(packed: bytes) -> bytes:
     return plain
 
 
-def events_of(body: bytes, name: str = "events") -> list[Any]:
+def events_of(body: bytes, name: str = "events", sent: str = "sent_at") -> Batch:
     """The events of a batch (a list called ``name``, or a bare one), as they were sent: what is wrong with one of them
     is that one's verdict.
 
     Raises:
         Refused: the batch as a whole makes no sense.
     """
-    document = _document(body)
+    document, twice = _document(body)
     events = document.get(name) if isinstance(document, dict) else document
     if not isinstance(events, list):
         raise Refused(400, "request_bad", where="$", why=f'expected an array, or {{"{name}": [...]}}')
@@ -95,26 +107,32 @@ def events_of(body: bytes, name: str = "events") -> list[Any]:
         raise Refused(400, "request_bad", where=f"$.{name}", why="no event in it")
     if len(events) > MAX_EVENTS:
         raise Refused(413, "too_many", limit=MAX_EVENTS)
-    return events
+    sent_at = document.get(sent) if isinstance(document, dict) else None
+    if sent_at is not None:
+        events = [{"sent_at": sent_at, **one} if isinstance(one, dict) else one for one in events]
+    return Batch(events, sent_at, twice)
 
 
-def _document(body: bytes) -> Any:
+def _document(body: bytes) -> tuple[Any, tuple[str, ...]]:
+    twice: dict[str, None] = {}
     try:
         document = msgspec.json.decode(body)
-        json.loads(body, object_pairs_hook=_no_pair_twice)
+        json.loads(body, object_pairs_hook=partial(_no_pair_twice, twice))
     except RecursionError:
         raise Refused(400, "request_bad", where="$", why="too many objects inside each other") from None
     except ValueError as error:  # msgspec's and json's errors, and bytes that are not UTF-8
         raise Refused(400, "request_bad", where="$", why=str(error)[:200]) from None
-    return document
+    return document, tuple(twice)
 
 
-def _no_pair_twice(pairs: list[tuple[str, Any]]) -> None:
-    names = [name for name, _ in pairs]
-    if len(set(names)) < len(names):
-        for name in names:
-            if name in _ONCE and names.count(name) > 1:
+def _no_pair_twice(twice: dict[str, None], pairs: list[tuple[str, Any]]) -> None:
+    if len(dict(pairs)) == len(pairs):
+        return
+    for name, count in Counter(name for name, _ in pairs).items():
+        if count > 1:
+            if name in _ONCE:
                 raise ValueError(f"the name {name} stands twice in one object")
+            twice[name[:100]] = None
 
 
 def query_of(kind: type[T], pairs: Sequence[tuple[str, str]]) -> T:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from shopkeeper.core.decision import Decision, Reason, Request
+from shopkeeper.data.rows import Warn
 from shopkeeper.data.store.keys import Role
 from shopkeeper.settings import LimitsSection
 
@@ -21,6 +22,8 @@ class Verdict(Protocol):
     def reason(self) -> str | None: ...
     @property
     def facts(self) -> Mapping[str, object]: ...
+    @property
+    def warnings(self) -> Sequence[Warn]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

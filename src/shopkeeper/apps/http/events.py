@@ -1,25 +1,29 @@
 """Events in, visitor ids out."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from msgspec import UNSET, UnsetType
 from starlette.responses import Response
 
 from shopkeeper.apps.http.answers import answer
-from shopkeeper.apps.http.body import events_of, read_body
+from shopkeeper.apps.http.body import Batch, events_of, read_body
 from shopkeeper.apps.http.engine import Verdict
 from shopkeeper.apps.http.identity import is_customer, is_visitor, new_visitor
 from shopkeeper.apps.http.refusal import Refused
 from shopkeeper.apps.http.routes import Visit
-from shopkeeper.apps.http.shapes import EventsOut, VerdictOut, VisitorOut
+from shopkeeper.apps.http.shapes import EventsOut, Fault, VerdictOut, VisitorOut
 from shopkeeper.apps.http.work import collected
+from shopkeeper.data.rows import Warn
 from shopkeeper.locale import say
+from shopkeeper.shop.held import why_held
 
 
 async def post_events(visit: Visit) -> Response:
     """Answers when what was accepted is durable: 200, or 207 where some events are held."""
-    raws = events_of(await read_body(visit))
+    batch = events_of(await read_body(visit))
+    raws = batch.events
     visit.charge(len(raws))
     if visit.is_browser:
         own_only(visit, raws, "events")
@@ -32,6 +36,7 @@ async def post_events(visit: Visit) -> Response:
     out = EventsOut(
         stored=counts["stored"], duplicate=counts["duplicate"], quarantined=counts["quarantined"],
         verdicts=[verdict_out(verdict, visit.language) for verdict in verdicts],
+        warnings=twice_out(batch, visit.language),
     )  # fmt: skip
     return answer(out, 207 if counts["quarantined"] else 200)
 
@@ -81,11 +86,25 @@ def verdict_out(verdict: Verdict, language: str) -> VerdictOut:
     """A verdict in the reader's language."""
     status: Any = verdict.status
     if verdict.reason is None:
-        return VerdictOut(id=verdict.id, status=status)
-    try:
-        message = say(language, "checks", verdict.reason, **verdict.facts)
-    except (KeyError, IndexError):
-        message = verdict.reason
+        return VerdictOut(id=verdict.id, status=status, warnings=_warnings_out(verdict.warnings, language))
+    column = str(verdict.facts.get("column", ""))
+    message = why_held(language, verdict.reason, verdict.facts, column=column)
     return VerdictOut(
         id=verdict.id, status=status, reason=verdict.reason, message=message, facts=dict(verdict.facts)
     )  # fmt: skip
+
+
+def twice_out(batch: Batch, language: str) -> list[Fault] | UnsetType:
+    """A warning where names stood twice in an object."""
+    names = ", ".join(batch.twice)[:200]
+    return _warnings_out([Warn(key="name_twice", facts={"names": names})] if names else (), language)
+
+
+def _warnings_out(warnings: Sequence[Warn], language: str) -> list[Fault] | UnsetType:
+    """Warnings in the reader's language; nothing at all where there are none."""
+    if not warnings:
+        return UNSET
+    return [
+        Fault(key=one.key, message=say(language, "checks", one.key, **one.facts), facts=dict(one.facts))
+        for one in warnings
+    ]

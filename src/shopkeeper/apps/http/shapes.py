@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 MAX_EVENTS = 1000
 MAX_BODY_BYTES = 2_000_000
@@ -66,6 +66,8 @@ class EventIn(Struct, frozen=True, kw_only=True, omit_defaults=True):
     coupon: str = ""
     campaign: str = ""
     channel: str = ""
+    sent_at: str | int | None = None
+    """When it was sent, by the same clock as ``at``: a clock that is wrong by more than a minute is put right."""
     consent: dict[str, bool] | None = None
     """Purpose -> whether the person agrees; with the action ``consent``."""
     source: str = ""
@@ -76,16 +78,19 @@ class EventsIn(Struct, frozen=True, kw_only=True):
     """A batch of events; a bare array of them will do too."""
 
     events: Annotated[list[EventIn], Meta(min_length=1, max_length=MAX_EVENTS)]
+    sent_at: str | int | None = None
+    """Of all its events that do not say their own."""
 
 
 class VerdictOut(Struct, frozen=True, kw_only=True):
-    """What became of one event. ``reason`` and ``message`` say why it was held."""
+    """What became of one event. ``reason`` and ``message`` say why it was held, ``warnings`` what was changed."""
 
     id: str
     status: Literal["stored", "duplicate", "quarantined", "skipped"]
     reason: str | None = None
     message: str | None = None
     facts: dict[str, Any] = {}
+    warnings: list[Fault] | UnsetType = UNSET
 
 
 class EventsOut(Struct, frozen=True, kw_only=True):
@@ -95,6 +100,8 @@ class EventsOut(Struct, frozen=True, kw_only=True):
     duplicate: int
     quarantined: int
     verdicts: list[VerdictOut]
+    warnings: list[Fault] | UnsetType = UNSET
+    """About the batch as a whole."""
 
 
 class MessageIn(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -115,6 +122,7 @@ class BatchIn(Struct, frozen=True, kw_only=True):
     """A batch of Segment's libraries; a bare array of messages will do too."""
 
     batch: Annotated[list[MessageIn], Meta(min_length=1, max_length=MAX_EVENTS)]
+    sentAt: str | int | None = None  # noqa: N815 - Segment's names
 
 
 class BatchOut(Struct, frozen=True, kw_only=True):
@@ -127,6 +135,7 @@ class BatchOut(Struct, frozen=True, kw_only=True):
     skipped: int
     """Messages that say nothing we keep, such as ``group``."""
     verdicts: list[VerdictOut]
+    warnings: list[Fault] | UnsetType = UNSET
 
 
 class VisitorOut(Struct, frozen=True, kw_only=True):

@@ -68,6 +68,13 @@ def _words(name: str, allowed: frozenset[str]) -> Check:
 _any_amount = {decimal: re.compile(any_amount_pattern(decimal), re.ASCII).fullmatch for decimal in ".,"}
 _placeholders = ", ".join(quoted(word) for word in sorted(PLACEHOLDERS))
 
+_FULL_WIDTH: Final = "[０-９．，＋－]+"
+_full_width = re.compile(_FULL_WIDTH).fullmatch
+FULL_WIDTH = Check(
+    "full_width_digits",
+    lambda raw, value, _: f"{value} IS NULL AND regexp_full_match({raw}, '{_FULL_WIDTH}')",
+    lambda raw, value, _: value is None and _full_width(raw) is not None,
+)
 TOO_LONG = Check(
     "id_too_long",
     lambda raw, _v, _: f"length({raw}) > {ID_MAX_CHARS}",
@@ -137,16 +144,22 @@ CHECKS: Final[Mapping[str, tuple[Check, ...]]] = {
     "action": (UNKNOWN_ACTION,),
     "currency": (UNKNOWN_CURRENCY,),
     "time": (PLACEHOLDER_TIME, NOT_A_TIME, TOO_EARLY, IN_FUTURE),
-    "number": (_unreadable("not_a_number"),),
-    "integer": (_unreadable("not_a_number"),),
+    "number": (
+        FULL_WIDTH,
+        _unreadable("not_a_number"),
+    ),
+    "integer": (
+        FULL_WIDTH,
+        _unreadable("not_a_number"),
+    ),
     "flag": (_unreadable("not_a_flag"),),
     "agreed": (_unreadable("not_a_flag"), NO_CONSENT),
-    "quantity": (_unreadable("not_a_number"), ZERO_QUANTITY, NEGATIVE_QUANTITY, ABSURD_QUANTITY),
-    "level": (_unreadable("not_a_number"), NEGATIVE_QUANTITY, ABSURD_QUANTITY),
-    "rating": (_unreadable("not_a_number"), _outside("rating_out_of_range", 0, MAX_RATING)),
-    "seconds": (_unreadable("not_a_number"), _outside("dwell_out_of_range", 0, MAX_DWELL_SECONDS)),
-    "position": (_unreadable("not_a_number"), _outside("position_out_of_range", 0, MAX_POSITION)),
-    "amount": (TOO_MANY_DECIMALS, _unreadable("not_an_amount"), NEGATIVE_AMOUNT, ABSURD_AMOUNT),
+    "quantity": (FULL_WIDTH, _unreadable("not_a_number"), ZERO_QUANTITY, NEGATIVE_QUANTITY, ABSURD_QUANTITY),
+    "level": (FULL_WIDTH, _unreadable("not_a_number"), NEGATIVE_QUANTITY, ABSURD_QUANTITY),
+    "rating": (FULL_WIDTH, _unreadable("not_a_number"), _outside("rating_out_of_range", 0, MAX_RATING)),
+    "seconds": (FULL_WIDTH, _unreadable("not_a_number"), _outside("dwell_out_of_range", 0, MAX_DWELL_SECONDS)),
+    "position": (FULL_WIDTH, _unreadable("not_a_number"), _outside("position_out_of_range", 0, MAX_POSITION)),
+    "amount": (TOO_MANY_DECIMALS, FULL_WIDTH, _unreadable("not_an_amount"), NEGATIVE_AMOUNT, ABSURD_AMOUNT),
 }
 """The checks of each form of value, in the order in which they are asked; the first that is true names the reason."""
 

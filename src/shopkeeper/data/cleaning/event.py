@@ -3,19 +3,22 @@
 import json
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
+from itertools import islice
 from math import isfinite
 from typing import Any, Final
+from unicodedata import normalize
 
 from shopkeeper.core.action import Action
 from shopkeeper.core.event import Event, OrderLine
 from shopkeeper.core.ids import ID_MAX_CHARS
 from shopkeeper.core.money import Money, exponent
-from shopkeeper.data.cleaning.checks import CURRENCIES, found
-from shopkeeper.data.cleaning.rows import RULES, ZeroQuantity
-from shopkeeper.data.cleaning.values import FORMS, Reading, epoch_of, time_of, trimmed
-from shopkeeper.data.rows import RAW_MAX, Held
+from shopkeeper.data.cleaning.checks import CURRENCIES, FUTURE, IN_FUTURE, found
+from shopkeeper.data.cleaning.clock import MAX_SKEW, skew_of, zoned
+from shopkeeper.data.cleaning.rows import RULES, Rule
+from shopkeeper.data.cleaning.values import FORMS, Reading, epoch_of, trimmed
+from shopkeeper.data.rows import RAW_MAX, Held, Warn
 
 _NOT_TEXT = re.compile("[\0\ud800-\udfff]").search
 _INT64: Final = 2**63
@@ -32,10 +35,22 @@ _FIELDS: Final[Mapping[str, str]] = {
 }  # fmt: skip
 _AMOUNTS: Final = ("price", "discount", "tax", "refund")
 _LINE_FIELDS: Final[Mapping[str, str]] = {"product": "id", "variant": "id", "quantity": "quantity"}
-_KNOWN: Final = frozenset(_FIELDS) | {"at", "action", "price", "currency", "lines", "properties", "consent", "source"}
+_KNOWN: Final = frozenset(_FIELDS) | {
+    "at",
+    "action",
+    "price",
+    "currency",
+    "lines",
+    "properties",
+    "consent",
+    "source",
+    "sent_at",
+}
 _LINE_KNOWN: Final = frozenset(_LINE_FIELDS) | set(_AMOUNTS)
+_NAMES: Final = frozenset({"visitor", "customer", "product", "order", "decision"})
+"""Fields that name something: an empty text names nothing, and is not the same as saying nothing."""
 _RULES: Final = {
-    action: tuple(rule for rule in RULES["events"] if isinstance(rule, ZeroQuantity) or action.word in rule.actions)
+    action: tuple(rule for rule in RULES["events"] if not isinstance(rule, Rule) or action.word in rule.actions)
     for action in Action
 }
 """The rules that an event of each action can break."""
@@ -60,19 +75,24 @@ def _reading(currency: str) -> Reading:
 
 def clean_event(
     raw: Mapping[str, Any], *, received_at: datetime, currency: str, allowed: frozenset[Action] | None = None,
-    source: str = "",
+    source: str = "", notes: list[Warn] | None = None,
 ) -> Event | Held:  # fmt: skip
     """An event as the wire format writes it, or what is wrong with it: ``Held`` with reason, field and event.
+
+    ``notes``: gets what was believed but changed, such as the time of a clock that was wrong.
 
     Identity, money and time are never guessed: a number for an id, a float with too many places, a time without a zone
     are held. ``allowed``: the actions this key may report. Without ``at`` the event happened when it was received.
     ``source``: whose event it is, whatever it says of that itself.
     """
     try:
-        return _event(raw, received_at, currency, allowed, source)
+        return _event(raw, received_at, currency, allowed, source, [] if notes is None else notes)
     except _Bad as bad:
         shown = str(bad.value)[:200].encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
-        return Held(reason=bad.reason, column=bad.field, facts={"column": bad.field, "value": shown}, raw=_as_json(raw))
+        facts: dict[str, str | int] = {"column": bad.field, "value": shown}
+        if bad.reason == "not_text" and (place := _NOT_TEXT(str(bad.value))):
+            facts["offset"] = place.start() + 1
+        return Held(reason=bad.reason, column=bad.field, facts=facts, raw=_as_json(raw))
 
 
 def _as_json(raw: object) -> str:
@@ -83,8 +103,9 @@ def _as_json(raw: object) -> str:
 
 
 def _event(
-    raw: Mapping[str, Any], received_at: datetime, shop_currency: str, allowed: frozenset[Action] | None, source: str
-) -> Event:
+    raw: Mapping[str, Any], received_at: datetime, shop_currency: str, allowed: frozenset[Action] | None, source: str,
+    notes: list[Warn],
+) -> Event:  # fmt: skip
     if not isinstance(raw, Mapping):
         raise _Bad("not_an_object", "event", type(raw).__name__)
     if not raw.keys() <= _KNOWN:
@@ -102,9 +123,9 @@ def _event(
             raise _Bad(rule.name, rule.column)
     values = {name: value for name, value in values.items() if value is not None}
     return Event(
-        at=_time(raw.get("at"), received_at), action=action, price=price,
+        at=_time(raw, received_at, notes), action=action, price=price,
         lines=_lines(raw.get("lines"), action, reading),
-        received_at=received_at, properties=_properties(raw.get("properties")),
+        received_at=received_at, properties=_properties(raw.get("properties"), notes),
         source=_source(raw.get("source"), source),
         **values,
     )  # fmt: skip
@@ -135,7 +156,11 @@ def _value(name: str, form: str, value: object, reading: Reading) -> Any:
         return value
     text = _words(name, value) if form in _TEXT_FORMS else _digits(name, value)
     if text is None:
+        if value is not None and name in _NAMES:
+            raise _Bad("empty_text", name)
         return None
+    if form in ("id", "person") and not text.isascii():
+        text = normalize("NFC", text)
     its = text if form in _TEXT_FORMS else FORMS[form].python(text, reading)
     reason = found(form, text, its, reading)
     if reason is not None:
@@ -196,9 +221,28 @@ def _amount(name: str, value: object, reading: Reading) -> Money | None:
     return Money(minor, reading.currency)
 
 
-def _time(value: object, received_at: datetime) -> datetime:
+def _time(raw: Mapping[str, Any], received_at: datetime, notes: list[Warn]) -> datetime:
+    """When it happened by the sender's clock, put right by when it says it was sent. What would still lie in the future
+    happened when it was received."""
+    value = raw.get("at")
     if value is None:
         return received_at
+    if value == "":
+        raise _Bad("empty_text", "at")
+    skew = skew_of(raw, received_at)
+    if skew is None:
+        raise _Bad("not_a_time", "sent_at", raw.get("sent_at"))
+    at = _moment(value, received_at)
+    if skew and not -MAX_SKEW < skew < MAX_SKEW:
+        notes.append(Warn(key="clock_corrected", facts={"column": "at", "seconds": round(-skew.total_seconds())}))
+        at += skew
+    if at > received_at + FUTURE:
+        notes.append(Warn(key="future_time", facts={"column": "at", "value": at.isoformat()}))
+        return received_at
+    return at
+
+
+def _moment(value: object, received_at: datetime) -> datetime:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise _Bad("not_a_time", "at", value)
     if not isinstance(value, str):
@@ -206,22 +250,12 @@ def _time(value: object, received_at: datetime) -> datetime:
         text = str(value)
     else:
         text = trimmed(value[:64]) or ""
-        at = _zoned(text)
+        at = zoned(text)
     reason = found("time", text, at, Reading(now=received_at))
-    if reason is not None:
+    if reason is not None and reason != IN_FUTURE.name:
         raise _Bad(reason, "at", value)
     assert at is not None  # noqa: S101  # found() names a time that could not be read
     return at
-
-
-def _zoned(text: str) -> datetime | None:
-    """An ISO time that says its zone; a local time in a request is nobody's."""
-    if text[-1:] != "Z" and text[-6:-5] not in ("+", "-") and text[-5:-4] not in ("+", "-") and not text.isdigit():
-        return None
-    return time_of(text, _UTC)
-
-
-_UTC: Final = Reading(now=datetime(2000, 1, 1, tzinfo=UTC))
 
 
 def _lines(value: object, action: Action, reading: Reading) -> tuple[OrderLine, ...]:
@@ -251,14 +285,15 @@ def _line(one: object, where: str, reading: Reading) -> OrderLine:
     return OrderLine(**{name: value for name, value in values.items() if value is not None}, **amounts)
 
 
-def _properties(value: object) -> Mapping[str, str]:
+def _properties(value: object, notes: list[Warn]) -> Mapping[str, str]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
         raise _Bad("not_an_object", "properties", value)
     if len(value) > _MAX_PROPERTIES:
-        raise _Bad("too_many_properties", "properties", len(value))
-    return {_key(name): _property(str(name), its) for name, its in value.items() if its is not None}
+        notes.append(Warn(key="properties_capped", facts={"count": len(value), "limit": _MAX_PROPERTIES}))
+    several = islice(value.items(), _MAX_PROPERTIES)
+    return {_key(name): _property(str(name), its) for name, its in several if its is not None}
 
 
 def _key(name: object) -> str:

@@ -67,6 +67,60 @@ class ZeroQuantity:
         return row.get("quantity") == 0 and row.get("action") != self.level
 
 
+@dataclass(frozen=True, slots=True)
+class ZeroPrice:
+    """What costs nothing is a gift or a mistake: it is kept where the file is declared to give things away."""
+
+    name: str = "zero_price"
+    column: str = "price"
+
+    def sql(self, value: Callable[[str], str]) -> str:
+        """True for bad rows; ``value`` gives a column's typed expression."""
+        return f"coalesce({value('price')} = 0, false)"
+
+    def good(self, value: Callable[[str], str]) -> str:
+        """True for good rows."""
+        return f"({value('price')} IS NULL OR {value('price')} <> 0)"
+
+    def bad(self, row: Mapping[str, Any]) -> bool:
+        """The same of one row."""
+        return row.get("price") == 0
+
+
+@dataclass(frozen=True, slots=True)
+class LargeDiscount:
+    """A discount is an amount of money of the whole line; more than the line costs is a rate, or a mistake."""
+
+    name: str = "discount_too_large"
+    column: str = "discount"
+
+    def _most(self, value: Callable[[str], str]) -> str:
+        return f"{value('price')} * greatest(abs(coalesce({value('quantity')}, 1)), 1)"
+
+    def sql(self, value: Callable[[str], str]) -> str:
+        """True for bad rows; ``value`` gives a column's typed expression."""
+        return f"coalesce({value('discount')} > {self._most(value)}, false)"
+
+    def good(self, value: Callable[[str], str]) -> str:
+        """True for good rows."""
+        return f"NOT {self.sql(value)}"
+
+    def bad(self, row: Mapping[str, Any]) -> bool:
+        """The same of one row."""
+        discount, price, quantity = row.get("discount"), row.get("price"), row.get("quantity")
+        return discount is not None and price is not None and discount > price * max(abs(quantity or 1), 1)
+
+
+AnyRule = Rule | ZeroQuantity | ZeroPrice | LargeDiscount
+TOTALS: Final = (
+    "total", "totals", "grand total", "subtotal", "sub total", "sum", "gesamt", "summe", "total général",
+    "合计", "总计", "小计", "共计", "汇总", "总额", "合計", "總計", "小計",
+)  # fmt: skip
+"""What a spreadsheet writes in the line below its rows."""
+_WORDS: Final = frozenset({"id", "person", "text", "time"})
+"""Forms of cells that can hold such a word."""
+
+
 def _among(words: frozenset[str]) -> str:
     return ", ".join(quoted(word) for word in sorted(words))
 
@@ -75,11 +129,22 @@ MISSING_PRODUCT = Rule("missing_product", "product", ("product",), NEEDS_PRODUCT
 MISSING_PERSON = Rule("missing_person", "customer", ("customer", "visitor"), NEEDS_PERSON)
 MISSING_PRICE = Rule("missing_price", "price", ("price",), frozenset({"price_change"}))
 MISSING_ORDER = Rule("missing_order", "order", ("order",), frozenset({"order", "order_cancel", "order_return"}))
-RULES: Final[Mapping[Kind, tuple[Rule | ZeroQuantity, ...]]] = {
+RULES: Final[Mapping[Kind, tuple[AnyRule, ...]]] = {
     "events": (MISSING_PRODUCT, MISSING_PERSON, MISSING_PRICE, MISSING_ORDER, ZeroQuantity()),
-    "order_lines": (), "products": (), "customers": (), "prices": (),
-    "competitor_prices": (), "attributes": (),
+    "order_lines": (ZeroPrice(), LargeDiscount()), "products": (ZeroPrice(),), "customers": (),
+    "prices": (ZeroPrice(),), "competitor_prices": (ZeroPrice(),), "attributes": (),
 }  # fmt: skip
+
+
+def rules_of(kind: Kind, mapping: MapFile, names: set[str]) -> list[AnyRule]:
+    """The rules that apply to a file with these columns of ours."""
+    return [
+        rule
+        for rule in RULES[kind]
+        if not (isinstance(rule, ZeroPrice) and (mapping.free or "price" not in names))
+        and not (isinstance(rule, LargeDiscount) and (mapping.free or not {"discount", "price"} <= names))
+    ]
+
 
 _NOT_CONTENT: Final = frozenset({"received_at", "source", "event_id"})
 """Columns that say where a row came from, not what it says."""
@@ -116,7 +181,7 @@ def staging(
     kind: Kind, rows: Rows, matched: Matched, mapping: MapFile, reading: Reading, lake: Mapping[str, str], source: str
 ) -> Staging:
     """The SELECT that cleans every row of ``rows`` into the columns of a lake table (name -> DuckDB type)."""
-    cells = {column.name: _cell(column, matched, mapping, plain=rows.plain) for column in COLUMNS[kind]}
+    cells = {column.name: _cell(column, matched, mapping, rows) for column in COLUMNS[kind]}
     present = [column for column in COLUMNS[kind] if cells[column.name]]
     names = {column.name for column in present}
     by_content = (kind == "events" and "id" not in names) or (kind == "order_lines" and "line" not in names)
@@ -133,7 +198,7 @@ def staging(
     same = {name: value for name, value in values.items() if "v_" not in value}
     landed = "".join(f", {value} AS {identifier(name)}" for name, value in values.items() if name not in same)
     inner = f"SELECT *, {typed} FROM (SELECT *, {trimmed} FROM {rows.relation})"
-    quick = _quick(kind, present, reading, plain=rows.plain)
+    quick = _quick(present, reading, rules_of(kind, mapping, names), plain=rows.plain)
     for one in rows.refused:
         quick += f" AND NOT coalesce({one.condition}, false)"
     code = f"CASE WHEN {quick} THEN 0 {' '.join(branches)} ELSE 0 END::UTINYINT"
@@ -160,11 +225,12 @@ def staging(
     )  # fmt: skip
 
 
-def _cell(column: Column, matched: Matched, mapping: MapFile, *, plain: bool) -> str:
-    """The SQL of a cell's trimmed text; "" where the file has no such column."""
+def _cell(column: Column, matched: Matched, mapping: MapFile, rows: Rows) -> str:
+    """The SQL of a cell's trimmed text, of an id with its accents composed; "" where the file has no such column."""
     their = matched.theirs.get(column.name)
     if their is not None:
-        return trimmed_sql(identifier(their), plain=plain)
+        cell = trimmed_sql(identifier(their), plain=rows.plain)
+        return f"nfc_normalize({cell})" if rows.strange and column.form in ("id", "person") else cell
     constant = mapping.constants.get(column.name)
     return "" if constant is None else quoted(constant)
 
@@ -187,6 +253,7 @@ def _reasons(
         reasons.append((name, column, matched.theirs.get(column, "")))
         branches.append(f"WHEN {condition} THEN {len(reasons)}")
 
+    add("looks_like_total", present[0].name, _total(present))
     for column in present:
         if column.required:
             add("missing_value", column.name, f"r_{column.name} IS NULL")
@@ -194,12 +261,21 @@ def _reasons(
             if not (mapping.returns and check.name == "negative_quantity"):
                 add(check.name, column.name, check.sql(f"r_{column.name}", f"v_{column.name}", reading))
     names = {column.name for column in present}
-    for rule in RULES[kind]:
+    for rule in rules_of(kind, mapping, names):
         add(rule.name, rule.column, rule.sql(lambda name: f"v_{name}" if name in names else "NULL"))
     return reasons, branches
 
 
-def _quick(kind: Kind, present: Sequence[Column], reading: Reading, *, plain: bool) -> str:
+def _total(present: Sequence[Column]) -> str:
+    """SQL: a needed cell is empty, and another holds the word for a total."""
+    words = ", ".join(map(quoted, TOTALS))
+    absent = [f"r_{column.name} IS NULL" for column in present if column.required]
+    said = [f"lower(rtrim(r_{column.name}, ' :：')) IN ({words})" for column in present if column.form in _WORDS]
+    told = " OR ".join(f"coalesce({one}, false)" for one in said)
+    return f"({' OR '.join(absent) or 'false'}) AND ({told or 'false'})"
+
+
+def _quick(present: Sequence[Column], reading: Reading, rules: Sequence[AnyRule], *, plain: bool) -> str:
     """True for most rows without a fault, and for none with one."""
     parts = []
     for column in present:
@@ -208,7 +284,7 @@ def _quick(kind: Kind, present: Sequence[Column], reading: Reading, *, plain: bo
         if column.required or CHECKS[column.form]:
             parts.append(f"({optional}{quick_sql(column.form, raw, value, reading, plain=plain)})")
     names = {column.name for column in present}
-    parts += [rule.good(lambda name: f"v_{name}" if name in names else "NULL") for rule in RULES[kind]]
+    parts += [rule.good(lambda name: f"v_{name}" if name in names else "NULL") for rule in rules]
     return " AND ".join(parts) or "true"
 
 

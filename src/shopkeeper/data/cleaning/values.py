@@ -161,6 +161,8 @@ def time_of(text: str, reading: Reading) -> datetime | None:
     """An instant in UTC; a time without a zone is the reading's local time."""
     try:
         if reading.date_format:
+            if "%p" in reading.date_format:
+                text = text.replace("上午", "AM").replace("下午", "PM")
             return _in_utc(datetime.strptime(text, reading.date_format), reading)
         if _time(text):
             return _in_utc(datetime.fromisoformat(text.replace(" +", "+").replace(" -", "-")), reading)
@@ -180,9 +182,13 @@ def _slashed(text: str) -> datetime:
 
 
 def _in_utc(at: datetime, reading: Reading) -> datetime:
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=UTC if reading.timezone == "UTC" else ZoneInfo(reading.timezone))
-    return at.astimezone(UTC)
+    """An hour that the clocks skipped is read as the one after it, of one that they repeated the second is meant."""
+    if at.tzinfo is not None:
+        return at.astimezone(UTC)
+    if reading.timezone == "UTC":
+        return at.replace(tzinfo=UTC)
+    local = at.replace(tzinfo=ZoneInfo(reading.timezone))
+    return max(local.astimezone(UTC), local.replace(fold=1).astimezone(UTC))
 
 
 def epoch_of(number: int) -> datetime | None:
@@ -195,6 +201,8 @@ def epoch_of(number: int) -> datetime | None:
 def time_sql(raw: str, reading: Reading) -> str:
     """TIMESTAMPTZ; the session's TimeZone must be the reading's zone."""
     if reading.date_format:
+        if "%p" in reading.date_format:
+            raw = f"replace(replace({raw}, '上午', 'AM'), '下午', 'PM')"
         return f"CAST(try_strptime({raw}, {quoted(reading.date_format)}) AS TIMESTAMPTZ)"
     number = f"TRY_CAST({raw} AS BIGINT)"
     return (

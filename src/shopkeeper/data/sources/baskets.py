@@ -9,8 +9,7 @@ from shopkeeper.core.errors import DataError
 from shopkeeper.data.cleaning.values import quoted
 from shopkeeper.data.mapping import NO_MAPPING, MapFile
 from shopkeeper.data.rows import LINE, Rows
-from shopkeeper.data.sources.delimited import detect_encoding
-from shopkeeper.data.sources.encodings import guessed
+from shopkeeper.data.sources.encodings import detect_encoding, guessed
 
 _CHUNK = 1 << 20
 

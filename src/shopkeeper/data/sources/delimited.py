@@ -6,26 +6,24 @@ record's physical line number as an extra column; lines that are no text go to t
 """
 
 import codecs
-import csv
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final, TextIO
 
-from charset_normalizer import from_bytes
-
 from shopkeeper.core.errors import DataError
 from shopkeeper.data.mapping import NO_MAPPING, MapFile
 from shopkeeper.data.rows import LINE, RAW_MAX, Held, Rows, Warn
-from shopkeeper.data.sources.encodings import guessed
+from shopkeeper.data.sources.encodings import SAMPLE, detect_encoding, guessed
+from shopkeeper.data.sources.header import Header, read_header
 from shopkeeper.data.sources.shape import IRREGULAR, MAX_RECORD, shape_of
+from shopkeeper.data.sources.strange import is_strange
 
-_SAMPLE: Final = 1 << 18
-_MAX_COLUMNS: Final = 1_000
-_DELIMITERS: Final = (",", ";", "\t", "|")
-_BOMS: Final = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_CHUNK: Final = 1 << 20
+_NO_TEXT: Final = "shopkeeper.no_text"
+codecs.register_error(_NO_TEXT, lambda error: ("\0", getattr(error, "end", 0)))
+"""Bytes of UTF-16 that are no text become NUL, for which their line is held."""
 _REJECTS: Final = {
     "MISSING COLUMNS": "too_few_cells",
     "TOO MANY COLUMNS": "too_many_cells",
@@ -36,55 +34,6 @@ _REJECTS: Final = {
 _SIGNATURES: Final = (
     (b"\x1f\x8b", "gzip"), (b"PK\x03\x04", "zip"), (b"%PDF", "PDF"), (b"\xd0\xcf\x11\xe0", "XLS"), (b"PAR1", "Parquet"),
 )  # fmt: skip
-
-
-def detect_encoding(path: Path) -> tuple[str, bool]:
-    """(encoding, sure): a byte order mark decides; then UTF-8 and GB18030 by whether the file decodes; then a guess."""
-    with path.open("rb") as file:
-        head = file.read(_SAMPLE)
-    for mark, name in _BOMS:
-        if head.startswith(mark):
-            return name, True
-    if head[1::2].count(0) > len(head) // 5 or head[0::2].count(0) > len(head) // 5:
-        return ("utf-16-le" if head[1::2].count(0) >= head[0::2].count(0) else "utf-16-be"), False
-    cut = head[: head.rfind(b"\n") + 1] or head
-    bad = _bad_lines(cut, "utf-8")
-    if bad == 0 or bad * 10 < cut.count(b"\n"):
-        return "utf-8", True
-    if _bad_lines(cut, "gb18030") == 0 and _chinese(cut.decode("gb18030")):
-        return "gb18030", True
-    best = from_bytes(cut).best()
-    return (best.encoding if best else "latin-1"), False
-
-
-def _bad_lines(data: bytes, encoding: str) -> int:
-    try:
-        data.decode(encoding)
-    except UnicodeDecodeError:
-        return sum(not _decodes(line, encoding) for line in data.splitlines())
-    return 0
-
-
-def _decodes(data: bytes, encoding: str) -> bool:
-    try:
-        data.decode(encoding)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _chinese(text: str) -> bool:
-    """Whether what is not ASCII is mostly everyday Chinese: rare signs mean that the guess is wrong (two Latin letters
-    of another encoding, such as those of "Crème", make one of them)."""
-    strange = [sign for sign in text if sign > "\x7f"]
-    common = sum("\u3000" <= sign <= "\u303f" or sign >= "\uff00" or _everyday(sign) for sign in strange)
-    return bool(strange) and common * 10 >= len(strange) * 7
-
-
-def _everyday(sign: str) -> bool:
-    """One of the 3,755 most used signs: the first level of GB 2312."""
-    code = sign.encode("gb2312", "ignore")
-    return len(code) == 2 and 0xB0 <= code[0] <= 0xD7
 
 
 def _refuse_other_formats(path: Path) -> None:
@@ -102,64 +51,41 @@ def _refuse_other_formats(path: Path) -> None:
         raise DataError("file_other_format", file=str(path), format="JSON")
 
 
-@dataclass(frozen=True, slots=True)
-class _Header:
-    names: tuple[str, ...]
-    line: int
-    delimiter: str
-
-
-def _read_header(text: str, mapping: MapFile, path: Path) -> _Header:
-    """The first line that is not empty; the delimiter is declared or the one that splits it most."""
-    lines = io.StringIO(text, newline="").read().replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    number = next((n for n, line in enumerate(lines) if line.strip()), None)
-    if number is None:
-        raise DataError("file_empty", file=str(path))
-    first = lines[number]
-    delimiter = mapping.delimiter or max(_DELIMITERS, key=lambda sign: len(next(csv.reader([first], delimiter=sign))))
-    cells = [cell.strip() for cell in next(csv.reader([first], delimiter=delimiter))]
-    if len(cells) > _MAX_COLUMNS:
-        raise DataError("too_many_columns", file=str(path), columns=len(cells), limit=_MAX_COLUMNS)
-    names = tuple(cell or f"column_{place}" for place, cell in enumerate(cells, 1))
-    lowered = [name.casefold() for name in names]
-    for place, name in enumerate(lowered):
-        if name in lowered[:place]:
-            raise DataError("column_twice", file=str(path), name=names[place])
-    return _Header(names, number + 1, delimiter)
-
-
 class Delimited:
     """CSV, TSV and their kin."""
 
     def open(self, con: Any, path: Path, mapping: MapFile = NO_MAPPING, scratch: Path = Path("/tmp")) -> Rows:  # noqa: S108  # the importer gives its own
         _refuse_other_formats(path)
         encoding, sure = (mapping.encoding, True) if mapping.encoding else detect_encoding(path)
-        header = _read_header(_sample(path, encoding), mapping, path)
+        header = read_header(_sample(path, encoding), mapping, path)
         warnings = [] if sure else [guessed(path, encoding)]
         if sure and encoding not in ("utf-8", "utf-8-sig"):
             warnings.append(Warn(key="encoding_read_as", facts={"encoding": encoding.upper()}))
         whole = encoding in ("utf-8", "utf-8-sig") and header.line == 1
         shape = shape_of(path, header.delimiter) if whole else IRREGULAR
+        if header.titled:
+            warnings.append(Warn(key="title_skipped", facts={"line": header.line, "names": ", ".join(header.names)}))
         if shape.regular:
             relation = _read_csv(path, header.names, header.delimiter)
             return Rows(
                 relation=relation, columns=header.names, numbered=False, first_line=2, plain=shape.plain,
-                warnings=tuple(warnings),
+                strange=shape.strange, warnings=tuple(warnings), unnamed=header.unnamed, open_end=shape.open_end,
                 rejects=lambda: _rejects(con, path, 0),
             )  # fmt: skip
         clean, held = scratch / "clean.csv", list[Held]()
         with clean.open("w", encoding="utf-8", newline="") as out:
-            _rewrite(_lines(path, encoding, held), out, header, path, held)
+            last = _rewrite(_lines(path, encoding, held), out, header, path, held)
         relation = _read_csv(clean, (LINE, *header.names), header.delimiter)
         return Rows(
             relation=relation, columns=header.names, numbered=True, warnings=tuple(warnings), held=tuple(held),
+            strange=_strange_in(clean), unnamed=header.unnamed, open_end=0 if _ended(path) else last,
             rejects=lambda: _rejects(con, clean, 1),
         )  # fmt: skip
 
 
 def _sample(path: Path, encoding: str) -> str:
     with path.open("rb") as file:
-        data = file.read(_SAMPLE)
+        data = file.read(SAMPLE)
     try:
         return codecs.getincrementaldecoder(encoding)("replace").decode(data).removeprefix("\ufeff")
     except LookupError:
@@ -190,7 +116,8 @@ def _rejects(con: Any, path: Path, numbered: int) -> list[Held]:
     for line, column, kind, raw in rows:
         number, text = (line, raw) if not numbered else _own_number(raw, line)
         reason = _REJECTS.get(str(kind), "unreadable_row")
-        held.append(Held(reason=reason, line=number, column="" if column == LINE else column or "", raw=text))
+        its = "" if column == LINE else column or ""
+        held.append(Held(reason=reason, line=number, column=its, facts={"column": its, "offset": 0}, raw=text))
     return held
 
 
@@ -204,7 +131,7 @@ def _own_number(raw: str, line: int) -> tuple[int, str]:
 def _lines(path: Path, encoding: str, held: list[Held]) -> Iterator[tuple[int, str]]:
     """(physical line number, text without its end); lines that are no text are held instead."""
     if encoding.startswith("utf-16"):
-        with path.open(encoding=encoding, errors="replace", newline=None) as file:
+        with path.open(encoding=encoding, errors=_NO_TEXT, newline=None) as file:
             for number, line in enumerate(file, 1):
                 yield from _good(number, line.removesuffix("\n").removeprefix("\ufeff"), held)
         return
@@ -225,20 +152,34 @@ def _lines(path: Path, encoding: str, held: list[Held]) -> Iterator[tuple[int, s
 
 
 def _good(number: int, text: str, held: list[Held]) -> Iterator[tuple[int, str]]:
-    if "\0" in text or "\ufffd" in text:
-        held.append(Held(reason="not_text", line=number, facts={"offset": 0}, raw=text.replace("\0", "\\0")[:RAW_MAX]))
+    if "\0" in text:
+        facts = {"offset": text.index("\0") + 1}
+        held.append(Held(reason="not_text", line=number, facts=facts, raw=text.replace("\0", "\\0")[:RAW_MAX]))
     else:
         yield number, text
 
 
-def _rewrite(lines: Iterator[tuple[int, str]], out: TextIO, header: _Header, path: Path, held: list[Held]) -> None:
-    """Records as one stream with their line numbers. A quote opens only at the start of a cell."""
+def _ended(path: Path) -> bool:
+    """Whether the last line has its end."""
+    with path.open("rb") as file:
+        file.seek(-min(4, path.stat().st_size), io.SEEK_END)
+        return file.read().rstrip(b"\0").endswith((b"\n", b"\r"))
+
+
+def _strange_in(path: Path) -> bool:
+    with path.open("rb") as file:
+        return any(is_strange(chunk) for chunk in iter(lambda: file.read(_CHUNK), b""))
+
+
+def _rewrite(lines: Iterator[tuple[int, str]], out: TextIO, header: Header, path: Path, held: list[Held]) -> int:
+    """Records as one stream with their line numbers; the number of the last line. A quote opens only at the start of a
+    cell."""
     first = next((number for number, _ in chain(lines) if number >= header.line), None)
     quoted = [f'"{name.replace(chr(34), chr(34) * 2)}"' for name in (LINE, *header.names)]
     out.write(header.delimiter.join(quoted) + "\n")
-    if first is None:
-        return
+    last = max(first or 0, header.line)
     for number, text in lines:
+        last = number
         if not text.strip():
             continue
         record, size = [text], len(text)
@@ -246,12 +187,14 @@ def _rewrite(lines: Iterator[tuple[int, str]], out: TextIO, header: _Header, pat
             following = next(lines, None)
             if following is None or size > MAX_RECORD:
                 raise DataError("quote_unclosed", file=str(path), line=number)
+            last = following[0]
             record.append(following[1])
             size += len(following[1])
         if size > MAX_RECORD:
             held.append(Held(reason="line_too_long", line=number, raw=text[:RAW_MAX]))
             continue
         out.write(f"{number}{header.delimiter}" + "\n".join(record) + "\n")
+    return max([last, *(one.line or 0 for one in held[-1:])])
 
 
 def _opens(record: list[str], delimiter: str) -> bool:

@@ -8,6 +8,8 @@ from typing import Final
 
 import numpy as np
 
+from shopkeeper.data.sources.strange import is_strange
+
 MAX_RECORD: Final = 2_000_000
 """Characters of the longest record."""
 _CHUNK: Final = 1 << 20
@@ -18,10 +20,13 @@ _LARGE: Final = 1 << 24
 @dataclass(frozen=True, slots=True)
 class Shape:
     """How a file is written. ``regular``: each line is one record of UTF-8 text with the same line end; ``plain``: no
-    cell has blanks round it or control characters in it."""
+    cell has blanks round it or control characters in it; ``strange``: signs that nobody sees may be in it;
+    ``open_end``: the number of the last line, where it has no end."""
 
     regular: bool
     plain: bool
+    strange: bool = True
+    open_end: int = 0
 
 
 IRREGULAR: Final = Shape(regular=False, plain=False)
@@ -41,10 +46,14 @@ def shape_of(path: Path, delimiter: str = ",") -> Shape:
     bounds = _halves(path)
     with ThreadPoolExecutor(len(bounds)) as pool:
         parts = list(pool.map(lambda part: _shape_between(path, part[0], part[1], delimiter), bounds))
-    ends = {returns for _, returns in parts if returns is not None}
-    if len(ends) > 1 or not all(shape.regular for shape, _ in parts):
+    ends = {returns for _, returns, _ in parts if returns is not None}
+    if len(ends) > 1 or not all(shape.regular for shape, _, _ in parts):
         return IRREGULAR
-    return Shape(regular=True, plain=all(shape.plain for shape, _ in parts))
+    lines = sum(count for _, _, count in parts)
+    return Shape(
+        regular=True, plain=all(shape.plain for shape, _, _ in parts),
+        strange=any(shape.strange for shape, _, _ in parts), open_end=lines + 1 if parts[-1][0].open_end else 0,
+    )  # fmt: skip
 
 
 def _halves(path: Path) -> list[tuple[int, int]]:
@@ -59,10 +68,10 @@ def _halves(path: Path) -> list[tuple[int, int]]:
     return [(0, middle), (middle, size)] if whole else [(0, size)]
 
 
-def _shape_between(path: Path, first: int, last: int, delimiter: str) -> tuple[Shape, bool | None]:
-    """How whole lines of a file are written, and whether they end with returns."""
+def _shape_between(path: Path, first: int, last: int, delimiter: str) -> tuple[Shape, bool | None, int]:
+    """How whole lines of a file are written, whether they end with returns, and how many of them end."""
     decoder = codecs.getincrementaldecoder("utf-8")()
-    rest, returns, plain = b"", None, True
+    rest, returns, plain, strange, lines = b"", None, True, False, 0
     with path.open("rb") as file:
         marked = first == 0 and file.read(3) == codecs.BOM_UTF8
         file.seek(3 if marked else first)
@@ -71,19 +80,23 @@ def _shape_between(path: Path, first: int, last: int, delimiter: str) -> tuple[S
             end = block.rfind(b"\n") + 1
             block, rest = block[:end], block[end:]
             if not _decodes_on(decoder, block) or b"\0" in block or len(rest) > MAX_RECORD * 4:
-                return IRREGULAR, None
+                return IRREGULAR, None, 0
             ends = b"\r" in block
             if block and returns is not None and ends != returns:
-                return IRREGULAR, None
+                return IRREGULAR, None, 0
             returns = ends if block else returns
             if (ends and not _same_ends(block)) or not _whole_records(block):
-                return IRREGULAR, None
+                return IRREGULAR, None, 0
             plain = plain and _plain(block, delimiter)
+            strange = strange or is_strange(block)
+            lines += block.count(b"\n")
     if not _decodes_on(decoder, rest, final=True) or b"\r" in rest or b"\0" in rest:
-        return IRREGULAR, None
+        return IRREGULAR, None, 0
     if rest and not _whole_records(rest + b"\n"):
-        return IRREGULAR, None
-    return Shape(regular=True, plain=plain and _plain(rest + b"\n", delimiter)), returns
+        return IRREGULAR, None, 0
+    plain = plain and _plain(rest + b"\n", delimiter)
+    shape = Shape(regular=True, plain=plain, strange=strange or is_strange(rest), open_end=1 if rest else 0)
+    return shape, returns, lines
 
 
 def _decodes_on(decoder: codecs.IncrementalDecoder, data: bytes, *, final: bool = False) -> bool:

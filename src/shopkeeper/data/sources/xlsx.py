@@ -21,6 +21,8 @@ _MAX_UNPACKED: Final = 1 << 30
 _MAX_RATIO: Final = 200
 _SMALL: Final = 50 << 20
 _CHUNK: Final = 1 << 20
+_COMPOUND: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+"""What an encrypted workbook begins with, and so does one of before 2007."""
 _MAX_CELLS: Final = 20_000_000
 _ERROR_CELL = re.compile(
     rb'<c [^>]*?r="([A-Z]+)([0-9]+)"[^>]*?t="e"[^>]*>(?:<f[^>]*/>|<f[^>]*>.*?</f>)?<v>([^<]*)</v>', re.S
@@ -86,7 +88,9 @@ def _check_sizes(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             sizes = [(part.file_size, part.compress_size) for part in archive.infolist()]
     except (zipfile.BadZipFile, OSError) as error:
-        raise DataError("file_damaged", file=str(path), why=str(error)) from error
+        with path.open("rb") as file:
+            locked = file.read(8) == _COMPOUND
+        raise DataError("workbook_locked" if locked else "file_damaged", file=str(path), why=str(error)) from error
     total, packed = sum(size for size, _ in sizes), sum(size for _, size in sizes)
     if total > _MAX_UNPACKED or (total > _SMALL and total > _MAX_RATIO * max(packed, 1)):
         raise DataError("archive_too_large", file=str(path), size=total, limit=_MAX_UNPACKED)

@@ -86,7 +86,14 @@ class Known:
         if refused and not rows.numbered:
             _renumber(con, refused)
         return Rows(
-            relation=THEIRS, columns=rows.columns, numbered=True, warnings=rows.warnings, held=(*rows.held, *refused)
+            relation=THEIRS,
+            columns=rows.columns,
+            numbered=True,
+            strange=rows.strange,
+            unnamed=rows.unnamed,
+            open_end=rows.open_end,
+            warnings=rows.warnings,
+            held=(*rows.held, *refused),
         )
 
     def _cell(self, name: str, *, plain_rows: bool) -> str:
@@ -113,6 +120,8 @@ def part_rows(con: Any, part: Part, loaded: Rows, now: datetime, *, main: bool) 
         relation=OURS,
         columns=names,
         numbered=True,
+        strange=loaded.strange,
+        open_end=loaded.open_end if main else 0,
         refused=part.refused,
         warnings=loaded.warnings if main else (),
         held=loaded.held if main else (),

@@ -6,6 +6,7 @@ Source: Google Merchant Center Help, "Product data specification".
 
 from typing import Final
 
+from shopkeeper.data.rows import Refused
 from shopkeeper.data.sources.known.format import Known, Part
 
 _AMOUNT: Final = "regexp_extract({0}, '([0-9][0-9.,]*)', 1)"
@@ -18,8 +19,13 @@ _LABELS: Final = ", ".join(f"custom_label_{number}" for number in range(5))
 _OPTIONS: Final = ", ".join(
     f"('{name}', {name})" for name in ("item_group_id", "color", "size", "material", "pattern", "gender", "age_group")
 )
+_PERIOD: Final = "TRY_CAST(split_part(sale_price_effective_date, '/', {0}) AS TIMESTAMPTZ)"
+_ENDS_FIRST: Final = Refused(
+    reason="end_before_start", column="sale_price_effective_date",
+    condition=f"{_PERIOD.format(2)} < {_PERIOD.format(1)}",
+)  # fmt: skip
 _SELECT: Final = f"""
-SELECT {{line}}, id, title AS name, {
+SELECT {{line}}, sale_price_effective_date, id, title AS name, {
     ", ".join(f"nullif(trim(split_part({_PATH}, '>', {level})), '') AS category_{level}" for level in range(1, 6))
 },
   brand, trim(regexp_replace(description, '<[^>]*>', ' ', 'g')) AS description,
@@ -43,5 +49,5 @@ MERCHANT_FEED: Final = Known(
         "sale_price_effective_date", "cost_of_goods_sold", "item_group_id", "color", "size", "material", "pattern", "gender",
         "age_group", *(f"custom_label_{number}" for number in range(5)),
     ),
-    parts=(Part(kind="products", select=_SELECT),),
+    parts=(Part(kind="products", select=_SELECT, refused=(_ENDS_FIRST,)),),
 )  # fmt: skip

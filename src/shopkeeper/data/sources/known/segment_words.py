@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any, Final
 
+from shopkeeper.data.cleaning.clock import zoned
+
 ACTIONS: Final[Mapping[str, str]] = {
     "Products Searched": "search", "Product List Viewed": "list_view", "Product List Filtered": "list_view",
     "Viewed Product Category": "list_view", "Promotion Viewed": "impression", "Viewed Promotion": "impression",
@@ -77,7 +79,8 @@ def wire_of(message: Any) -> Any:
         wire["lines"] = [_line(one) for one in products]
     kept = {name: _at(message, f"properties.{name}") for name in PROPERTIES}
     wire["properties"] = {name: value for name, value in kept.items() if value is not None and not _nested(value)}
-    return wire
+    sent = message.get("sentAt", message.get("sent_at"))
+    return {**wire, "sent_at": sent} if isinstance(sent, str) and zoned(sent) is not None else wire
 
 
 def _action(message: Mapping[str, Any]) -> Any:

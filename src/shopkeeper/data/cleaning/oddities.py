@@ -1,0 +1,111 @@
+"""What is stored but looked odd: unseen signs, text garbled before, blanks and accents of ids, times without a zone.
+
+Each is one warning a file with an example; nothing here holds a row. Texts are looked through only where the bytes of
+the file say that there may be something (``Rows.strange``); times by the first rows.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from shopkeeper.core.visible import visible
+from shopkeeper.data.cleaning.columns import COLUMNS, Kind
+from shopkeeper.data.cleaning.values import BLANKS, EPOCH, SLASH_TIME, TIME, epoch_of, quoted
+from shopkeeper.data.mapping import MapFile
+from shopkeeper.data.rows import Rows, Warn, identifier
+
+_INVISIBLE: Final = r"[\x{200b}\x{200e}\x{200f}\x{202a}-\x{202e}\x{2060}-\x{2064}\x{2066}-\x{2069}\x{feff}\x{ad}]"
+_GARBLED: Final = r"锟斤拷|\x{fffd}|[ÃÂ][\x{80}-\x{bf}]|â€"
+_ZONED: Final = r":[0-9]{2}(\.[0-9]+)? ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)"
+_SAMPLE: Final = 10_000
+_IDS: Final = ("id", "person")
+_WIDE: Final = "".join(sign for sign in BLANKS if sign > "\x7f")
+_SHOWN: Final = 60
+_ODD: Final[Mapping[str, str]] = {
+    "garbled_text": f"regexp_matches(CELL, {quoted(_GARBLED)})",
+    "invisible_characters": f"regexp_matches(trim(CELL, {quoted(BLANKS)}), {quoted(_INVISIBLE)})",
+    "blanks_trimmed": f"regexp_matches(CELL, {quoted(f'^[{_WIDE}]|[{_WIDE}]$')})",
+    "ids_composed": "nfc_normalize(CELL) <> CELL",
+}
+"""SQL conditions of a cell that is not ASCII."""
+
+
+def odd_texts(con: Any, kind: Kind, rows: Rows, theirs: Mapping[str, str]) -> tuple[Warn, ...]:
+    """Warnings about the cells of the columns that are ours."""
+    if not rows.strange or not theirs:
+        return ()
+    forms = {column.name: column.form for column in COLUMNS[kind]}
+    ids = [their for name, their in theirs.items() if forms[name] in _IDS]
+    all_of = tuple(dict.fromkeys(theirs.values()))
+    wanted = [(key, column) for key, among in (("garbled_text", all_of), ("invisible_characters", all_of),
+              ("blanks_trimmed", ids), ("ids_composed", ids)) for column in among]  # fmt: skip
+    parts = ", ".join(_counted(key, identifier(column)) for key, column in wanted)
+    found = iter(con.execute(f"SELECT {parts} FROM {rows.relation}").fetchone())
+    said: dict[str, Warn] = {}
+    for (key, column), count, cell in zip(wanted, found, found, strict=False):
+        if count and key not in said:
+            said[key] = Warn(key=key, facts={"column": column, "count": count, "value": visible(cell)[:_SHOWN]})
+    return tuple(said.values())
+
+
+def _counted(key: str, cell: str) -> str:
+    """SQL: how many cells of a column are odd in this way, and one of them."""
+    odd = _ODD[key].replace("CELL", cell)
+    where = f"(WHERE strlen({cell}) <> length({cell}) AND {odd})"
+    return f"count(*) FILTER {where}, min({cell}) FILTER {where}"
+
+
+def odd_times(con: Any, rows: Rows, columns: Sequence[str], mapping: MapFile, timezone: str) -> Iterator[Warn]:
+    """Warnings about columns of times: numbers since 1970, and times without a zone. ``timezone``: the shop's."""
+    declared = bool(mapping.date_format)
+    naive = f"regexp_full_match(cell, {quoted(f'{TIME}|{SLASH_TIME}')}) AND NOT regexp_matches(cell, '{_ZONED}$')"
+    if declared:
+        read = f"try_strptime(cell, {quoted(mapping.date_format)}) IS NOT NULL"
+        naive = "false" if "%z" in mapping.date_format else read
+    said = set[str]()
+    for column in columns:
+        cells = f"SELECT trim({identifier(column)}, {quoted(BLANKS)}) AS cell FROM {rows.relation} LIMIT {_SAMPLE}"
+        epoch = "false" if declared else f"regexp_full_match(cell, {quoted(EPOCH)})"
+        number, local = con.execute(
+            f"SELECT min(cell) FILTER ({epoch}), min(cell) FILTER ({naive}) FROM ({cells})"
+        ).fetchone()
+        if number is not None and "epoch" not in said and (at := epoch_of(int(number))) is not None:
+            said.add("epoch")
+            yield Warn(key="epoch_times", facts={"column": column, "value": number, "at": at.isoformat()})
+        if local is not None and not mapping.timezone and "local" not in said:
+            said.add("local")
+            yield Warn(key="local_times", facts={"column": column, "value": local, "timezone": timezone})
+
+
+def clock_changes(con: Any, staged: str, timezone: str) -> tuple[Warn, ...]:
+    """A warning where times of a table lie in an hour that the clocks of their zone skipped or repeated."""
+    if timezone == "UTC":
+        return ()
+    first, last = con.execute(
+        f'SELECT min(epoch_us("at")), max(epoch_us("at")) FROM {staged} WHERE code = 0'
+    ).fetchone()
+    if first is None:
+        return ()
+    for change, by in _changes(timezone, first, last):
+        micros = int(change.timestamp()) * 1_000_000
+        inside = f'epoch_us("at") BETWEEN {micros - by} AND {micros + by - 1}'
+        if con.execute(f"SELECT 1 FROM {staged} WHERE code = 0 AND {inside} LIMIT 1").fetchall():
+            return (Warn(key="clock_changed", facts={"timezone": timezone, "value": f"{change:%Y-%m-%d %H:%M} UTC"}),)
+    return ()
+
+
+def _changes(timezone: str, first: int, last: int) -> Iterator[tuple[datetime, int]]:
+    """When the offset of a zone changed between two moments (microseconds since 1970), and by how many of them."""
+    zone, hour = ZoneInfo(timezone), timedelta(hours=1)
+    day = datetime.fromtimestamp(first // 1_000_000, UTC).replace(minute=0, second=0) - timedelta(days=1)
+    end = datetime.fromtimestamp(last // 1_000_000, UTC) + timedelta(days=1)
+    offset = day.astimezone(zone).utcoffset()
+    while day < end:
+        after = (day + timedelta(days=1)).astimezone(zone).utcoffset()
+        if after != offset and after is not None and offset is not None:
+            change = day
+            while (change + hour).astimezone(zone).utcoffset() == offset:
+                change += hour
+            yield change + hour, abs(int((after - offset).total_seconds())) * 1_000_000
+        offset, day = after, day + timedelta(days=1)

@@ -1,0 +1,84 @@
+"""What a row that is in conflict stands against: the first row with its id, or what the shop knows of it."""
+
+import json
+from typing import Any, Final
+
+from shopkeeper.core.money import exponent
+from shopkeeper.data.cleaning.columns import Kind
+from shopkeeper.data.cleaning.rows import Staging, content_sql, identity_of
+from shopkeeper.data.lake import Lake
+from shopkeeper.data.rows import identifier
+from shopkeeper.data.schema import lake_types
+
+ID_CONFLICT: Final = 2
+ORDER_KNOWN: Final = 4
+_MOST: Final = 10_000
+"""Of how many rows the other side is looked up; the rest are held without."""
+_LONGEST: Final = 300
+_SILENT: Final = frozenset({"received_at", "source", "line", "event_id", "currency"})
+
+
+def known_sides(con: Any, lake: Lake, kind: Kind, plan: Staging, *, timed: bool) -> dict[int, str]:
+    """row -> what the row that it is in conflict with says."""
+    found: dict[int, str] = {}
+    if _any(con, ID_CONFLICT):
+        found |= _told(con, kind, _in_lake(lake, kind, plan, timed=timed)) | _told(con, kind, _in_file())
+    if _any(con, ORDER_KNOWN) and lake.files("order_lines"):
+        found |= _told(con, "order_lines", _order(lake))
+    return found
+
+
+def _any(con: Any, what: int) -> bool:
+    return bool(con.execute("SELECT 1 FROM marks WHERE what = ? LIMIT 1", [what]).fetchall())
+
+
+def _bad(what: int) -> str:
+    return f"(SELECT w.* FROM whole w JOIN marks m USING (row) WHERE m.what = {what} ORDER BY row LIMIT {_MOST})"
+
+
+def _in_file() -> str:
+    return (
+        f"WITH bad AS (SELECT row, identity FROM {_bad(ID_CONFLICT)}), first AS (SELECT identity, min(row) AS first "
+        "FROM whole WHERE code = 0 AND identity IN (SELECT identity FROM bad) GROUP BY identity) "
+        "SELECT bad.row, to_json(w)::VARCHAR FROM bad JOIN first USING (identity) JOIN whole w ON w.row = first "
+        "WHERE first < bad.row"
+    )
+
+
+def _in_lake(lake: Lake, kind: Kind, plan: Staging, *, timed: bool) -> str:
+    if not lake.files(kind):
+        return ""
+    columns = identity_of(kind, timed=timed, by_event=plan.by_event)
+    by = content_sql(kind, lake_types(kind), by_content=True) if plan.by_content else None
+    identity = by or f"hash({', '.join(map(identifier, columns))})"
+    return (
+        f"WITH bad AS (SELECT row, identity FROM {_bad(ID_CONFLICT)}) "
+        f"SELECT row, min(to_json(l)::VARCHAR) FROM bad JOIN (SELECT {identity} AS identity, * "
+        f"FROM {lake.relation_sql(kind)}) l USING (identity) GROUP BY row"
+    )
+
+
+def _order(lake: Lake) -> str:
+    return (
+        f"SELECT row, min(to_json(l)::VARCHAR) FROM (SELECT row, order_id FROM {_bad(ORDER_KNOWN)}) bad "
+        f"JOIN {lake.relation_sql('order_lines')} l USING (order_id) GROUP BY row"
+    )
+
+
+def _told(con: Any, kind: Kind, sql: str) -> dict[int, str]:
+    return {row: said_by(kind, json.loads(text)) for row, text in con.execute(sql).fetchall()} if sql else {}
+
+
+def said_by(kind: Kind, cells: dict[str, Any]) -> str:
+    """A row of the lake in short; amounts as people write them."""
+    currency = cells.get("currency")
+    said = []
+    for name in lake_types(kind):
+        value = cells.get(name)
+        if value is None or name in _SILENT:
+            continue
+        if name.endswith("_minor"):
+            places = exponent(currency) if currency else 2
+            value = f"{int(value) / 10**places:.{places}f} {currency or ''}".rstrip()
+        said.append(f"{name.removesuffix('_minor')}={value}")
+    return ", ".join(said)[:_LONGEST]
