@@ -4,8 +4,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 TESTED := .venv/.test-installed
+FLINK := .venv-flink/.installed
+FLINK_PINS := src/shopkeeper/apps/jobs/flink/requirements.txt
 
-.PHONY: install demo test test-all check bench bench-tables docs screenshots lock clean
+.PHONY: install demo test test-all check bench bench-tables docs screenshots lock flink flink-test clean
 
 install: $(STAMP)
 
@@ -53,5 +55,14 @@ lock: $(TESTED)  ## write the two lock files from what .venv holds
 	mv requirements.lock.part requirements.lock
 	mv requirements-test.lock.part requirements-test.lock
 
+flink: $(FLINK)  ## the environment of the Flink job, its own: about 1 GB
+flink-test: flink $(TESTED)  ## the Flink job on a local cluster against the drain's own fold
+	$(BIN)/python -m pytest -m slow tests/journeys/test_flink.py $(ARGS)
+
+$(FLINK): $(FLINK_PINS)
+	test -x .venv-flink/bin/python || $(PYTHON) -m venv .venv-flink
+	.venv-flink/bin/python -m pip install --quiet --disable-pip-version-check -r $(FLINK_PINS)
+	touch $@
+
 clean:
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .venv-flink build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -110,3 +110,17 @@ def kafka_broker(folder: Path) -> Iterator[Started]:
 
 def kafka_url(server: Started, topic: str) -> str:
     return f"kafka://127.0.0.1:{server.port}/{topic}"
+
+
+@contextlib.contextmanager
+def other_broker(folder: Path) -> Iterator[Started]:
+    """Another broker that speaks Kafka's protocol, from the wheel noida-db: Flink's source reads it to its end."""
+    try:
+        import noida_db
+    except ImportError:
+        absent("noida-db")
+    program, port = Path(noida_db.__file__).parent / "noida-db", port_that_is_free()
+    program.chmod(0o755)
+    words = [str(program), "start", "--data-dir", str(folder / f"noida-{port}"), "--only", "kafka"]
+    with started([*words, "--kafka-port", str(port)], port, folder / f"noida-{port}.log") as server:
+        yield server

@@ -97,6 +97,8 @@ class StreamSection:
     """Of the topic, where it is made by us."""
     group: str = "shopkeeper"
     """Under which the drain tells the cluster how far it is."""
+    live: Literal["drain", "flink"] = "drain"
+    """Who keeps visits, decayed counts and what is trending."""
     options: Mapping[str, str] = field(default_factory=dict)
     """The Kafka client's own, such as ``security.protocol``."""
 

@@ -179,6 +179,12 @@ def test_every_test_asserts_something() -> None:
     assert silent == []
 
 
+def test_no_two_test_files_share_a_name() -> None:
+    """Test folders are no packages, so pytest tells files apart by their names alone."""
+    names = [path.name for path in TEST_FILES if path.name.startswith("test_")]
+    assert sorted(names) == sorted(set(names))
+
+
 def test_tests_stand_where_their_source_does() -> None:
     """Each folder of tests is a room of the package, or one of the cross-cutting ones."""
     rooms = {path.name for path in PACKAGE.iterdir() if path.is_dir()} | {

@@ -1,5 +1,6 @@
 """Laws of the stream: what brokers acknowledged is in the lake once, whatever dies when, and an id has one effect."""
 
+import json
 import uuid
 from collections import Counter
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from shopkeeper.data.stream import landing
 from shopkeeper.data.stream.envelope import Envelope, key_of, unwrapped, wrapped
 from shopkeeper.data.stream.judge import Judge, Message
 from shopkeeper.data.stream.kafka_journal import KafkaJournal
-from shopkeeper.data.stream.reader import Reader
+from shopkeeper.data.stream.reader import Reader, message_of
 from shopkeeper.data.stream.topic import Topic, check
 from shopkeeper.shop.collecting import entry_of
 
@@ -42,9 +43,9 @@ def _decision(name: str) -> Entry:
 
 
 def _message(source: str, place: int, entry: Entry) -> Message:
-    envelope = unwrapped(wrapped(entry))
-    assert envelope is not None
-    return Message(source, place, envelope)
+    message = message_of(source, place, wrapped(entry))
+    assert message is not None
+    return message
 
 
 @pytest.fixture
@@ -98,6 +99,34 @@ def test_a_message_says_everything_of_its_entry() -> None:
 
 def _fields(event: Event) -> dict[str, object]:
     return {name: getattr(event, name) for name in event.__slots__}
+
+
+def test_what_cannot_be_read_is_passed_over(topic: Topic, journal: KafkaJournal, tmp_path: Path) -> None:
+    """A message that is none of ours, or whose event makes no sense, neither lands nor stops those behind it; an event
+    that another program wrote with its own spaces and order of names lands like ours."""
+    from confluent_kafka import Producer
+
+    journal.append([entry_of(_event("before"))])
+    foreign = json.dumps({"v": 1, "kind": "event", "id": "foreign", "same": "00" * 8, "day": 1, "person": "c1", "body":
+                          {"properties": {"a": "b"}, "action": 4, "product": "p1", "customer": "c1", "id": "foreign",
+                           "at": AT.isoformat()}}, indent=1)  # fmt: skip
+    producer = Producer(topic.client())
+    for value in (
+        b"",
+        b"hello",
+        b'{"v":1,"kind":"event","id":"x","same":"00","day":1,"body":{"id":1}}',
+        foreign.encode(),
+    ):
+        producer.produce(topic.name, value=value, key=b"c1")
+    producer.flush()
+    journal.append([entry_of(_event("after"))])
+    lake, judge = Lake(tmp_path / "lake"), Judge(tmp_path / "journal.db")
+    assert _drain(topic, lake, judge, 3) == ["stored"] * 3
+    assert _ids(lake) == {"before": 1, "foreign": 1, "after": 1}
+    with lake.connect(tables=("events",)) as con:
+        found = con.execute("SELECT action, customer, properties FROM events WHERE id = 'foreign'").fetchall()
+    assert found == [("product_view", "c1", '{"a":"b"}')]
+    judge.close()
 
 
 def test_what_was_acknowledged_lands_once(topic: Topic, journal: KafkaJournal, tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def test_only_the_newest_are_kept(store: RedisProfiles) -> None:
         history = live.history(PersonKey("c1"))
         assert history.events == NEWEST
         assert int(history.at[0]) == micros_of(events[-NEWEST].at)
-        assert own._redis.hlen(f"{own._prefix}deeds:c1") <= NEWEST * 1.25
+        assert own._redis.hlen(f"{own.prefix}deeds:c1") <= NEWEST * 1.25
         own.close()
 
 
@@ -106,7 +106,7 @@ def test_who_is_forgotten_leaves_nothing(store: RedisProfiles) -> None:
     )
     live.forget(PersonKey("c-gone"))
     live.forget(PersonKey("visitor:v-gone"))
-    kept = {key: store._redis.dump(key) for key in store._redis.scan_iter(f"{store._prefix}*")}
+    kept = {key: store._redis.dump(key) for key in store._redis.scan_iter(f"{store.prefix}*")}
     assert kept
     assert not [key for key, value in kept.items() if b"gone" in key + value]
     assert live.history(PersonKey("c1")).events == 1

@@ -32,7 +32,8 @@ PAGES = {
     "customer-odd": "/customer?" + urlencode({"id": small_shop.SPECIAL}), "erase": "/customer/erase?id=c02",
     "products": "/products", "product": "/product?id=p10", "product-odd": "/product?id=p03", "models": "/models",
     "decisions": "/decisions", "decision": "/decision?id=", "quarantine": "/quarantine",
-    "quarantine-reason": "/quarantine?reason=not_an_amount",
+    "quarantine-reason": "/quarantine?reason=not_an_amount", "segments": "/segments", "rules": "/rules?level=product",
+    "audiences": "/audiences?field1=orders&low1=2&not2=1&field2=did%3Aorder&value2=Tea&days2=30",
 }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ event must be folded once (the journal sees to that).
 
 from bisect import insort
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from math import floor, log
 from typing import Any, Final
@@ -29,6 +30,16 @@ _ORDERS: Final = frozenset({Action.ORDER, Action.ORDER_RETURN})
 
 Act = tuple[int, str, int, str, str]
 """at (µs), event, line, action, product: sorts as ``customer_recent.sql`` does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonState:
+    """What a fold remembers of one person."""
+
+    customer: CustomerState | None = None
+    acts: Mapping[str, ActsState] = field(default_factory=dict)
+    recent: list[Act] = field(default_factory=list)
+    """Oldest first."""
 
 
 class FeatureFold:
@@ -73,6 +84,21 @@ class FeatureFold:
             self._fold_lines(event, person, lines)
         elif event.product and event.action not in _ORDERS:
             self._fold_act(event, person, event.product)
+
+    def take_up(self, person: str, state: PersonState) -> None:
+        """Go on from what another fold remembered of a person whom this one does not know yet."""
+        if state.customer is not None:
+            self._people[person] = state.customer
+        for product, acts in state.acts.items():
+            self._add_acts(person, product, acts)
+        self._recent[person] = list(state.recent)
+
+    def state_of(self, person: str) -> PersonState:
+        """What this one remembers of a person."""
+        return PersonState(
+            customer=self._people.get(person), acts=dict(self._acts.get(person, {})),
+            recent=list(self._recent.get(person, ())),
+        )  # fmt: skip
 
     def merge(self, other: "FeatureFold") -> None:
         """Take in what another fold of the same shop has seen; no event may be in both."""

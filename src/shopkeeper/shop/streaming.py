@@ -8,15 +8,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from shopkeeper.core.errors import Unavailable
-from shopkeeper.core.event import Event
 from shopkeeper.core.ids import new_id
-from shopkeeper.data.drain import Drain, decode_event
-from shopkeeper.data.journal import EVENT, Journal
+from shopkeeper.data.drain import Drain
+from shopkeeper.data.journal import Journal
 from shopkeeper.data.rows import RAW_MAX, Held
 from shopkeeper.data.stream.judge import Judge, Message
 from shopkeeper.data.stream.landing import land
 from shopkeeper.data.stream.reader import Reader
-from shopkeeper.shop.engines import topic_of
+from shopkeeper.data.stream.redis_live import RedisLive
+from shopkeeper.data.stream.redis_profiles import RedisProfiles
+from shopkeeper.shop.engines import profile_store, topic_of
+from shopkeeper.shop.live_folding import LiveFolding
 from shopkeeper.shop.retraining import Retraining
 from shopkeeper.shop.shop import Shop
 
@@ -25,6 +27,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _AT_ONCE: Final = 5_000
 _MOST_HELD: Final = 20_000
 """Messages that wait for one commit, at most."""
+_MOST_UNFOLDED: Final = 100_000
 _READ_SECONDS: Final = 0.1
 _MEND_SECONDS: Final = 1.0
 _PAUSE_SECONDS: Final = 1.0
@@ -46,6 +49,8 @@ class StreamDrain:
         self._upto: dict[str, int] = {}
         self._first_at = self._mended_at = time.monotonic()
         self._retraining = Retraining(shop)
+        self._live = live_folding(shop)
+        self._unfolded: list[Message] = []
 
     def _move_what_the_journal_holds(self) -> None:
         """Events from before the shop had a stream."""
@@ -100,10 +105,23 @@ class StreamDrain:
         if not self._waiting:
             self._first_at = time.monotonic()
         counting = self._counting(messages)
-        self._shop.take([_event(message) for message in counting if message.envelope.kind == EVENT])
+        self._shop.take([message.event for message in counting if message.event is not None])
+        self._fold(counting)
         self._waiting += counting
         self._upto |= upto
         return len(messages)
+
+    def _fold(self, messages: list[Message]) -> None:
+        """Keep the live profiles up; what Redis could not be told now is told with what comes next."""
+        if self._live is None:
+            return
+        self._unfolded = [*self._unfolded, *messages][-_MOST_UNFOLDED:]
+        try:
+            self._live.fold(self._unfolded)
+        except Unavailable as error:
+            _log.error("live profiles are behind: %s", error)
+        else:
+            self._unfolded = []
 
     def _counting(self, messages: Sequence[Message]) -> list[Message]:
         """Those that are the first of their id, of people who are still there; conflicts are held."""
@@ -173,13 +191,16 @@ class StreamDrain:
             self._judge.close()
 
 
-def _event(message: Message) -> Event:
-    return decode_event(bytes(message.envelope.body))
+def live_folding(shop: Shop) -> LiveFolding | None:
+    """What keeps the live profiles up here; None where a Flink job does."""
+    store = profile_store(shop.settings.profiles)
+    if shop.settings.stream.live == "flink" or not isinstance(store, RedisProfiles):
+        return None
+    return LiveFolding(RedisLive(store), shop.settings.shop.currency)
 
 
 def _received(message: Message) -> datetime:
     """When it was received; of a decision, the beginning of its day, which is before."""
-    if message.envelope.kind == EVENT:
-        event = _event(message)
-        return event.received_at or event.at
+    if message.event is not None:
+        return message.event.received_at or message.event.at
     return _EPOCH + timedelta(days=message.envelope.day)

@@ -29,6 +29,10 @@ def test_a_small_run_measures_everything(tmp_path: Path) -> None:
     assert found["serve"]["events"] == {**found["serve"]["events"], "acknowledged": 500, "refused": 0}
     assert found["serve"]["decisions"] == {**found["serve"]["decisions"], "requests": 20, "failed": 0}
     assert found["serve"]["decisions"]["server_ms_per_request"] > 0
+    effects = found["serve"]["effects"]
+    assert effects["stale"] == 0, "the very next answer obeys"
+    assert effects["rounds"] == 200
+    assert 0 < effects["p50_ms"] <= effects["p99_ms"]
     assert list(found["stages"]["microseconds"]) == list(STAGES)
     assert found["stages"]["total_microseconds"] == sum(found["stages"]["microseconds"].values())
 

@@ -13,6 +13,7 @@ from shopkeeper.apps.cli import benchmark_files as files
 from shopkeeper.apps.cli import benchmark_seeds as several
 from shopkeeper.apps.cli import say
 from shopkeeper.apps.cli.benchmark_propensity import propensity
+from shopkeeper.apps.cli.benchmark_stream import stream
 from shopkeeper.apps.cli.options import Json, Seed
 from shopkeeper.apps.jobs.speed import Asked
 from shopkeeper.apps.jobs.speed import measure as measure_speed
@@ -27,6 +28,7 @@ from shopkeeper.measure.bootstrap import Interval
 app = typer.Typer(no_args_is_help=True, help="Published tasks on your own files, with honest figures.")
 
 app.command()(propensity)
+app.command()(stream)
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 Out = Annotated[Path, typer.Option("--out", help="The CSV file to write.")]
@@ -200,6 +202,7 @@ def show_speed(found: Mapping[str, Any]) -> None:
         ("events", f"{serve['events']['events_per_second']:,.0f}", "≥ 5,000"),
         ("decisions", f"{decisions['answered_per_second']:,.0f} / {decisions['offered_per_second']:,.0f}", "500"),
         ("latency", " / ".join(f"{decisions[name]:.1f}" for name in ("p50_ms", "p99_ms", "max_ms")), "p99 < 25 ms"),
+        ("effects", f"{serve['effects']['p50_ms']:.1f} / {serve['effects']['p99_ms']:.1f}", "p99 < 50 ms"),
         ("processor", f"{decisions['server_ms_per_request']:.2f} ms", ""),
         ("stages", _shares(found["stages"]), ""),
         ("failed", f"{decisions['failed']:,}", "0"),

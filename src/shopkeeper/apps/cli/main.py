@@ -7,6 +7,7 @@ import typer
 
 from shopkeeper import __version__
 from shopkeeper.apps.cli import (
+    audience,
     benchmark,
     draining,
     facts,
@@ -17,6 +18,7 @@ from shopkeeper.apps.cli import (
     predicting,
     running,
     say,
+    segments,
     state,
 )
 from shopkeeper.core.errors import ShopkeeperError
@@ -48,10 +50,12 @@ facts.add_to(app)
 learning.add_to(app)
 people.add_to(app)
 predicting.add_to(app)
+segments.add_to(app)
 keys.add_to(app)
 running.add_to(app)
 keeping.add_to(app)
 draining.add_to(app)
+app.add_typer(audience.app, name="audience")
 app.add_typer(state.app, name="state")
 app.add_typer(benchmark.app, name="benchmark")
 

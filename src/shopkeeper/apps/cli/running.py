@@ -17,6 +17,7 @@ from shopkeeper.core.ids import CustomerId
 from shopkeeper.shop import Shop
 from shopkeeper.shop.demo import examples, open_demo
 from shopkeeper.shop.doctor import examine
+from shopkeeper.shop.segment_facts import segment_facts
 from shopkeeper.shop.training import train
 
 
@@ -64,6 +65,9 @@ def demo(
             with say.progress() as progress:
                 report = train(shop, progress=progress)
             show_training(report)
+        found = segment_facts(shop, say.Tongue.language)["segments"]
+        names = "; ".join(f"{one['label']} {one['name']} ({one['people_share']:.0%})" for one in found)
+        say.line("demo_segments", names=names or "-")
         for customer in examples(shop):
             request = Request(
                 placement="home", at=shop.clock(), customer=CustomerId(customer), count=5, language=say.Tongue.language

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from shopkeeper.apps.console import views
+from shopkeeper.apps.console import audience_pages, segment_views, views
 from shopkeeper.apps.console.doors import Doors, right_token, same_origin
 from shopkeeper.apps.console.visit import PREFIX, Visit, address, finished, language_asked, static
 from shopkeeper.apps.console.words import Words
@@ -32,12 +32,17 @@ OPEN: Final[dict[str, View]] = {"/login": views.show_login, "/enter": views.ente
 PAGES: Final[dict[str, View]] = {
     "/": views.overview, "/customers": views.customers, "/customer": views.customer, "/products": views.products,
     "/product": views.product, "/models": views.models, "/decisions": views.decisions, "/decision": views.decision,
-    "/quarantine": views.quarantine, "/customer/erase": views.ask_erase,
+    "/quarantine": views.quarantine, "/customer/erase": views.ask_erase, "/segments": segment_views.show_segments,
+    "/segment": segment_views.show_segment, "/rules": segment_views.show_rules,
+    "/audiences": audience_pages.show_audiences,
 }  # fmt: skip
 """Shown to who is inside; others are sent to the login page."""
 FORMS: Final[dict[str, View]] = {
     "/logout": views.logout, "/customer/export": views.export, "/customer/erase": views.erase,
     "/models/rollback": views.rollback, "/quarantine/replay": views.replay, "/quarantine/discard": views.discard,
+    "/rules/bundle": segment_views.make_bundle, "/rules/unbundle": segment_views.undo_bundle,
+    "/audiences/save": audience_pages.save_audience, "/audiences/delete": audience_pages.delete_audience,
+    "/audiences/export": audience_pages.export_audience,
 }  # fmt: skip
 """Sent with POST by who is inside, from our own page, with the session's token."""
 

@@ -13,6 +13,8 @@ from typing import Any, Final
 import numpy as np
 
 _CONNECTIONS: Final = 32
+_PATIENCE: Final = 1_000
+"""An effect that so many answers do not show never comes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,19 +42,24 @@ class _Connection:
 
     async def ask(self, request: bytes) -> int:
         """Send and read the answer whole; its status."""
+        return (await self.read(request))[0]
+
+    async def read(self, request: bytes) -> tuple[int, bytes]:
+        """Send and read the answer whole; its status and body."""
         self._writer.write(request)
         head = await self._reader.readuntil(b"\r\n\r\n")
         length = next(
             int(line.partition(b":")[2]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")
         )
-        await self._reader.readexactly(length)
-        return int(head[9:12])
+        body = await self._reader.readexactly(length)
+        return int(head[9:12]), body
 
     def close(self) -> None:
         self._writer.close()
 
 
-async def _connections(port: int, count: int) -> list[_Connection]:
+async def connections(port: int, count: int) -> list[_Connection]:
+    """Kept connections to a server."""
     return [await _Connection.open(port) for _ in range(count)]
 
 
@@ -79,11 +86,11 @@ async def post_events(
         while waiting:
             statuses.append(await connection.ask(requests[waiting.pop()]))
 
-    connections = await _connections(target.port, clients)
+    opened = await connections(target.port, clients)
     started = time.perf_counter()
-    await asyncio.gather(*map(client, connections))
+    await asyncio.gather(*map(client, opened))
     seconds = time.perf_counter() - started
-    for connection in connections:
+    for connection in opened:
         connection.close()
     good = sum(status == 200 for status in statuses)
     return {"events_per_second": good * size / seconds, "acknowledged": good * size, "refused": (batches - good) * size}
@@ -95,7 +102,7 @@ async def ask_decisions(target: Target, *, rate: float, seconds: float, customer
     count = int(rate * seconds)
     who = rng.integers(0, customers, count)
     free: asyncio.Queue[_Connection] = asyncio.Queue()
-    for connection in await _connections(target.port, _CONNECTIONS):
+    for connection in await connections(target.port, _CONNECTIONS):
         free.put_nowait(connection)
     latencies, statuses = np.full(count, np.nan), np.zeros(count, np.int64)
     began = time.perf_counter() + 0.1
@@ -122,4 +129,33 @@ async def ask_decisions(target: Target, *, rate: float, seconds: float, customer
         "offered_per_second": rate, "answered_per_second": count / (ended - began),
         "p50_ms": float(np.percentile(latencies, 50)), "p99_ms": float(np.percentile(latencies, 99)),
         "max_ms": float(latencies.max()), "failed": int((statuses != 200).sum()), "requests": count,
+    }  # fmt: skip
+
+
+async def await_effects(target: Target, *, rounds: int, customers: int) -> dict[str, Any]:
+    """From the moment an event is sent until an answer obeys it, in ms: a customer says no to the first product of
+    their list, and is asked again until it is gone. ``stale``: how often the very next answer did not obey yet."""
+    rng, spent, stale = np.random.default_rng(2), [], 0
+    connection = await _Connection.open(target.port)
+
+    async def shown(customer: str) -> list[str]:
+        path = f"/v1/recommendations?placement=home&customer={customer}"
+        status, body = await connection.read(target.request("GET", path))
+        return [item["product"] for item in json.loads(body)["items"]] if status == 200 else []
+
+    for number, who in enumerate(rng.choice(customers, min(rounds, customers), replace=False).tolist()):
+        first = (await shown(f"C{who}") or [""])[0]
+        event = {"id": f"effect-{number}", "action": "dismiss", "customer": f"C{who}", "product": first}
+        began = time.perf_counter()
+        if await connection.ask(target.request("POST", "/v1/events", json.dumps({"events": [event]}).encode())) != 200:
+            continue
+        tries = 0
+        while first in await shown(f"C{who}") and tries < _PATIENCE:
+            tries += 1
+        stale += tries > 0
+        spent.append((time.perf_counter() - began) * 1000 if tries < _PATIENCE else np.inf)
+    connection.close()
+    return {
+        "rounds": len(spent), "stale": stale, "p50_ms": float(np.percentile(spent, 50)),
+        "p99_ms": float(np.percentile(spent, 99)),
     }  # fmt: skip

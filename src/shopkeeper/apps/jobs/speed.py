@@ -22,7 +22,7 @@ import httpx
 import psutil
 
 from shopkeeper.apps.jobs.growth import SHARES, exponent, load, measure_features, peak_mib
-from shopkeeper.apps.jobs.load import Target, ask_decisions, post_events
+from shopkeeper.apps.jobs.load import Target, ask_decisions, await_effects, post_events
 from shopkeeper.apps.jobs.stages import measure_stages
 from shopkeeper.core.consent import Purpose
 from shopkeeper.core.errors import SettingsError, Unavailable
@@ -40,6 +40,8 @@ _DOWN: Final = (0.8, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
 LIMIT_MS: Final = 25.0
 _DECISIONS: Final = 2_000
 """How many decisions the stages are measured on."""
+_EFFECTS: Final = 300
+"""How many events are followed until an answer obeys them."""
 _AGREED: Final = (Purpose.ANALYTICS, Purpose.PERSONALISE, Purpose.TRAIN)
 
 
@@ -188,8 +190,10 @@ def serve(folder: Path, asked: Asked) -> dict[str, Any]:
                 target, batches=asked.batches, size=100, customers=asked.customers, products=asked.products, clients=8
             )
         )
+        effects = asyncio.run(await_effects(target, rounds=_EFFECTS, customers=asked.customers))
         return {
-            "start_seconds": start_seconds, "loaded_mib": loaded, "after_mib": process.memory_info().rss / 2**20,
+            "effects": effects, "start_seconds": start_seconds, "loaded_mib": loaded,
+            "after_mib": process.memory_info().rss / 2**20,
             "decisions": decisions, "highest_sustained": highest, "events": events,
         }  # fmt: skip
 

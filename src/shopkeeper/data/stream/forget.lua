@@ -9,6 +9,6 @@ for place = 2, #ARGV do
     if customer then redis.call('SREM', prefix .. 'browsers:' .. customer, visitor) end
     redis.call('DEL', prefix .. 'signed:' .. visitor)
   end
-  redis.call('DEL', prefix .. 'browsers:' .. person, prefix .. 'deeds:' .. person)
+  redis.call('DEL', prefix .. 'browsers:' .. person, prefix .. 'deeds:' .. person, prefix .. 'live:' .. person)
 end
 return 1

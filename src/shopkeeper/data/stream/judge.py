@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from shopkeeper.core.errors import Unavailable
+from shopkeeper.core.event import Event
 from shopkeeper.data.journal import SCHEMA, Outcome, bodies_of, connect, key_of
 from shopkeeper.data.stream.envelope import Envelope
 
@@ -29,6 +30,8 @@ class Message:
     source: str
     place: int
     envelope: Envelope
+    event: Event | None = None
+    """What the body says, where it is an event."""
 
 
 class Judge:

@@ -1,12 +1,13 @@
 """Messages into the lake, exactly once: each table takes up, in the commit of the rows, how far every partition came.
 
 A crash between the commits of two tables is repaired by reading again from where the last table stands: each table
-takes only what lies behind its own place. Source: Delta protocol, "Transaction Identifiers".
+takes only what lies behind its own place. An event is written as we write it, whoever put it into the topic.
+Source: Delta protocol, "Transaction Identifiers".
 """
 
 from collections.abc import Mapping, Sequence
 
-from shopkeeper.data.drain import ROWS_OF
+from shopkeeper.data.drain import ROWS_OF, encode_event
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.stream.judge import Message
 from shopkeeper.data.stream.reader import POSITION
@@ -18,7 +19,7 @@ def land(lake: Lake, messages: Sequence[Message], upto: Mapping[str, int]) -> No
         kind, rows_of = ROWS_OF[table]
         landed = lake.landed_of(table, upto)
         bodies = [
-            bytes(message.envelope.body)
+            bytes(message.envelope.body) if message.event is None else encode_event(message.event)
             for message in messages
             if message.envelope.kind == kind and message.place > landed[message.source]
         ]

@@ -8,6 +8,10 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
+
+from shopkeeper.data.drain import decode_event
+from shopkeeper.data.journal import EVENT
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.stream.envelope import unwrapped
 from shopkeeper.data.stream.judge import Message
@@ -22,6 +26,19 @@ _SECONDS: Final = 10.0
 def source_of(found: Found, partition: int) -> str:
     """How the lake calls a partition. A topic that was made anew has another identity, and begins at its beginning."""
     return f"kafka:{found.identity}:{partition}"
+
+
+def message_of(source: str, place: int, value: bytes) -> Message | None:
+    """What lies at a place; None where it is no message of ours, or its event cannot be read."""
+    envelope = unwrapped(value)
+    if envelope is None:
+        return None
+    if envelope.kind != EVENT:
+        return Message(source, place, envelope)
+    try:
+        return Message(source, place, envelope, decode_event(bytes(envelope.body)))
+    except msgspec.DecodeError:
+        return None
 
 
 class Reader:
@@ -112,11 +129,11 @@ class Reader:
                 raise self._topic.unreachable(raw.error())
             source = source_of(self._found, raw.partition())
             upto[source] = raw.offset()
-            envelope = unwrapped(raw.value() or b"")
-            if envelope is None:
+            message = message_of(source, raw.offset(), raw.value() or b"")
+            if message is None:
                 _log.error("partition %s, offset %s: not a message of a shop", raw.partition(), raw.offset())
             else:
-                messages.append(Message(source, raw.offset(), envelope))
+                messages.append(message)
         return messages, upto
 
     def tell(self, numbers: Mapping[str, int]) -> None:

@@ -8,7 +8,7 @@ Source: Redis documentation, "Scripting with Lua" and EVALSHA.
 import math
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha1
 from importlib.resources import files
@@ -52,7 +52,7 @@ class RedisProfiles:
         library = _library()
         self._failures = (library.RedisError, OSError)
         self._unknown_script = library.exceptions.NoScriptError
-        self._url, self._prefix, self._seconds = url, f"{{{prefix}}}:", str(int(keep_days * _DAY))
+        self._url, self.prefix, self.seconds = url, f"{{{prefix}}}:", int(keep_days * _DAY)
         try:
             self._redis: Any = library.Redis.from_url(
                 url, socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS,
@@ -71,7 +71,7 @@ class RedisProfiles:
         for begin in range(0, len(doings), _BATCH):
             records = [word for doing in doings[begin : begin + _BATCH] for word in _records(doing)]
             if records:
-                self._run("add", self._seconds, str(MOST), *records)
+                self._run("add", str(self.seconds), str(MOST), *records)
 
     def look(self, person: PersonKey) -> Seen:
         """See ``ProfileStore``."""
@@ -99,11 +99,11 @@ class RedisProfiles:
 
     def fresh(self) -> bool:
         """See ``ProfileStore``."""
-        return not self._asked(lambda: self._redis.exists(f"{self._prefix}filled"))
+        return not self.asked(lambda redis: redis.exists(f"{self.prefix}filled"))
 
     def filled(self) -> None:
         """See ``ProfileStore``."""
-        self._asked(lambda: self._redis.set(f"{self._prefix}filled", "1"))
+        self.asked(lambda redis: redis.set(f"{self.prefix}filled", "1"))
 
     def close(self) -> None:
         """See ``ProfileStore``."""
@@ -112,13 +112,13 @@ class RedisProfiles:
     def _run(self, script: str, *words: str) -> Any:
         text, digest = self._script(script)
 
-        def call() -> Any:
+        def call(redis: Any) -> Any:
             try:
-                return self._redis.evalsha(digest, 0, self._prefix, *words)
+                return redis.evalsha(digest, 0, self.prefix, *words)
             except self._unknown_script:  # a fresh server: it is told once
-                return self._redis.eval(text, 0, self._prefix, *words)
+                return redis.eval(text, 0, self.prefix, *words)
 
-        return self._asked(call)
+        return self.asked(call)
 
     def _script(self, name: str) -> tuple[str, str]:
         known = self._scripts.get(name)
@@ -127,11 +127,16 @@ class RedisProfiles:
             known = self._scripts[name] = (text, _sha(text))
         return known
 
-    def _asked(self, call: Any) -> Any:
+    def asked(self, call: Callable[[Any], Any]) -> Any:
+        """What a call of the client gives.
+
+        Raises:
+            Unavailable: Redis does not answer, or did not a moment ago.
+        """
         if time.monotonic() < self._rest_until:
             raise Unavailable("profiles_unreachable", url=shown(self._url), why="", retry_after_seconds=1)
         try:
-            return call()
+            return call(self._redis)
         except self._failures as error:
             self._rest_until = time.monotonic() + _REST_SECONDS
             why = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
@@ -147,7 +152,7 @@ def check(url: str) -> str:
     """
     store = RedisProfiles(url)
     try:
-        return str(store._asked(lambda: store._redis.info("server"))["redis_version"])
+        return str(store.asked(lambda redis: redis.info("server"))["redis_version"])
     finally:
         store.close()
 

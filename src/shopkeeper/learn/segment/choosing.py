@@ -83,7 +83,7 @@ def _trial(
     whole = lloyd(points, k, seed)
     own = nearest(points, whole.cluster_centers_)
     again = [
-        adjusted_rand_score(own, nearest(points, lloyd(points[draw], k, seed + 1 + number, 5).cluster_centers_))
+        adjusted_rand_score(own, nearest(points, lloyd(points[draw], k, seed + 1 + number).cluster_centers_))
         for number, draw in enumerate(draws)
     ]
     at_random = np.array([np.log(max(lloyd(box, k, seed, 3).inertia_, 1e-12)) for box in chance])
