@@ -12,6 +12,7 @@ import typer
 from shopkeeper.apps.cli import benchmark_files as files
 from shopkeeper.apps.cli import benchmark_seeds as several
 from shopkeeper.apps.cli import say
+from shopkeeper.apps.cli.benchmark_audience import audience
 from shopkeeper.apps.cli.benchmark_propensity import propensity
 from shopkeeper.apps.cli.benchmark_stream import stream
 from shopkeeper.apps.cli.options import Json, Seed
@@ -28,6 +29,7 @@ from shopkeeper.measure.bootstrap import Interval
 app = typer.Typer(no_args_is_help=True, help="Published tasks on your own files, with honest figures.")
 
 app.command()(propensity)
+app.command()(audience)
 app.command()(stream)
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
