@@ -118,9 +118,9 @@ def tastes(histories: Histories, products: int, *, half_life_days: float, newest
         keep = keep[np.argsort(rows * max(len(item), 1) + event[keep])]
         keep = keep[_rank_from_end(distinct[keep] // width, len(histories)) < newest]
     kept = distinct[keep]
-    row, item = (kept // width, kept % width) if len(histories) != 1 else (np.zeros(len(kept), np.int64), kept)
+    row, of = (kept // width, kept % width) if len(histories) != 1 else (np.zeros(len(kept), np.int64), kept)
     return Tastes(
-        row=row, item=item, weight=np.log2(1.0 + total[keep]), event=event[keep],
+        row=row, item=of, weight=np.log2(1.0 + total[keep]), event=event[keep],
         people=len(histories), products=products,
     )  # fmt: skip
 
@@ -196,8 +196,9 @@ def weigh_one(entry: Int64, weight: Float64, table: Neighbours) -> tuple[Int64, 
     position, source = table.gather(entry)
     item, adds = table.item[position], weight[source] * table.weight[position]
     if len(table) > _WIDE * len(item):  # the products that are spoken of are put in order, not all looked through
-        own, place = np.unique(item, return_inverse=True)
-        own, scores = own.astype(np.int64), np.bincount(place, adds, len(own)).astype(np.float32)
+        few, place = np.unique(item, return_inverse=True)
+        own: Int64 = few.astype(np.int64)
+        scores: Float32 = np.bincount(place, adds, len(own)).astype(np.float32)
     else:
         total = np.bincount(item, adds)
         own = total.nonzero()[0]
