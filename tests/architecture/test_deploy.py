@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 from shopkeeper.apps.cli.main import app
 from shopkeeper.apps.http.app import ROUTES
 from shopkeeper.apps.http.metrics import Metrics
+from shopkeeper.settings import parse
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
@@ -59,3 +61,15 @@ def test_systemd_reads_the_units(name: str) -> None:
     said = subprocess.run(["systemd-analyze", "verify", DEPLOY / name], capture_output=True, text=True, check=False)
     wrong = [line for line in said.stderr.splitlines() if name in line and "is not executable" not in line]
     assert wrong == []
+
+
+def test_the_image_and_the_stream_fit_together() -> None:
+    """The image holds the packages of ``[stream]`` and ``[profiles]`` in the tested versions; compose runs the command
+    that drains, and the addresses in its note are ones that settings accept."""
+    image, compose = ((DEPLOY / name).read_text("utf-8") for name in ("Dockerfile", "compose.yaml"))
+    tested = (DEPLOY.parent / "requirements-test.lock").read_text("utf-8")
+    for package in re.findall(r"(?:redis|confluent-kafka)==[\d.]+", image):
+        assert package in tested
+    assert '["drain", "--shop", "/shop"]' in compose
+    note = "\n".join(line.strip(" #") for line in compose.splitlines() if re.match(r"\s*#   ", line))
+    assert parse(tomllib.loads(note)).stream.url == "kafka://kafka:9092/shop-events"

@@ -82,8 +82,8 @@ class Shop:
         self._drain = Drain(self.journal, self.lake) if isinstance(self.journal, Journal) else None
         self._collector = Collector(self.journal, self.quarantine, settings.shop.currency, clock, self.take)
         self._remembered: dict[str, tuple[tuple[int, ...], Any]] = {}
-        self._store = profile_store(settings.profiles)
-        self._writer = None if self._store is None else ProfileWriter(self._store, settings.shop.currency)
+        self.store = profile_store(settings.profiles)
+        self._writer = None if self.store is None else ProfileWriter(self.store, settings.shop.currency)
         self._serving: Serving | None = None
         self._wanted = ""
         self._serving_lock = threading.Lock()
@@ -139,8 +139,8 @@ class Shop:
     def close(self) -> None:
         """Finish what is waiting and let the folder go. What is not drained stays safe in the journal."""
         self.journal.close()
-        if self._store is not None:
-            self._store.close()
+        if self.store is not None:
+            self.store.close()
         self.quarantine.close()
         self.state.close()
         if self._lock is not None:
@@ -258,11 +258,11 @@ class Shop:
         serving = self._serving
         return self.reload() if serving is None else serving
 
-    def reload(self) -> Serving:
-        """Load the current version if it is not the one that answers. Events taken meanwhile are not lost."""
+    def reload(self, *, anew: bool = False) -> Serving:
+        """Load the current version if it is not the one that answers, or ``anew``. Events taken meanwhile count."""
         with self._serving_lock:
-            version = self.models.current()
-            if self._serving is not None and self._wanted == (version or ""):
+            version = self._current()
+            if self._serving is not None and self._wanted == (version or "") and not anew:
                 return self._serving
             before = self._undrained()  # another process may move them into the lake after we have looked there
             fresh = self._load_some(version) if self.forgiving else self._load(version)
@@ -290,6 +290,16 @@ class Shop:
             until = datetime.fromisoformat(self.models.manifest(version)["received_until"])
             self._writer.refill([*self._undrained(), *reports.events_since(self.snapshot(), until)])
 
+    def _current(self) -> str | None:
+        """The version that is to answer; for servers the newest, where the file that names it is damaged."""
+        try:
+            return self.models.current()
+        except DataError as error:
+            if not self.forgiving:
+                raise
+            _log.error("the current version is not known: %s", error)
+            return max(self.models.versions(), default=None)
+
     def _load_some(self, version: str | None) -> Serving:
         """The version, or the newest older one that can be loaded, or none: the popular list."""
         older = [each for each in reversed(self.models.versions()) if each < (version or "")]
@@ -306,10 +316,10 @@ class Shop:
         now = self.snapshot()
         if version is None:
             best = reports.bestsellers(now, _STATIC_ITEMS)
-            return without_models(now.catalogue(), best, self.settings, self.log_decision, self._store)
+            return without_models(now.catalogue(), best, self.settings, self.log_decision, self.store)
         bundle = self.models.load(version)
         return serving_of(
-            bundle, now.catalogue(), self.settings, consent=self._consent, log=self.log_decision, store=self._store,
+            bundle, now.catalogue(), self.settings, consent=self._consent, log=self.log_decision, store=self.store,
             partners=self.state.bundles.partners_of,
         )  # fmt: skip
 
@@ -368,8 +378,8 @@ class Shop:
         if self._serving is not None:
             for person in people:
                 self._serving.profiles.forget(person)
-        if self._store is not None:
-            self._store.forget(people)
+        if self.store is not None:
+            self.store.forget(people)
         for listener in self.listeners:
             listener.forget(people)
 
