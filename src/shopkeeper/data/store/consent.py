@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import Executable, and_, bindparam, delete, or_, select
 
-from shopkeeper.core.consent import NO_CONSENT, Consent, Purpose
+from shopkeeper.core.consent import NO_CONSENT, PERSONALISED, Consent, Purpose
 from shopkeeper.core.ids import PersonKey
 from shopkeeper.data.store.database import Database
 from shopkeeper.data.store.tables import consent
@@ -91,6 +91,10 @@ class ConsentBook:
             return self.consent_of(person).allows(Purpose.PERSONALISE)
         self._database.sure()
         return person in agreed
+
+    def personal_consent(self, person: PersonKey) -> Consent:
+        """The same as an answer: all that a decision may know of a person's consent."""
+        return PERSONALISED if self.personalises(person) else NO_CONSENT
 
     def _look_again_at(self, people: Iterable[str]) -> None:
         """What is gathered, of people whose answers were written."""
