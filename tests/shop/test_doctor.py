@@ -143,7 +143,7 @@ def test_redis_is_asked(folder: Path, shared_redis: str) -> None:
 
 
 def test_kafka_is_asked(folder: Path, shared_broker: Started) -> None:
-    """A topic that is there is said with its partitions; one that nobody made, and brokers that are away, are wrong."""
+    """A topic that is there is said with its partitions; brokers that are away are wrong."""
     url = kafka_url(shared_broker, "doctor-events")
     add(folder, f'[stream]\nurl = "{url}"\n')
 
@@ -152,7 +152,6 @@ def test_kafka_is_asked(folder: Path, shared_broker: Started) -> None:
         assert error is not None
         return error.key
 
-    assert key() == "stream_unreachable"
     look(Topic.of(url), partitions=3)
     assert found(folder, "ok")["stream"].facts["partitions"] == 3
     settings = folder / FILE
