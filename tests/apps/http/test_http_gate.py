@@ -32,7 +32,9 @@ def ask(engine: FakeEngine) -> Ask:
 
 def call_of(route: ApiRoute) -> dict[str, Any]:
     path = route.path.replace("{id}", "d_1")
-    bodies = {"post_events": [EVENT], "post_batch": [{"type": "group"}]}
+    audience = {"rule": {"all": []}, "name": "Everybody"}
+    bodies = {"post_events": [EVENT], "post_batch": [{"type": "group"}], "post_audience": audience,
+              "post_audience_count": audience}  # fmt: skip
     body = {"content": json.dumps(bodies[route.name])} if route.name in bodies else {}
     return {"method": route.method, "path": path, **body}
 

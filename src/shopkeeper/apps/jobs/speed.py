@@ -22,7 +22,7 @@ import httpx
 import psutil
 
 from shopkeeper.apps.jobs.growth import SHARES, exponent, load, measure_features, peak_mib
-from shopkeeper.apps.jobs.load import Target, ask_decisions, await_effects, post_events
+from shopkeeper.apps.jobs.load import Target, ask_decisions, await_effects, post_events, views_of
 from shopkeeper.apps.jobs.stages import measure_stages
 from shopkeeper.core.consent import Purpose
 from shopkeeper.core.errors import SettingsError, Unavailable
@@ -69,12 +69,11 @@ class Asked:
 
 Part = Literal["", "import", "train", "serve", "features"]
 """What ``--only`` may name; "" is all but the features."""
-_SERVED: Final = ("import", "train", "stages", "serve")
 _STEPS: Final[Mapping[Part, tuple[str, ...]]] = {
-    "": ("import", "train", "import_tenth", "train_tenth", "stages", "serve"),
+    "": ("import", "train", "import_tenth", "train_tenth", "stages", "serve", "drain"),
     "import": ("import",),
     "train": ("import", "train", "import_tenth", "train_tenth"),
-    "serve": _SERVED,
+    "serve": ("import", "train", "stages", "serve", "drain"),
 }
 
 
@@ -166,6 +165,19 @@ def stage_features(folder: Path, asked: Asked) -> dict[str, Any]:  # noqa: ARG00
     return measure_features(folder / "shop")
 
 
+def stage_drain(folder: Path, asked: Asked) -> dict[str, Any]:
+    """How fast what was collected moves from the journal into the lake, and nothing else at work beside it."""
+    with Shop.open(folder / "shop") as shop:
+        for batch in views_of(
+            "drain", batches=asked.batches, size=100, customers=asked.customers, products=asked.products
+        ):
+            shop.collect(batch)
+        waiting, began, spent = shop.journal.waiting(), time.perf_counter(), time.process_time()
+        shop.drain()
+        seconds, spent = time.perf_counter() - began, time.process_time() - spent
+    return {"events": waiting, "seconds": seconds, "cpu_seconds": spent, "events_per_second": waiting / seconds}
+
+
 def stage_stages(folder: Path, asked: Asked) -> dict[str, Any]:
     """Where the processor time of a decision goes."""
     return measure_stages(folder / "shop", customers=asked.customers, decisions=_DECISIONS)
@@ -185,11 +197,13 @@ def serve(folder: Path, asked: Asked) -> dict[str, Any]:
         )
         decisions["server_ms_per_request"] = 1000 * (_spent(process) - before) / decisions["requests"]
         highest = _highest(target, asked, decisions)
+        before = _spent(process)
         events = asyncio.run(
             post_events(
                 target, batches=asked.batches, size=100, customers=asked.customers, products=asked.products, clients=8
             )
         )
+        events["server_us_per_event"] = 1e6 * (_spent(process) - before) / (100 * asked.batches)
         effects = asyncio.run(await_effects(target, rounds=_EFFECTS, customers=asked.customers))
         return {
             "effects": effects, "start_seconds": start_seconds, "loaded_mib": loaded,
@@ -263,7 +277,7 @@ def _answers(port: int) -> bool:
 if __name__ == "__main__":
     STAGES = {
         "import": stage_import, "train": stage_train, "stages": stage_stages, "load": stage_load,
-        "features": stage_features,
+        "features": stage_features, "drain": stage_drain,
     }  # fmt: skip
     RESULT = STAGES[sys.argv[1]](Path(sys.argv[2]), Asked(**json.loads(sys.argv[3])))
     (Path(sys.argv[2]) / "result.json").write_text(json.dumps(RESULT), "utf-8")
