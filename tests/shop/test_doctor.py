@@ -142,10 +142,10 @@ def test_redis_is_asked(folder: Path, shared_redis: str) -> None:
     assert "s3cret" not in str(examine(folder))
 
 
-def test_kafka_is_asked(folder: Path, shared_broker: Started) -> None:
+def test_kafka_is_asked(folder: Path, shared_broker: Started, shared_redis: str) -> None:
     """A topic that is there is said with its partitions; brokers that are away are wrong."""
     url = kafka_url(shared_broker, "doctor-events")
-    add(folder, f'[stream]\nurl = "{url}"\n')
+    add(folder, f'[stream]\nurl = "{url}"\n[profiles]\nurl = "{shared_redis}"\n')
 
     def key() -> str:
         error = found(folder)["broken"].error
