@@ -82,8 +82,8 @@ class Shop:
         self._drain = Drain(self.journal, self.lake) if isinstance(self.journal, Journal) else None
         self._collector = Collector(self.journal, self.quarantine, settings.shop.currency, clock, self.take)
         self._remembered: dict[str, tuple[tuple[int, ...], Any]] = {}
-        self._store = profile_store(settings.profiles)
-        self._writer = None if self._store is None else ProfileWriter(self._store, settings.shop.currency)
+        self.store = profile_store(settings.profiles)
+        self._writer = None if self.store is None else ProfileWriter(self.store, settings.shop.currency)
         self._serving: Serving | None = None
         self._wanted = ""
         self._serving_lock = threading.Lock()
@@ -139,8 +139,8 @@ class Shop:
     def close(self) -> None:
         """Finish what is waiting and let the folder go. What is not drained stays safe in the journal."""
         self.journal.close()
-        if self._store is not None:
-            self._store.close()
+        if self.store is not None:
+            self.store.close()
         self.quarantine.close()
         self.state.close()
         if self._lock is not None:
@@ -255,11 +255,11 @@ class Shop:
         serving = self._serving
         return self.reload() if serving is None else serving
 
-    def reload(self) -> Serving:
-        """Load the current version if it is not the one that answers. Events taken meanwhile are not lost."""
+    def reload(self, *, anew: bool = False) -> Serving:
+        """Load the current version if it is not the one that answers, or ``anew``. Events taken meanwhile count."""
         with self._serving_lock:
             version = self.models.current()
-            if self._serving is not None and self._wanted == (version or ""):
+            if self._serving is not None and self._wanted == (version or "") and not anew:
                 return self._serving
             before = self._undrained()  # another process may move them into the lake after we have looked there
             fresh = self._load_some(version) if self.forgiving else self._load(version)
@@ -303,10 +303,10 @@ class Shop:
         now = self.snapshot()
         if version is None:
             best = reports.bestsellers(now, _STATIC_ITEMS)
-            return without_models(now.catalogue(), best, self.settings, self.log_decision, self._store)
+            return without_models(now.catalogue(), best, self.settings, self.log_decision, self.store)
         bundle = self.models.load(version)
         return serving_of(
-            bundle, now.catalogue(), self.settings, consent=self.consent_of, log=self.log_decision, store=self._store,
+            bundle, now.catalogue(), self.settings, consent=self.consent_of, log=self.log_decision, store=self.store,
             partners=self.state.bundles.partners_of,
         )  # fmt: skip
 
@@ -365,8 +365,8 @@ class Shop:
         if self._serving is not None:
             for person in people:
                 self._serving.profiles.forget(person)
-        if self._store is not None:
-            self._store.forget(people)
+        if self.store is not None:
+            self.store.forget(people)
         for listener in self.listeners:
             listener.forget(people)
 

@@ -25,6 +25,7 @@ from shopkeeper.settings import LimitsSection
 from shopkeeper.shop import audiences, people
 from shopkeeper.shop.basket_rules import Filter, rules_facts, rules_of
 from shopkeeper.shop.collecting import Verdict
+from shopkeeper.shop.news import News
 from shopkeeper.shop.predicting import predictions_of
 from shopkeeper.shop.retraining import Retraining
 from shopkeeper.shop.segment_facts import segment_facts
@@ -42,6 +43,9 @@ class ShopEngine:
         _ = shop.state.keys.identity_secret  # known before its database can be away
         shop.forgiving = True
         self._retraining = Retraining(shop)
+        self._news = News(shop, shop.store) if shop.sharing and shop.store is not None else None
+        if self._news is not None:
+            shop.listeners.append(self._news)
         self._deciders = Deciders(shop.folder, shop.settings.serve.processes - 1)
         shop.listeners.append(self._deciders)
 
@@ -164,6 +168,8 @@ class ShopEngine:
             self._shop.drain()
         before = self._shop.serving.version
         if self._shop.reload().version != before:
+            self._deciders.load()
+        if self._news is not None and self._news.hear():
             self._deciders.load()
         if not self._shop.sharing:
             self._shop.mend_profiles()

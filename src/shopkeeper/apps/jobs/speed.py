@@ -168,6 +168,7 @@ def stage_features(folder: Path, asked: Asked) -> dict[str, Any]:  # noqa: ARG00
 def stage_drain(folder: Path, asked: Asked) -> dict[str, Any]:
     """How fast what was collected moves from the journal into the lake, and nothing else at work beside it."""
     with Shop.open(folder / "shop") as shop:
+        shop.drain()  # what serving left
         for batch in views_of(
             "drain", batches=asked.batches, size=100, customers=asked.customers, products=asked.products
         ):
