@@ -258,7 +258,7 @@ class Shop:
     def reload(self, *, anew: bool = False) -> Serving:
         """Load the current version if it is not the one that answers, or ``anew``. Events taken meanwhile count."""
         with self._serving_lock:
-            version = self.models.current()
+            version = self._current()
             if self._serving is not None and self._wanted == (version or "") and not anew:
                 return self._serving
             before = self._undrained()  # another process may move them into the lake after we have looked there
@@ -286,6 +286,16 @@ class Shop:
         if self._writer is not None and version is not None and self.profiles_wanting():
             until = datetime.fromisoformat(self.models.manifest(version)["received_until"])
             self._writer.refill([*self._undrained(), *reports.events_since(self.snapshot(), until)])
+
+    def _current(self) -> str | None:
+        """The version that is to answer; for servers the newest, where the file that names it is damaged."""
+        try:
+            return self.models.current()
+        except DataError as error:
+            if not self.forgiving:
+                raise
+            _log.error("the current version is not known: %s", error)
+            return max(self.models.versions(), default=None)
 
     def _load_some(self, version: str | None) -> Serving:
         """The version, or the newest older one that can be loaded, or none: the popular list."""
