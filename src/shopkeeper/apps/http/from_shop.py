@@ -40,6 +40,7 @@ class ShopEngine:
 
     def __init__(self, shop: Shop) -> None:
         self._shop = shop
+        _ = shop.state.keys.identity_secret  # known before its database can be away
         shop.forgiving = True
         self._retraining = Retraining(shop)
         self._news = News(shop, shop.store) if shop.sharing and shop.store is not None else None
