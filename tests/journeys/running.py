@@ -39,6 +39,7 @@ class Server:
     process: subprocess.Popen[bytes]
     client: httpx.Client
     port: int
+    log: Path
 
     def kill(self) -> None:
         """``kill -9`` of the whole process group."""
@@ -59,15 +60,16 @@ class Server:
 def serving(folder: Path, key: str) -> Iterator[Server]:
     """Serve a shop folder until the block ends."""
     port = port_that_is_free()
-    with (folder.parent / f"server-{port}.log").open("wb") as log:
+    path = folder.parent / f"server-{port}.log"
+    with path.open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "shopkeeper.apps.cli.main", "serve", "--shop", str(folder), "--port", str(port)],
             stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
     client = httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {key}"}, timeout=30)
     try:
-        _wait(process, client, folder.parent / f"server-{port}.log")
-        yield Server(process=process, client=client, port=port)
+        _wait(process, client, path)
+        yield Server(process=process, client=client, port=port, log=path)
     finally:
         client.close()
         if process.poll() is None:

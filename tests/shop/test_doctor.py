@@ -11,8 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from postgres import PostgreSQL
-from servers import wait_until
+from servers import Started, kafka_url, wait_until
 from shopkeeper.apps.cli.main import app
+from shopkeeper.data.stream.topic import Topic, look
 from shopkeeper.locale import LANGUAGES, say
 from shopkeeper.settings import FILE
 from shopkeeper.shop import Shop
@@ -139,6 +140,23 @@ def test_redis_is_asked(folder: Path, shared_redis: str) -> None:
     assert error is not None
     assert error.key == "profiles_unreachable"
     assert "s3cret" not in str(examine(folder))
+
+
+def test_kafka_is_asked(folder: Path, shared_broker: Started, shared_redis: str) -> None:
+    """A topic that is there is said with its partitions; brokers that are away are wrong."""
+    url = kafka_url(shared_broker, "doctor-events")
+    add(folder, f'[stream]\nurl = "{url}"\n[profiles]\nurl = "{shared_redis}"\n')
+
+    def key() -> str:
+        error = found(folder)["broken"].error
+        assert error is not None
+        return error.key
+
+    look(Topic.of(url), partitions=3)
+    assert found(folder, "ok")["stream"].facts["partitions"] == 3
+    settings = folder / FILE
+    settings.write_text(settings.read_text("utf-8").replace(url, "kafka://127.0.0.1:9/doctor-events"), "utf-8")
+    assert key() == "stream_unreachable"
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from shopkeeper.core.action import Action
 from shopkeeper.core.consent import Consent, given_in
@@ -33,6 +33,7 @@ from shopkeeper.settings import FILE, Settings, load, template
 from shopkeeper.shop import logged
 from shopkeeper.shop.collecting import Collector, Verdict
 from shopkeeper.shop.engines import intake_of, profile_store
+from shopkeeper.shop.listening import Listener
 from shopkeeper.shop.serving import Serving, serving_of, without_models
 
 _log: Final = logging.getLogger(__name__)
@@ -46,13 +47,6 @@ T = TypeVar("T")
 def utc_now() -> datetime:
     """The clock of the wall."""
     return datetime.now(UTC)
-
-
-class Listener(Protocol):
-    """Who answers with the same models elsewhere."""
-
-    def heard(self, events: Sequence[Event]) -> None: ...
-    def forget(self, people: Sequence[str]) -> None: ...
 
 
 class Shop:
@@ -76,7 +70,7 @@ class Shop:
         self.lake = Lake(folder / "lake", readonly=beside)
         self.state = State(place_of(folder, settings.state.url), clock)
         self.quarantine = Quarantine(folder / "quarantine.db")
-        self._consent = consent or self.state.consent.consent_of
+        self._consent = consent or self.state.consent.personal_consent
         self.models = ModelStore(folder / "models")
         self.journal = intake_of(settings.stream, folder, beside=beside)
         self._drain = Drain(self.journal, self.lake) if isinstance(self.journal, Journal) else None
@@ -237,7 +231,7 @@ class Shop:
 
     def consent_of(self, person: PersonKey) -> Consent:
         """What a person agreed to; nothing, where nothing is known."""
-        return self._consent(person)
+        return self.state.consent.consent_of(person)
 
     def remembered(self, name: str, make: Callable[[], T]) -> T:
         """A value computed from the lake, kept until the lake changes."""
@@ -316,7 +310,7 @@ class Shop:
             return without_models(now.catalogue(), best, self.settings, self.log_decision, self.store)
         bundle = self.models.load(version)
         return serving_of(
-            bundle, now.catalogue(), self.settings, consent=self.consent_of, log=self.log_decision, store=self.store,
+            bundle, now.catalogue(), self.settings, consent=self._consent, log=self.log_decision, store=self.store,
             partners=self.state.bundles.partners_of,
         )  # fmt: skip
 

@@ -40,6 +40,7 @@ class ShopEngine:
 
     def __init__(self, shop: Shop) -> None:
         self._shop = shop
+        _ = shop.state.keys.identity_secret  # known before its database can be away
         shop.forgiving = True
         self._retraining = Retraining(shop)
         self._news = News(shop, shop.store) if shop.sharing and shop.store is not None else None
@@ -160,11 +161,13 @@ class ShopEngine:
     def ready(self) -> None:
         """An empty batch goes the whole way to the journal's writer and back; the models are loaded."""
         self._shop.collect([], source="health", browser=False)
+        self._shop.state.consent.gather()
         _ = self._shop.serving
 
     def upkeep(self) -> None:
         if not self._shop.sharing:
             self._shop.drain()
+        self._shop.state.consent.gather()
         before = self._shop.serving.version
         if self._shop.reload().version != before:
             self._deciders.load()

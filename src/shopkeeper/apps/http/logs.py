@@ -5,6 +5,7 @@ import logging
 import sys
 import threading
 from datetime import UTC, datetime
+from pathlib import PurePath
 from typing import Any, Final
 
 import msgspec
@@ -12,6 +13,9 @@ import msgspec
 from shopkeeper.decide.failure import where, why
 
 _OURS = "shopkeeper"
+_SERVER = "uvicorn"
+_KNOWN: Final = frozenset({_OURS, _SERVER})
+"""Whose words are known to name nobody."""
 _EVERY_SECONDS: Final = 0.2
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
@@ -21,14 +25,18 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        line: dict[str, object] = {
-            "at": at, "level": record.levelname.lower(), "from": record.name, "event": record.getMessage(),
-        }  # fmt: skip
+        said = record.getMessage() if record.name.partition(".")[0] in _KNOWN else _foreign(record)
+        line: dict[str, object] = {"at": at, "level": record.levelname.lower(), "from": record.name, "event": said}
         line |= getattr(record, "facts", {})
         error = record.exc_info[1] if record.exc_info else None
         if isinstance(error, Exception):
             line |= {"error": why(error), "where": where(error)}
         return _encode({name: value for name, value in line.items() if value is not None}).decode()
+
+
+def _foreign(record: logging.LogRecord) -> str:
+    """Where a library said something. What it said may quote whatever it worked on, so it is not repeated."""
+    return f"a library spoke at {PurePath(record.pathname).name}:{record.lineno}"
 
 
 class Gathered(logging.StreamHandler[Any]):
@@ -71,10 +79,19 @@ class Gathered(logging.StreamHandler[Any]):
 
 
 def start(level: int = logging.INFO) -> None:
-    """Send our logs and the server's to standard error as JSON lines."""
+    """Send our logs, the server's and every library's to standard error as JSON lines; warnings too, and what ends a
+    thread or the process."""
     handler = Gathered(sys.stderr)
     handler.setFormatter(JsonLines())
-    for name in (_OURS, "uvicorn"):
+    for name in (_OURS, _SERVER, ""):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
         logger.setLevel(level if name == _OURS else logging.WARNING)
+    logging.captureWarnings(True)
+    threading.excepthook = lambda died: _died(died.exc_value)
+    sys.excepthook = lambda _kind, error, _trace: _died(error)
+
+
+def _died(error: BaseException | None) -> None:
+    if isinstance(error, Exception):
+        logging.getLogger(f"{_OURS}.http.logs").critical("died: %s at %s", why(error), where(error))

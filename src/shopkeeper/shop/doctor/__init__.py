@@ -12,7 +12,7 @@ __all__ = ["Finding", "examine"]
 _LOOKS = {
     "lock": machine.lock, "permissions": machine.permissions, "space": machine.space, "disk": machine.syncing,
     "files": facts.files, "state": engines.state, "lake": facts.lake, "models": facts.models, "clock": machine.clock,
-    "profiles": engines.profiles, "batch": engines.batch, "extras": engines.extras,
+    "stream": engines.stream, "profiles": engines.profiles, "batch": engines.batch, "extras": engines.extras,
 }  # fmt: skip
 
 

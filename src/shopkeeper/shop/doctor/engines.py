@@ -8,7 +8,7 @@ from typing import Final
 from shopkeeper.data import spark_check
 from shopkeeper.data.store import check as state_check
 from shopkeeper.data.store.state import FILE
-from shopkeeper.data.stream import redis_profiles
+from shopkeeper.data.stream import redis_profiles, topic
 from shopkeeper.settings import Settings
 from shopkeeper.shop.doctor.finding import Finding
 
@@ -30,6 +30,16 @@ def state(folder: Path, settings: Settings) -> Iterator[Finding]:
         yield Finding(level="warning", key="state_left", facts={"file": str(folder / FILE), **facts})
     if not found.unsafe:
         yield Finding(level="ok", key="state", facts=facts)
+
+
+def stream(_: Path, settings: Settings) -> Iterator[Finding]:
+    """Kafka answers and has the topic."""
+    asked = settings.stream
+    if asked.url:
+        found = topic.check(asked.url, asked.options)
+        where = topic.Topic.of(asked.url)
+        facts = {"servers": where.servers, "topic": where.name, "partitions": found.partitions}
+        yield Finding(level="ok", key="stream", facts=facts)
 
 
 def profiles(_: Path, settings: Settings) -> Iterator[Finding]:
