@@ -152,6 +152,15 @@ def test_too_many_at_once_are_told_to_come_again(ask: Ask, monkeypatch: pytest.M
     assert ask("GET", "/health/live").status_code == 200
 
 
+def test_a_flood_of_events_leaves_room_for_answers() -> None:
+    """Requests that bring something and requests that ask are counted apart; what goes out is counted out."""
+    load = gate.Load()
+    assert [load.add("POST", 1) for _ in range(3)] == [1, 2, 3]
+    assert load.add("GET", 1) == 1
+    assert load.add("DELETE", 1) == 4
+    assert [load.add("POST", -1), load.add("GET", -1)] == [3, 0]
+
+
 def test_ids_may_hold_slashes_and_percents(ask: Ask) -> None:
     """An id is what was sent, decoded once: ``%2F`` is a slash in it and ``%252F`` is the text %2F."""
     for sent, meant in (("a%2Fb", "a/b"), ("a%252Fb", "a%2Fb"), ("50%25", "50%"), ("%E9%A1%BE", "顾"), ("a+b", "a+b")):

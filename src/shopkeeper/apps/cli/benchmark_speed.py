@@ -26,13 +26,17 @@ def speed(
     rate: Annotated[float, typer.Option("--rate", min=1, help="Decisions a second that are offered.")] = 500.0,
     seconds: Annotated[float, typer.Option("--seconds", min=1, help="For how long.")] = 20.0,
     batches: Annotated[int, typer.Option("--batches", min=1, help="Batches of 100 events that are posted.")] = 600,
+    processes: Annotated[int, typer.Option("--processes", min=1, max=16, help="Processes that decide.")] = 1,
     only: Annotated[str, typer.Option("--only", help="One part: import, train, serve or features.")] = "",
     out: Annotated[Path | None, typer.Option("--out", help="Write the JSON to this file too.")] = None,
     as_json: Json = False,
 ) -> None:
     """Rates, latencies and memory of this machine on a *simulated* shop of the asked size."""
     part = _part(only)
-    asked = Asked(products=products, customers=customers, events=events, rate=rate, seconds=seconds, batches=batches)
+    asked = Asked(
+        products=products, customers=customers, events=events, rate=rate, seconds=seconds, batches=batches,
+        processes=processes,
+    )  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="shopkeeper-speed-") as folder, say.progress() as progress:
         found = measure_speed(asked, Path(folder), progress, only=part)
     if out is not None:

@@ -56,6 +56,8 @@ class Asked:
     seconds: float = 20.0
     batches: int = 600
     threads: int = 2
+    processes: int = 1
+    """How many processes decide: ``[serve] processes``."""
 
     @property
     def shop(self) -> SyntheticShop:
@@ -188,10 +190,14 @@ def serve(folder: Path, asked: Asked) -> dict[str, Any]:
     """Start ``shopkeeper serve`` on the trained shop and load it over loopback."""
     with Shop.open(folder / "shop") as shop:
         key = shop.state.keys.create("secret", "speed")
+    if asked.processes > 1:
+        with (folder / "shop" / "shop.toml").open("a", encoding="utf-8") as settings:
+            settings.write(f"\n[serve]\nprocesses = {asked.processes}\n")
     port = free_port()
     with _server(folder / "shop", port) as (process, start_seconds):
         target = Target(port=port, key=key)
-        loaded = process.memory_info().rss / 2**20
+        _wait_for(target, asked.processes)
+        loaded = _mib(process)
         before = _spent(process)
         decisions = asyncio.run(
             ask_decisions(target, rate=asked.rate, seconds=asked.seconds, customers=asked.customers)
@@ -208,15 +214,42 @@ def serve(folder: Path, asked: Asked) -> dict[str, Any]:
         effects = asyncio.run(await_effects(target, rounds=_EFFECTS, customers=asked.customers))
         return {
             "effects": effects, "start_seconds": start_seconds, "loaded_mib": loaded,
-            "after_mib": process.memory_info().rss / 2**20,
+            "after_mib": _mib(process),
             "decisions": decisions, "highest_sustained": highest, "events": events,
         }  # fmt: skip
 
 
+def _family(process: psutil.Process) -> list[psutil.Process]:
+    return [process, *process.children(recursive=True)]
+
+
 def _spent(process: psutil.Process) -> float:
-    """Processor seconds of a process so far, all its threads together."""
-    times = process.cpu_times()
-    return float(times.user + times.system)
+    """Processor seconds of a process and those that help it so far, all threads together."""
+    return float(sum(times.user + times.system for times in (one.cpu_times() for one in _family(process))))
+
+
+def _mib(process: psutil.Process) -> float:
+    """Memory of a process and those that help it; pages that they share (the models) count once."""
+    whole, *rest = (one.memory_full_info() for one in _family(process))
+    return float(whole.rss + sum(one.uss for one in rest)) / 2**20
+
+
+def _wait_for(target: Target, processes: int) -> None:
+    """Until so many processes decide.
+
+    Raises:
+        Unavailable: they do not come (``benchmark_failed``).
+    """
+    began, wanted = time.perf_counter(), f"shopkeeper_deciding_processes {processes}.0"
+    while (
+        wanted
+        not in httpx.get(
+            f"http://127.0.0.1:{target.port}/metrics", headers={"Authorization": f"Bearer {target.key}"}, timeout=5
+        ).text.splitlines()
+    ):
+        if time.perf_counter() - began > _START_SECONDS:
+            raise Unavailable("benchmark_failed", stage="serve", why=wanted)
+        time.sleep(0.1)
 
 
 def _highest(target: Target, asked: Asked, first: dict[str, Any]) -> float:
