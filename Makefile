@@ -7,7 +7,7 @@ TESTED := .venv/.test-installed
 FLINK := .venv-flink/.installed
 FLINK_PINS := src/shopkeeper/apps/jobs/flink/requirements.txt
 
-.PHONY: install demo test test-all check bench bench-tables docs screenshots lock flink flink-test clean
+.PHONY: install demo test test-all check bench bench-tables reliability docs screenshots lock flink flink-test clean
 
 install: $(STAMP)
 
@@ -39,6 +39,9 @@ check: $(TESTED)  ## format, lint, types and the floor plan
 
 bench: install  ## import, events, decisions and training: rates, latencies and memory
 	$(BIN)/shopkeeper benchmark speed $(ARGS)
+
+reliability: $(TESTED)  ## kills, power cuts, faults and overload for an hour; writes docs/{en,zh}/reliability.md
+	$(BIN)/python tools/reliability.py $(ARGS)
 
 bench-tables: install  ## the tables of docs/{en,zh}/results.md; DATA holds <set>.txt and <set>_item2attributes.json (the demo's baskets need no file)
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tools/bench_tables.py $(DATA) $(ARGS)

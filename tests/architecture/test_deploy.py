@@ -6,11 +6,8 @@ import shutil
 import subprocess
 import tomllib
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-import yaml
 from typer.testing import CliRunner
 
 from shopkeeper.apps.cli.main import app
@@ -57,52 +54,6 @@ def test_the_commands_of_services_exist(name: str) -> None:
         assert all(option in said.output for option in re.findall(r"--[a-z]+", options))
 
 
-def _compose() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
-    return found
-
-
-def test_every_container_is_pinned_closed_and_watched() -> None:
-    """Each image has an exact version or is built here, ports are open to this machine only, each service that stays up
-    has a health check and starts again, and each named volume is declared."""
-    compose = _compose()
-    engines = {"kafka", "redis", "postgres", "jobmanager", "taskmanager"}
-    assert set(compose["services"]) == engines | {"shopkeeper", "trainer"}
-    for name, service in compose["services"].items():
-        if "image" in service:
-            assert re.fullmatch(r"[a-z/]+:\d+\.\d+[\w.-]*", service["image"]), name
-        else:
-            assert (DEPLOY / ".." / service["build"]["dockerfile"]).is_file()
-        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ()))
-        stays = service["restart"] == "unless-stopped"
-        assert stays is (name != "trainer")
-        assert not stays or service["healthcheck"]["test"][0] == "CMD"
-        assert {each.partition(":")[0] for each in service.get("volumes", ())} <= set(compose["volumes"])
-        assert ("profiles" in service) is (name != "shopkeeper")
-
-
-def test_the_settings_for_containers_name_the_containers() -> None:
-    """The lines of scale.toml are settings of this program; each address is a service, its port and its database; what
-    the image adds for them is locked."""
-    services = _compose()["services"]
-    settings = parse(tomllib.loads((DEPLOY / "scale.toml").read_text("utf-8")))
-    state, profiles = urlsplit(settings.state.url), urlsplit(settings.profiles.url)
-    assert (state.hostname, state.port, profiles.hostname, profiles.port) == ("postgres", 5432, "redis", 6379)
-    assert (
-        settings.stream.url.split("/")[2]
-        == services["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"].partition("//")[2]
-    )
-    postgres = services["postgres"]["environment"]
-    assert (state.username, state.path) == (postgres["POSTGRES_USER"], f"/{postgres['POSTGRES_DB']}")
-    assert postgres["POSTGRES_PASSWORD"] == services["shopkeeper"]["environment"]["PGPASSWORD"]
-    locked = (DEPLOY.parent / "requirements-test.lock").read_text("utf-8")
-    image = (DEPLOY / "Dockerfile").read_text("utf-8")
-    added = re.findall(r"-c /build/requirements-test.lock (.+) .$", image, re.MULTILINE)
-    assert len(added) == 1
-    for package in added[0].replace('"', "").split():
-        assert re.search(rf"^{re.escape(package.partition('[')[0])}==", locked, re.MULTILINE)
-
-
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 @pytest.mark.parametrize("name", ["shopkeeper.service", "shopkeeper-backup.service", "shopkeeper-backup.timer"])
 def test_systemd_reads_the_units(name: str) -> None:
@@ -110,3 +61,15 @@ def test_systemd_reads_the_units(name: str) -> None:
     said = subprocess.run(["systemd-analyze", "verify", DEPLOY / name], capture_output=True, text=True, check=False)
     wrong = [line for line in said.stderr.splitlines() if name in line and "is not executable" not in line]
     assert wrong == []
+
+
+def test_the_image_and_the_stream_fit_together() -> None:
+    """The image holds the packages of ``[stream]`` and ``[profiles]`` in the tested versions; compose runs the command
+    that drains, and the addresses in its note are ones that settings accept."""
+    image, compose = ((DEPLOY / name).read_text("utf-8") for name in ("Dockerfile", "compose.yaml"))
+    tested = (DEPLOY.parent / "requirements-test.lock").read_text("utf-8")
+    for package in re.findall(r"(?:redis|confluent-kafka)==[\d.]+", image):
+        assert package in tested
+    assert '["drain", "--shop", "/shop"]' in compose
+    note = "\n".join(line.strip(" #") for line in compose.splitlines() if re.match(r"\s*#   ", line))
+    assert parse(tomllib.loads(note)).stream.url == "kafka://kafka:9092/shop-events"

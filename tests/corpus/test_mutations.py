@@ -8,13 +8,15 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from mutating import mutated, small_files
+from mutating import HERE, mutated, small_files
 
 from shopkeeper.core.errors import ShopkeeperError
 from shopkeeper.data.account import Account
 from shopkeeper.data.importing import SOURCES, Importer
 from shopkeeper.data.lake import Lake
+from shopkeeper.data.mapping import NO_MAPPING
 from shopkeeper.data.quarantine import Quarantine
+from shopkeeper.data.sources.xlsx import Xlsx
 from shopkeeper.locale import LANGUAGES, say
 from shopkeeper.shop.held import held_sentence
 
@@ -89,6 +91,22 @@ def run(seeds: range) -> dict[str, int]:
                 counts[fate] = counts.get(fate, 0) + 1
             quarantine.close()
     return counts
+
+
+@pytest.mark.parametrize("name", ["042-merged.xlsx", "044-errors.xlsx", "045-1904.xlsx"])
+def test_a_workbook_with_a_wrong_byte_is_read_or_refused(name: str, tmp_path: Path) -> None:
+    """Wherever the byte stands: in a part, in its checksum, in the list of parts, in what holds them together."""
+    data, read, refused = (HERE / name).read_bytes(), 0, set[str]()
+    for at in range(0, len(data), 29):
+        scratch, path = tmp_path / str(at), tmp_path / "book.xlsx"
+        scratch.mkdir()
+        path.write_bytes(data[:at] + bytes([data[at] ^ 0x5A]) + data[at + 1 :])
+        try:
+            read += bool(Xlsx().open(None, path, NO_MAPPING, scratch).columns)
+        except ShopkeeperError as error:
+            refused.add(error.key)
+    assert read > 0
+    assert "file_damaged" in refused
 
 
 def test_a_few_mutations_are_accounted_for() -> None:

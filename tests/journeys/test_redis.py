@@ -102,7 +102,7 @@ def test_a_redis_that_is_gone_loses_nothing(folder: Path, redis: Started) -> Non
             redis_profiles.check(redis_url(redis))
         redis.start()
         assert redis_profiles.check(redis_url(redis)).count(".") == 2
-        shop._store._rest_until = 0.0  # type: ignore[union-attr]  # the second in which nobody asks again is over
+        shop.store._rest_until = 0.0  # type: ignore[union-attr]  # the second in which nobody asks again is over
         shop.drain()  # half of what is given back comes from the lake, half from the journal
         _agree_and_view(shop, "p10", 3)
         shop.mend_profiles()
@@ -130,7 +130,7 @@ def test_erasing_reaches_redis(folder: Path) -> None:
         shop.collect([{"id": "x1", "action": "product_view", "customer": "c-leaving", "product": "p08"}])
         _ = shop.serving
     with Shop.open(folder) as shop:
-        store = shop._store
+        store = shop.store
         assert isinstance(store, redis_profiles.RedisProfiles)
         assert any(b"c-leaving" in key for key in store._redis.scan_iter("*"))
         erase(shop, "c-leaving")

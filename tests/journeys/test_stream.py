@@ -18,11 +18,15 @@ from pathlib import Path
 import httpx
 import pytest
 from running import Server, serving, shopkeeper
+from small_shop import build
 
-from servers import Started, kafka_url, wait_until
+from servers import Started, kafka_url, redis_server, redis_url, wait_until
+from shopkeeper.apps.http.from_shop import ShopEngine
 from shopkeeper.core.errors import SettingsError
+from shopkeeper.core.ids import PersonKey
 from shopkeeper.settings import FILE
 from shopkeeper.shop import Shop
+from shopkeeper.shop.training import train
 
 ROUND, SIZE, KILLS, SEED = 25, 25, 4, 20_261_125
 
@@ -217,3 +221,36 @@ def test_a_stream_needs_shared_profiles(house: House) -> None:
     with pytest.raises(SettingsError) as found:
         Shop.open(house.folder, sharing=True)
     assert (found.value.facts["where"], found.value.facts["name"]) == ("profiles", "url")
+
+
+def test_stock_prices_and_erasures_are_heard_by_the_others(shared_broker: Started, tmp_path: Path) -> None:
+    """What one process is told of stock and prices holds in another after its next upkeep, in the order in which it was
+    told; a process that starts later hears it too; of who is erased at one, the other's models know nothing."""
+    folder = tmp_path / "shop"
+    with redis_server(tmp_path) as redis, build(folder, trained=False) as built:
+        train(built, judged=False)
+        built.close()
+        with (folder / FILE).open("a", encoding="utf-8") as settings:
+            settings.write(
+                f'\n[stream]\nurl = "{kafka_url(shared_broker, f"n-{uuid.uuid4().hex}")}"\n'
+                f'[profiles]\nurl = "{redis_url(redis)}"\n'
+            )
+        with Shop.open(folder, sharing=True) as one, Shop.open(folder, sharing=True) as two:
+            told, hears = ShopEngine(one), ShopEngine(two)
+            index = two.serving.catalogue.index["p01"]
+            assert two.serving.catalogue().in_stock[index]
+            changes = [("s1", 5.0), ("s2", 0.0)]
+            for name, quantity in changes:
+                one.collect([{"id": name, "action": "stock_change", "product": "p01", "quantity": quantity}])
+            one.collect([{"id": "price", "action": "price_change", "product": "p02", "price": "1.25"}])
+            hears.upkeep()
+            assert not two.serving.catalogue().in_stock[index]
+            assert float(two.serving.catalogue().price[two.serving.catalogue.index["p02"]]) == 1.25
+            assert two.serving.profiles.history(PersonKey("c01")).events > 0
+            told.erase("c01")
+            hears.upkeep()
+            assert two.serving.profiles.history(PersonKey("c01")).events == 0
+            assert not two.serving.catalogue().in_stock[index]
+            with Shop.open(folder, sharing=True) as late:
+                ShopEngine(late).upkeep()
+                assert not late.serving.catalogue().in_stock[index]

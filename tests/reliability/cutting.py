@@ -62,6 +62,17 @@ class Cuts:
     first: str = ""
     """The first failure, to be seen again."""
 
+    def add(self, other: "Cuts") -> None:
+        for mode, times in other.cuts.items():
+            self.cuts[mode] = self.cuts.get(mode, 0) + times
+        for mode, times in other.failed.items():
+            self.failed[mode] = self.failed.get(mode, 0) + times
+        self.lost += other.lost
+        self.doubled += other.doubled
+        self.unreadable += other.unreadable
+        self.seconds += other.seconds
+        self.first = self.first or other.first
+
 
 def traced(folder: Path, batches: int, *, code: str = RUN, clients: int = 2) -> Traced:
     """Serve a new shop under ``strace`` while clients post batches and the drain runs, then kill it."""

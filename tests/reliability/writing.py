@@ -23,7 +23,7 @@ from batches import events
 from shopkeeper.data import kill_points
 from shopkeeper.shop import Shop
 
-_FORKS = multiprocessing.get_context("forkserver")
+FORKS = multiprocessing.get_context("forkserver")
 _LONG_SECONDS = 60.0
 
 
@@ -33,7 +33,7 @@ def ready() -> None:
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
     try:
-        _FORKS.set_forkserver_preload(["batches", "writing", "deeds"])
+        FORKS.set_forkserver_preload(["batches", "writing", "deeds", "faults"])
         forkserver.ensure_running()
     finally:
         os.environ["PYTHONPATH"] = before or ""
@@ -120,7 +120,7 @@ def _do(deed: Callable[..., object], words: Sequence[object], kill_at: str) -> N
 def done(deed: Callable[..., object], *words: object, kill_at: str = "") -> int:
     """Let a process of its own do something that ends at a named place; its exit code, -9 where it came there."""
     ready()
-    process = _FORKS.Process(target=_do, args=(deed, words, kill_at))
+    process = FORKS.Process(target=_do, args=(deed, words, kill_at))
     process.start()
     process.join(_LONG_SECONDS)
     return -signal.SIGALRM if process.exitcode is None else process.exitcode
@@ -129,9 +129,9 @@ def done(deed: Callable[..., object], *words: object, kill_at: str = "") -> int:
 @contextmanager
 def writer(folder: Path, first: int, kill_at: str = "") -> Iterator[Writer]:
     """A writer on a folder; dead when the block ends."""
-    hear, say = _FORKS.Pipe(duplex=False)
+    hear, say = FORKS.Pipe(duplex=False)
     ready()
-    process = _FORKS.Process(target=write, args=(folder, first, kill_at, say), daemon=True)
+    process = FORKS.Process(target=write, args=(folder, first, kill_at, say), daemon=True)
     process.start()
     say.close()
     running = Writer(process=process, hear=hear)

@@ -34,6 +34,8 @@ class Consent:
 
 
 NO_CONSENT = Consent()
+PERSONALISED = Consent(given={Purpose.PERSONALISE: True})
+"""All that a decision asks for."""
 
 
 def given_in(properties: Mapping[str, str]) -> dict[Purpose, bool]:

@@ -21,9 +21,10 @@ from typing import Any, Final
 from shopkeeper.core.errors import DataError, NotFound, SettingsError
 from shopkeeper.core.ids import new_id
 from shopkeeper.core.ports import Progress, quiet
+from shopkeeper.data.disk import digest, fsync_dir, fsync_tree
 from shopkeeper.data.kill_points import reached
-from shopkeeper.data.lake import Lake, fsync_dir, fsync_tree
-from shopkeeper.data.model_store import ModelStore, digest
+from shopkeeper.data.lake import Lake
+from shopkeeper.data.model_store import ModelStore
 from shopkeeper.data.schema import TABLES
 from shopkeeper.data.store.database import Database
 from shopkeeper.data.store.moving import copy_rows

@@ -10,6 +10,7 @@ import json
 import os
 import time
 from collections.abc import Iterable, Mapping
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +18,8 @@ from shopkeeper.data.kill_points import reached
 
 CHECKPOINT_EVERY: Final = 50
 LAST: Final = "_last_checkpoint"
+_SEAL: Final = "shopkeeperSeal"
+"""A digest of a version's table, number and actions, in its own commitInfo."""
 
 Action = Mapping[str, Any]
 
@@ -51,8 +54,10 @@ def commit(table: Path, version: int, actions: Iterable[Action]) -> None:
         FileExistsError: the version is there already.
         OSError: it could not be written; the version does not exist.
     """
-    said = {"commitInfo": {"timestamp": _millis(), "operation": "WRITE", "operationParameters": {"mode": "Append"}}}
-    lines = "".join(json.dumps(action, separators=(",", ":")) + "\n" for action in (said, *actions))
+    done = "".join(json.dumps(action, separators=(",", ":")) + "\n" for action in actions)
+    said = {"timestamp": _millis(), "operation": "WRITE", "operationParameters": {"mode": "Append"}}
+    seal = {_SEAL: _seal_of(table, f"{version:020}", done)}
+    lines = json.dumps({"commitInfo": said | seal}, separators=(",", ":")) + "\n" + done
     part = table.with_name(f"{table.name}.commit")
     try:
         with part.open("w", encoding="utf-8") as file:
@@ -63,6 +68,25 @@ def commit(table: Path, version: int, actions: Iterable[Action]) -> None:
         os.link(part, table / "_delta_log" / f"{version:020}.json")
     finally:
         part.unlink(missing_ok=True)
+
+
+def damaged(table: Path) -> Path | None:
+    """The first version of a table's log that is not what was written; those of older releases bear no seal and only
+    need to say something."""
+    for path in sorted((table / "_delta_log").glob("[0-9]*.json")):
+        try:
+            first, _, done = path.read_text("utf-8").partition("\n")
+            said = json.loads(first)
+        except ValueError:
+            return path
+        seal = said.get("commitInfo", {}).get(_SEAL)
+        if seal is not None and seal != _seal_of(table, path.stem, done):
+            return path
+    return None
+
+
+def _seal_of(table: Path, version: str, done: str) -> str:
+    return blake2b(f"{table.name} {version}\n{done}".encode(), digest_size=16).hexdigest()
 
 
 def _millis() -> int:

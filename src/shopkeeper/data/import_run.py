@@ -19,6 +19,7 @@ from shopkeeper.data.cleaning.oddities import clock_changes
 from shopkeeper.data.cleaning.rows import Staging, staging
 from shopkeeper.data.cleaning.values import Reading, quoted
 from shopkeeper.data.conflicts import known_sides
+from shopkeeper.data.disk import seal
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.mapping import MapFile
 from shopkeeper.data.marking import DUPLICATE, MARKS, PERSONS, Marking, orders_sql
@@ -144,6 +145,7 @@ class ImportRun:
 
     def adopt(self) -> None:
         """Let what was written be part of the lake."""
+        self.files = [(name, seal(file)) for name, file in self.files]
         for name, file in self.files:
             self.lake.adopt(name, [file], key=f"import:{self.id}")
         self._tell(_STEPS)

@@ -24,6 +24,7 @@ from deltalake import DeltaTable
 from shopkeeper.core.errors import DataError, Unavailable
 from shopkeeper.core.ids import new_id
 from shopkeeper.data import delta_log
+from shopkeeper.data.disk import fsync_dir, fsync_tree, is_sound, sealed, without_broken_checkpoints
 from shopkeeper.data.kill_points import reached
 from shopkeeper.data.lock import held, held_at_once
 from shopkeeper.data.rows import parquet_sql
@@ -32,30 +33,6 @@ from shopkeeper.data.schema import TABLES
 SMALL_FILE_BYTES = 32 * 2**20
 _READERS = "readers.lock"
 _CONFIGURATION = {"delta.dataSkippingNumIndexedCols": "0"}
-
-
-def fsync_dir(folder: Path) -> None:
-    """Make a folder's entries durable (a rename or a new file is not, before this)."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def fsync_file(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def fsync_tree(folder: Path) -> None:
-    """Make a folder durable with everything in it."""
-    for path in folder.rglob("*"):
-        fsync_file(path) if path.is_file() else fsync_dir(path)
-    fsync_dir(folder)
 
 
 class Lake:
@@ -92,7 +69,7 @@ class Lake:
         try:
             self._table(name)
         except DataError:
-            if not _without_broken_checkpoints(log):
+            if not without_broken_checkpoints(log):
                 raise
             self._table(name)
 
@@ -143,7 +120,7 @@ class Lake:
                 file.unlink(missing_ok=True)
             return False
         with self.still():
-            self._commit(name, [*map(_add, files), delta_log.transaction(key, number)])
+            self._commit(name, [*map(sealed, files), delta_log.transaction(key, number)])
         return True
 
     def append(self, name: str, rows: pa.Table, *, key: str, number: int = 1) -> bool:
@@ -175,7 +152,7 @@ class Lake:
             if rows is not None and len(rows):
                 pq.write_table(rows.cast(TABLES[name]), path, compression="zstd")
                 reached("lake.written")
-                actions.insert(0, _add(path))
+                actions.insert(0, sealed(path))
             with self.still():
                 self._commit(name, actions)
         except OSError:
@@ -231,6 +208,21 @@ class Lake:
                 raise DataError("lake_damaged", table=name, why=f"{Path(file).name} is missing")
         return files
 
+    def check(self, *tables: str) -> None:
+        """Read every live file of some tables, or of all, to its last byte.
+
+        Raises:
+            DataError: one is gone, or its bytes are not those that were written (``lake_damaged``).
+        """
+        with self.reading():
+            for name in tables or TABLES:
+                broken = delta_log.damaged(self.folder / name)
+                if broken is not None:
+                    raise DataError("lake_damaged", table=name, why=f"{broken.name} is not what was written")
+                for file in map(Path, self.files(name)):
+                    if not is_sound(file):
+                        raise DataError("lake_damaged", table=name, why=f"{file.name} is not what was written")
+
     def relation_sql(self, name: str) -> str:
         """A DuckDB table expression over the live files; an empty table of the right columns where there are none."""
         files = self.files(name)
@@ -259,7 +251,7 @@ class Lake:
             after = _count(con, f"SELECT count(*) FROM read_parquet('{target}')")
         reached("compact.written")
         removes = [delta_log.remove(Path(file)) for file in files]
-        adds = [_add(target)] if after else []
+        adds = [sealed(target)] if after else []
         with self.still():
             self._commit(name, [*removes, *adds])
             reached("compact.committed")
@@ -318,7 +310,8 @@ class Lake:
         Raises:
             DataError: a Parquet file of the lake is gone or is not what was written.
         """
-        with self.reading(), duckdb.connect() as con, _damage_named(self.folder):
+        tables = tuple(tables)
+        with self.reading(), duckdb.connect() as con, self._damage_named(tables):
             con.execute("SET TimeZone='UTC'")
             con.execute(f"SET memory_limit='{memory}'")
             con.execute(f"SET threads={threads}")
@@ -328,6 +321,21 @@ class Lake:
                 con.execute(f'CREATE VIEW "{name}" AS SELECT * FROM {self.relation_sql(name)}')
             yield con
 
+    @contextmanager
+    def _damage_named(self, tables: Sequence[str]) -> Iterator[None]:
+        """Where the engine fails and does not say at which file, the files are asked."""
+        try:
+            yield
+        except duckdb.Error as error:
+            ours = damage(self.folder, str(error))
+            if ours is not None:
+                raise ours from error
+            try:
+                self.check(*tables)
+            except DataError as found:
+                raise found from error
+            raise
+
 
 def damage(lake: Path, words: str) -> DataError | None:
     """What an engine says of an unreadable file of the lake, as our error that names the table; None where it speaks of
@@ -336,43 +344,8 @@ def damage(lake: Path, words: str) -> DataError | None:
     return None if file is None else DataError("lake_damaged", table=file[1], why=words.splitlines()[0][:200])
 
 
-@contextmanager
-def _damage_named(lake: Path) -> Iterator[None]:
-    try:
-        yield
-    except duckdb.Error as error:
-        ours = damage(lake, str(error))
-        if ours is None:
-            raise
-        raise ours from error
-
-
 def _count(con: Any, sql: str) -> int:
     return int(con.execute(sql).fetchone()[0])
-
-
-def _add(file: Path) -> delta_log.Action:
-    fsync_file(file)
-    return delta_log.add(file, int(pq.read_metadata(file).num_rows))
-
-
-def _without_broken_checkpoints(log: Path) -> bool:
-    """Remove checkpoints that cannot be read, where the log itself is whole. Returns whether there were any."""
-    broken = [path for path in log.glob("*.checkpoint*.parquet") if not _readable(path)]
-    if not broken or not (log / f"{0:020}.json").exists():
-        return False
-    for path in (log / delta_log.LAST, *broken):
-        path.unlink(missing_ok=True)
-    fsync_dir(log)
-    return True
-
-
-def _readable(path: Path) -> bool:
-    try:
-        pq.read_table(path)
-    except (OSError, pa.ArrowException):
-        return False
-    return True
 
 
 def _duck_type(kind: pa.DataType) -> str:

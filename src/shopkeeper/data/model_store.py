@@ -6,12 +6,12 @@ a reader sees a whole version or the one before. Arrays are memory-mapped, so lo
 
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,13 +20,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from shopkeeper.core.errors import DataError, NotFound
+from shopkeeper.core.errors import DataError, NotFound, Unavailable
 from shopkeeper.core.histories import Catalogue, Histories
+from shopkeeper.data.disk import digest, fsync_dir, fsync_file, fsync_tree
 from shopkeeper.data.kill_points import reached
-from shopkeeper.data.lake import fsync_dir, fsync_file, fsync_tree
+from shopkeeper.data.storing import storing
 
 MANIFEST: Final = "manifest.json"
 _CURRENT: Final = "current"
+_VERSION: Final = re.compile(r"[\w.-]{1,100}")
 _LEFT_SECONDS: Final = 86_400
 _PAGE: Final = frozenset({"version", "moment", "received_until", "report", "models", "files"})
 
@@ -68,11 +70,21 @@ class ModelStore:
         return sorted(path.parent.name for path in self.folder.glob(f"*/{MANIFEST}") if path.parent.suffix != ".part")
 
     def current(self) -> str | None:
-        """The version that answers now; None before the first training."""
+        """The version that answers now; None before the first training.
+
+        Raises:
+            DataError: the file that names it holds no name (``model_damaged``).
+        """
+        path = self.folder / _CURRENT
         try:
-            return (self.folder / _CURRENT).read_text("utf-8").strip() or None
+            version = path.read_text("utf-8").strip()
         except FileNotFoundError:
             return None
+        except UnicodeDecodeError as error:
+            raise DataError("model_damaged", file=str(path)) from error
+        if not _VERSION.fullmatch(version):
+            raise DataError("model_damaged", file=str(path))
+        return version
 
     def manifest(self, version: str) -> dict[str, Any]:
         """The JSON page of a version.
@@ -93,10 +105,28 @@ class ModelStore:
         return found
 
     def save(self, bundle: Bundle, *, keep: int) -> None:
-        """Write a version completely, then make it current, then remove the oldest beyond ``keep``."""
+        """Write a version completely, then make it current, then remove the oldest beyond ``keep``.
+
+        Raises:
+            Unavailable: the disk is full or failed; the versions are those from before.
+        """
         final = self.folder / bundle.version
         part = final.with_suffix(".part")
         shutil.rmtree(part, ignore_errors=True)
+        try:
+            with storing(self.folder):
+                self._write(bundle, part)
+        except Unavailable:
+            shutil.rmtree(part, ignore_errors=True)
+            raise
+        reached("models.written")
+        part.rename(final)
+        fsync_dir(self.folder)
+        reached("models.renamed")
+        self.make_current(bundle.version)
+        self._trim(keep)
+
+    def _write(self, bundle: Bundle, part: Path) -> None:
         part.mkdir(parents=True)
         for name, model in bundle.models.items():
             _save_arrays(part / name, model.arrays)
@@ -113,12 +143,6 @@ class ModelStore:
         }  # fmt: skip
         (part / MANIFEST).write_text(json.dumps(manifest, ensure_ascii=False, indent=1), "utf-8")
         fsync_tree(part)
-        reached("models.written")
-        part.rename(final)
-        fsync_dir(self.folder)
-        reached("models.renamed")
-        self.make_current(bundle.version)
-        self._trim(keep)
 
     def current_since(self) -> float | None:
         """When the version that answers was chosen, in seconds since 1970; None before the first training."""
@@ -214,15 +238,6 @@ class ModelStore:
                 fsync_file(path)
         os.replace(fresh, folder / MANIFEST)  # noqa: PTH105 - the atomic call, by its own name
         fsync_dir(folder)
-
-
-def digest(path: Path) -> str:
-    """BLAKE2b of a file's bytes."""
-    with path.open("rb") as file:
-        summary = blake2b(digest_size=16)
-        while part := file.read(2**20):
-            summary.update(part)
-    return summary.hexdigest()
 
 
 def _verify(folder: Path, files: Mapping[str, str]) -> None:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from shopkeeper.data.lake import fsync_dir, fsync_file
+from shopkeeper.data.disk import fsync_dir, fsync_file
 
 _FILE: Final = "people.parquet"
 _NEXT: Final = "next_number"

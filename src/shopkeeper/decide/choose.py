@@ -134,7 +134,7 @@ def _walk(
     for slot in range(count):
         if slot in pins:
             item, propensity = pins[slot], 1.0
-        elif not np.count_nonzero(room.open):
+        elif not room.left:
             continue
         else:
             item, propensity = pick(value, room.open, len(chosen))
@@ -144,7 +144,7 @@ def _walk(
         chosen.append(item)
         propensities.append(propensity)
         if diversity > 0 and slot + 1 < count:
-            np.maximum(penalty, diversity * _likeness(pool.weights, groups, item), out=penalty)
+            np.maximum(penalty, _likeness(pool.weights, groups, item, diversity), out=penalty)
             value = worth - penalty
     return chosen, propensities
 
@@ -155,7 +155,7 @@ class _Room:
     def __init__(self, caps: Sequence[tuple[int, Int32]], candidates: int) -> None:
         self.caps = caps
         self.taken: list[dict[int, int]] = [{} for _ in caps]
-        self.open = np.ones(candidates, np.bool_)
+        self.open, self.left = np.ones(candidates, np.bool_), candidates
         self.worth = np.zeros(candidates)
         """(candidates,) -inf is written to it where a candidate is closed."""
 
@@ -167,17 +167,16 @@ class _Room:
 
     def take(self, item: int) -> None:
         """Count an item and close it, and every group that it fills."""
-        self._close(item)
+        self.open[item], self.worth[item] = False, -np.inf
+        self.left -= 1
         for (most, group), taken in zip(self.caps, self.taken, strict=True):
             mine = int(group[item])
             if mine >= 0:
                 taken[mine] = taken.get(mine, 0) + 1
                 if taken[mine] >= most:
-                    self._close(group == mine)
-
-    def _close(self, which: "int | Bool") -> None:
-        self.open[which] = False
-        self.worth[which] = -np.inf
+                    full = group == mine
+                    self.open[full], self.worth[full] = False, -np.inf
+                    self.left = int(np.count_nonzero(self.open))
 
 
 def _pin(pool: Pool, count: int, room: _Room) -> dict[int, int]:
@@ -198,14 +197,16 @@ def _told_apart(groups: Int32) -> Int32:
     return np.where(groups < 0, -1 - np.arange(groups.shape[1], dtype=np.int32), groups)
 
 
-def _likeness(weights: Float64, groups: Int32, item: int) -> Float64:
-    """(candidates,) how alike each other one is to one candidate, 0 to 1.
+def _likeness(weights: Float64, groups: Int32, item: int, most: float) -> Float64:
+    """(candidates,) how alike each other one is to one candidate, 0 to ``most``.
 
     Source: the idea of MMR, Carbonell & Goldstein 1998.
     """
     if not len(weights):
         return np.zeros(groups.shape[1])
-    return np.asarray(weights.dot(groups == groups[:, item, None]), np.float64)
+    alike: Float64 = weights.dot(groups == groups[:, item, None])
+    alike *= most
+    return alike
 
 
 def _best(value: Float64, open_: Bool, probability: float) -> Float64:

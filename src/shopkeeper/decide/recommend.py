@@ -20,7 +20,7 @@ from shopkeeper.decide.find import Float64, Found, Layer, find
 from shopkeeper.decide.goals import Goals
 from shopkeeper.decide.placement import PlacementSettings, Rule
 from shopkeeper.decide.reasons import about_page, settle
-from shopkeeper.decide.rules import judge
+from shopkeeper.decide.rules import Filter, judge
 from shopkeeper.decide.rules.slate import BrandCap, CategoryCap, Pinned
 from shopkeeper.decide.session import session_of, with_session
 from shopkeeper.decide.shelf import Shelf, shelf_of
@@ -76,6 +76,12 @@ class Recommend:
     log: Callable[[Decision], None] = unlogged
     mark: Callable[[str], None] = unmarked
     """Told the name of each stage when it is over, for whoever measures."""
+    _filters: tuple[Filter, ...] = field(init=False, repr=False, compare=False)
+    """The rules that look at each product."""
+
+    def __post_init__(self) -> None:
+        filters = tuple(rule for rule in self.rules if not isinstance(rule, _OF_SLATES))
+        object.__setattr__(self, "_filters", filters)
 
     def decide(self, request: Request) -> Decision:
         """Choose at most ``request.count`` products; fewer only where rules and catalogue leave fewer.
@@ -87,7 +93,7 @@ class Recommend:
             request = replace(request, seed=secrets.randbits(53))
         context = self._look(request)
         self.mark("read")
-        verdicts = judge([rule for rule in self.rules if not isinstance(rule, _OF_SLATES)], context)
+        verdicts = judge(self._filters, context)
         self.mark("filter")
         layers = self._layers(context)
         self.mark("score")
@@ -240,7 +246,7 @@ def _named(layer: Layer, name: str) -> Layer:
         scores = layer.of(np.array(products, np.int64)).tolist()
         return [(reason, parts or {name: score}) for (reason, parts), score in zip(found, scores, strict=True)]
 
-    return replace(layer, explain=explain)
+    return Layer(own=layer.own, scores=layer.scores, base=layer.base, explain=explain)
 
 
 def _reasons(scorer: Scorer, row: Histories, products: Sequence[int], now: int) -> list[Why]:

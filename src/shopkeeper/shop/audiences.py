@@ -1,9 +1,11 @@
 """Audiences of a shop: counted, saved, handed out. No figure speaks of fewer than 20 people, and nobody is in an
 exported list who has not agreed to its purpose."""
 
+import re
 import secrets
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -30,6 +32,7 @@ from shopkeeper.shop.segments import segmented
 from shopkeeper.shop.shop import Shop
 
 _PRODUCT: Final = "SELECT category_1, category_2, category_3, category_4, category_5, tags FROM products WHERE id = $id"
+_PEOPLE_COLUMN: Final = re.compile(r"people\.(\w+)")
 _counting: Final = threading.Lock()
 
 
@@ -85,7 +88,7 @@ def members_of(shop: Shop, rule: Rule) -> Bits:
     """Whom a rule fits now, as a set of person numbers."""
     facts = current_people(shop)
     size = int(facts["next_number"])
-    tables: dict[str, Any] = {"people": people_file(shop).table()}
+    tables: dict[str, Any] = {}
     likes: dict[Like, str] = {}
     for leaf in leaves(rule):
         if isinstance(leaf, Like) and leaf not in likes:
@@ -93,8 +96,19 @@ def members_of(shop: Shop, rule: Rule) -> Bits:
             tables[likes[leaf]] = pa.table({"number": pa.array(_alike(shop, leaf))})
     known = shop.snapshot()
     asked = statement_of(rule, known.moment, likes)
+    tables["people"] = people_file(shop).table(sorted({*_PEOPLE_COLUMN.findall(asked.sql), "person"}))
     found = known.query(asked.sql, asked.values, tables)
     return bits_of(found.column("number").to_numpy(), size)
+
+
+def _everybody(shop: Shop) -> Bits:
+    """Whom no condition leaves out; kept until the table of people changes."""
+    changed = people_file(shop).changed()
+    kept: dict[int, Bits] = shop.__dict__.setdefault("_everybody", {})
+    if changed not in kept:
+        kept.clear()
+        kept[changed] = members_of(shop, All(()))
+    return kept[changed]
 
 
 def agreed(shop: Shop, purpose: Purpose) -> Bits:
@@ -110,16 +124,29 @@ def agreed(shop: Shop, purpose: Purpose) -> Bits:
     return kept[purpose][1]
 
 
+@contextmanager
+def _only_figures_written(shop: Shop) -> Iterator[None]:
+    """Who agreed stays in memory over the writing of figures, where nobody else wrote meanwhile."""
+    known, written_before = shop.state.consent.generation(), shop.__dict__.setdefault("_figures_written", 0)
+    yield
+    now = shop.state.consent.generation()
+    if now - known == shop.__dict__["_figures_written"] - written_before:
+        kept: dict[Purpose, tuple[Any, Bits]] = shop.__dict__.get("_agreed", {})
+        for purpose, ((generation, changed), members) in list(kept.items()):
+            if generation == known:
+                kept[purpose] = ((now, changed), members)
+
+
 def count(shop: Shop, rule: Rule, purpose: Purpose) -> AudienceCount:
     """How many a rule fits, and how many of them agreed to the purpose. What was said is remembered: see
     ``market.audiences.counting``."""
-    members = members_of(shop, rule)
+    members, may = members_of(shop, rule), agreed(shop, purpose)
     facts = current_people(shop)
-    with _counting:
+    with _counting, _only_figures_written(shop):
         said = [Counted(members=one.members, people=one.people) for one in shop.state.audiences.figures()]
-        everybody = _say(shop, said, members_of(shop, All(())))
+        everybody = _say(shop, said, _everybody(shop))
         matching = _say(shop, said, members)
-        reachable = _say(shop, said, both(members, agreed(shop, purpose)))
+        reachable = _say(shop, said, both(members, may))
     return AudienceCount(
         matching=matching.people, reachable=reachable.people, purpose=purpose, everybody=everybody.people,
         moment=datetime.fromisoformat(facts["moment"]),
@@ -131,6 +158,7 @@ def _say(shop: Shop, said: list[Counted], members: Bits) -> Counted:
     if not any(np.array_equal(found.members, other.members) for other in said):
         said.append(found)
         shop.state.audiences.remember(found.members, found.people, at=shop.clock())
+        shop.__dict__["_figures_written"] = shop.__dict__.get("_figures_written", 0) + 1
     return found
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from shopkeeper.core.errors import SettingsError
-from shopkeeper.data.lake import fsync_dir
+from shopkeeper.data.disk import fsync_dir
 from shopkeeper.data.lock import FolderLock
 from shopkeeper.data.store.database import Database
 from shopkeeper.data.store.engines import shown

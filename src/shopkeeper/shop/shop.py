@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from shopkeeper.core.action import Action
 from shopkeeper.core.consent import Consent, given_in
@@ -33,6 +33,7 @@ from shopkeeper.settings import FILE, Settings, load, template
 from shopkeeper.shop import logged
 from shopkeeper.shop.collecting import Collector, Verdict
 from shopkeeper.shop.engines import intake_of, profile_store
+from shopkeeper.shop.listening import Listener
 from shopkeeper.shop.serving import Serving, serving_of, without_models
 
 _log: Final = logging.getLogger(__name__)
@@ -46,13 +47,6 @@ T = TypeVar("T")
 def utc_now() -> datetime:
     """The clock of the wall."""
     return datetime.now(UTC)
-
-
-class Listener(Protocol):
-    """Who answers with the same models elsewhere."""
-
-    def heard(self, events: Sequence[Event]) -> None: ...
-    def forget(self, people: Sequence[str]) -> None: ...
 
 
 class Shop:
@@ -76,14 +70,14 @@ class Shop:
         self.lake = Lake(folder / "lake", readonly=beside)
         self.state = State(place_of(folder, settings.state.url), clock)
         self.quarantine = Quarantine(folder / "quarantine.db")
-        self._consent = consent or self.state.consent.consent_of
+        self._consent = consent or self.state.consent.personal_consent
         self.models = ModelStore(folder / "models")
         self.journal = intake_of(settings.stream, folder, beside=beside)
         self._drain = Drain(self.journal, self.lake) if isinstance(self.journal, Journal) else None
         self._collector = Collector(self.journal, self.quarantine, settings.shop.currency, clock, self.take)
         self._remembered: dict[str, tuple[tuple[int, ...], Any]] = {}
-        self._store = profile_store(settings.profiles)
-        self._writer = None if self._store is None else ProfileWriter(self._store, settings.shop.currency)
+        self.store = profile_store(settings.profiles)
+        self._writer = None if self.store is None else ProfileWriter(self.store, settings.shop.currency)
         self._serving: Serving | None = None
         self._wanted = ""
         self._serving_lock = threading.Lock()
@@ -139,8 +133,8 @@ class Shop:
     def close(self) -> None:
         """Finish what is waiting and let the folder go. What is not drained stays safe in the journal."""
         self.journal.close()
-        if self._store is not None:
-            self._store.close()
+        if self.store is not None:
+            self.store.close()
         self.quarantine.close()
         self.state.close()
         if self._lock is not None:
@@ -237,7 +231,7 @@ class Shop:
 
     def consent_of(self, person: PersonKey) -> Consent:
         """What a person agreed to; nothing, where nothing is known."""
-        return self._consent(person)
+        return self.state.consent.consent_of(person)
 
     def remembered(self, name: str, make: Callable[[], T]) -> T:
         """A value computed from the lake, kept until the lake changes."""
@@ -255,11 +249,11 @@ class Shop:
         serving = self._serving
         return self.reload() if serving is None else serving
 
-    def reload(self) -> Serving:
-        """Load the current version if it is not the one that answers. Events taken meanwhile are not lost."""
+    def reload(self, *, anew: bool = False) -> Serving:
+        """Load the current version if it is not the one that answers, or ``anew``. Events taken meanwhile count."""
         with self._serving_lock:
-            version = self.models.current()
-            if self._serving is not None and self._wanted == (version or ""):
+            version = self._current()
+            if self._serving is not None and self._wanted == (version or "") and not anew:
                 return self._serving
             before = self._undrained()  # another process may move them into the lake after we have looked there
             fresh = self._load_some(version) if self.forgiving else self._load(version)
@@ -287,6 +281,16 @@ class Shop:
             until = datetime.fromisoformat(self.models.manifest(version)["received_until"])
             self._writer.refill([*self._undrained(), *reports.events_since(self.snapshot(), until)])
 
+    def _current(self) -> str | None:
+        """The version that is to answer; for servers the newest, where the file that names it is damaged."""
+        try:
+            return self.models.current()
+        except DataError as error:
+            if not self.forgiving:
+                raise
+            _log.error("the current version is not known: %s", error)
+            return max(self.models.versions(), default=None)
+
     def _load_some(self, version: str | None) -> Serving:
         """The version, or the newest older one that can be loaded, or none: the popular list."""
         older = [each for each in reversed(self.models.versions()) if each < (version or "")]
@@ -303,10 +307,10 @@ class Shop:
         now = self.snapshot()
         if version is None:
             best = reports.bestsellers(now, _STATIC_ITEMS)
-            return without_models(now.catalogue(), best, self.settings, self.log_decision, self._store)
+            return without_models(now.catalogue(), best, self.settings, self.log_decision, self.store)
         bundle = self.models.load(version)
         return serving_of(
-            bundle, now.catalogue(), self.settings, consent=self.consent_of, log=self.log_decision, store=self._store,
+            bundle, now.catalogue(), self.settings, consent=self._consent, log=self.log_decision, store=self.store,
             partners=self.state.bundles.partners_of,
         )  # fmt: skip
 
@@ -365,8 +369,8 @@ class Shop:
         if self._serving is not None:
             for person in people:
                 self._serving.profiles.forget(person)
-        if self._store is not None:
-            self._store.forget(people)
+        if self.store is not None:
+            self.store.forget(people)
         for listener in self.listeners:
             listener.forget(people)
 

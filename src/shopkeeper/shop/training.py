@@ -44,10 +44,12 @@ def train(shop: Shop, *, judged: bool = True, seed: int = 0, progress: Progress 
     ``judged=False`` skips the judging, and with it the shop's quality floor.
 
     Raises:
-        DataError: nobody agreed to training (``no_training_consent``), or the personal model is below the shop's floor.
+        DataError: nobody agreed to training (``no_training_consent``), the personal model is below the shop's floor, or
+            a file of the lake is not what was written.
         SettingsError: a model named in ``[train]`` is not among ``[models]``.
     """
     _named(shop)
+    shop.lake.check()
     report = _judged(shop, seed, progress) if judged else None
     _floor(shop, report)
     if not shop.readonly:

@@ -5,9 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from shopkeeper.apps.jobs.stages import STAGES, Clock
+import pytest
 
-FIGURES = {"import", "train", "import_tenth", "train_tenth", "stages", "serve", "growth_exponent"}
+from shopkeeper.apps.jobs.growth import exponent
+from shopkeeper.apps.jobs.speed import Asked, measure
+from shopkeeper.apps.jobs.stages import STAGES, Clock
+from shopkeeper.features.tables import FORETELLING, TABLES
+
+FIGURES = {"import", "train", "import_tenth", "train_tenth", "stages", "serve", "drain", "growth_exponent"}
 
 
 def test_a_small_run_measures_everything(tmp_path: Path) -> None:
@@ -16,7 +21,7 @@ def test_a_small_run_measures_everything(tmp_path: Path) -> None:
     command = ["benchmark", "speed", "--products", "100", "--customers", "200", "--events", "4000", "--rate", "20"]
     done = subprocess.run(
         [sys.executable, "-m", "shopkeeper.apps.cli.main", *command, "--seconds", "1", "--batches", "5", "--out", out],
-        capture_output=True, text=True, timeout=200, check=False,
+        capture_output=True, text=True, timeout=280, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "imulated" in done.stdout
@@ -29,12 +34,32 @@ def test_a_small_run_measures_everything(tmp_path: Path) -> None:
     assert found["serve"]["events"] == {**found["serve"]["events"], "acknowledged": 500, "refused": 0}
     assert found["serve"]["decisions"] == {**found["serve"]["decisions"], "requests": 20, "failed": 0}
     assert found["serve"]["decisions"]["server_ms_per_request"] > 0
+    assert found["drain"] == {**found["drain"], "events": 500}, "all of them, and nothing that was there before"
     effects = found["serve"]["effects"]
     assert effects["stale"] == 0, "the very next answer obeys"
     assert effects["rounds"] == 200
     assert 0 < effects["p50_ms"] <= effects["p99_ms"]
     assert list(found["stages"]["microseconds"]) == list(STAGES)
     assert found["stages"]["total_microseconds"] == sum(found["stages"]["microseconds"].values())
+
+
+def test_every_feature_table_is_measured_at_three_sizes(tmp_path: Path) -> None:
+    """``--only features`` imports a fiftieth, a fifth and the whole, computes every table, leaves nothing behind."""
+    asked = Asked(products=100, customers=500, events=10_000)
+    found = measure(asked, tmp_path, lambda *_: None, only="features")
+    assert [size["events"] for size in found["features"]] == [200, 2_000, 10_000]
+    assert [size["load"]["rows"]["order_lines"] for size in found["features"]] == [120, 1_200, 6_000]
+    for size in found["features"]:
+        assert size["tables"].keys() == {*TABLES, *FORETELLING}
+        assert size["tables"]["customer"]["rows"] == size["tables"]["customer_browsing"]["rows"] > 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_exponent_is_one_where_cost_grows_as_the_size_does() -> None:
+    """Cost = 3 n^p has the exponent p."""
+    sizes = [1e6, 1e7, 5e7]
+    for power in (0.5, 1.0, 1.3):
+        assert exponent(sizes, [3 * size**power for size in sizes]) == pytest.approx(power)
 
 
 def test_every_moment_belongs_to_the_stage_that_ends_it() -> None:

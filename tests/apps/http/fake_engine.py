@@ -116,6 +116,34 @@ class FakeEngine:
         self._maybe_fail("predictions")
         return {"id": customer_id, "at": "", "currency": "USD", "version": "", "fields": {}, "answers": {}}
 
+    def segments(self, language: str) -> dict[str, Any]:
+        self._maybe_fail("segments")
+        return {"version": "", "segments": [], "refused": {}}
+
+    def rules(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        self._maybe_fail("rules")
+        return {"version": "", "orders": 1, "days": 1.0, "tested": 1, "passing": 0, "rules": []}
+
+    def audiences(self) -> list[dict[str, Any]]:
+        self._maybe_fail("audiences")
+        return []
+
+    def count_audience(self, rule: Any, purpose: str) -> dict[str, Any]:
+        self._maybe_fail("count_audience")
+        nobody: dict[str, Any] = dict.fromkeys(("matching", "reachable", "everybody"))
+        return {**nobody, "purpose": purpose, "at": "", "least": 20}
+
+    def save_audience(self, name: str, rule: Any, purpose: str) -> str:
+        self._maybe_fail("save_audience")
+        return "a_1"
+
+    def audience_customers(self, audience_id: str) -> list[str]:
+        self._maybe_fail("audience_customers")
+        return ["c1"]
+
+    def delete_audience(self, audience_id: str) -> None:
+        self._maybe_fail("delete_audience")
+
     def export(self, customer_id: str) -> Mapping[str, Any]:
         self._maybe_fail("export")
         return {"events": [{"at": NOW, "customer": customer_id}]}

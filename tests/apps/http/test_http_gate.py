@@ -32,7 +32,9 @@ def ask(engine: FakeEngine) -> Ask:
 
 def call_of(route: ApiRoute) -> dict[str, Any]:
     path = route.path.replace("{id}", "d_1")
-    bodies = {"post_events": [EVENT], "post_batch": [{"type": "group"}]}
+    audience = {"rule": {"all": []}, "name": "Everybody"}
+    bodies = {"post_events": [EVENT], "post_batch": [{"type": "group"}], "post_audience": audience,
+              "post_audience_count": audience}  # fmt: skip
     body = {"content": json.dumps(bodies[route.name])} if route.name in bodies else {}
     return {"method": route.method, "path": path, **body}
 
@@ -148,6 +150,15 @@ def test_too_many_at_once_are_told_to_come_again(ask: Ask, monkeypatch: pytest.M
     check_shape(response, "overloaded")
     assert response.headers["retry-after"] == "1"
     assert ask("GET", "/health/live").status_code == 200
+
+
+def test_a_flood_of_events_leaves_room_for_answers() -> None:
+    """Requests that bring something and requests that ask are counted apart; what goes out is counted out."""
+    load = gate.Load()
+    assert [load.add("POST", 1) for _ in range(3)] == [1, 2, 3]
+    assert load.add("GET", 1) == 1
+    assert load.add("DELETE", 1) == 4
+    assert [load.add("POST", -1), load.add("GET", -1)] == [3, 0]
 
 
 def test_ids_may_hold_slashes_and_percents(ask: Ask) -> None:

@@ -5,12 +5,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from sqlalchemy import event, select
 
 from shopkeeper.core.consent import Purpose
 from shopkeeper.core.errors import DataError, SettingsError
 from shopkeeper.core.ids import PersonKey
+from shopkeeper.data.store.audiences import Saved
 from shopkeeper.data.store.consent import Answer
 from shopkeeper.data.store.moving import bring, clear, copy_rows, identity_of, is_empty
 from shopkeeper.data.store.state import State
@@ -31,6 +33,10 @@ def filled(place: Path | str, people: int = 50) -> State:
         for number, name in enumerate(names)
     )  # fmt: skip
     state.ledger.record("erase", ["ann", "bob"], {"events": 3})
+    state.audiences.save(Saved(id="a1", name="常客", rule={"orders": {">=": 3}}, purpose="email", changed_at=NOON))
+    state.audiences.remember(np.array([1, 2, 255], np.uint8), 23, at=NOON)
+    state.audiences.remember(np.array([7], np.uint8), None, at=NOON, audience="a1")
+    state.bundles.make("茶", "cup", at=NOON)
     return state
 
 

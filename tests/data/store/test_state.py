@@ -2,6 +2,7 @@
 name nobody."""
 
 import hashlib
+import random
 import sqlite3
 import threading
 import time
@@ -152,6 +153,40 @@ def test_another_process_sees_a_withdrawal(place: Path | str) -> None:
         one.consent.record(ANN, {Purpose.TRAIN: yes}, at=NOON + timedelta(seconds=number))
         assert one.consent.consent_of(ANN).allows(Purpose.TRAIN) is yes
         seen(yes)
+    one.close()
+    two.close()
+
+
+def test_who_agreed_is_the_same_whether_gathered_or_asked_one_by_one(place: Path | str) -> None:
+    """After every answer, refusal and erasure, and after another process's, a gathered book says of everybody what the
+    table says."""
+    one, two = State(place), State(place)
+    people = [PersonKey(f"p{number}") for number in range(12)]
+    one.consent.record_many(Answer(person=who, given={Purpose.PERSONALISE: True}, at=NOON) for who in people[:8])
+    one.consent.gather()
+    dice = random.Random(5)  # noqa: S311  # not for secrets
+
+    def laws(state: State) -> None:
+        for who in people:
+            assert state.consent.personalises(who) is state.consent.consent_of(who).allows(Purpose.PERSONALISE)
+
+    for step in range(30):
+        some, at = dice.sample(people, 3), NOON + timedelta(seconds=dice.randrange(60))
+        given = {Purpose.PERSONALISE: dice.random() < 0.5, Purpose.TRAIN: True}
+        if step % 7 == 6:
+            one.consent.forget(some)
+        else:
+            one.consent.record_many(Answer(person=who, given=given, at=at) for who in some)
+        laws(one)
+    two.consent.record(
+        people[0], {Purpose.PERSONALISE: not one.consent.personalises(people[0])}, at=NOON + timedelta(days=1)
+    )
+    wanted, deadline = two.consent.personalises(people[0]), time.monotonic() + 20
+    while one.consent.personalises(people[0]) is not wanted:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    one.consent.gather()
+    laws(one)
     one.close()
     two.close()
 

@@ -1,7 +1,6 @@
 """``shopkeeper benchmark``: published tasks on anyone's files."""
 
 import re
-import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,11 +11,11 @@ import typer
 from shopkeeper.apps.cli import benchmark_files as files
 from shopkeeper.apps.cli import benchmark_seeds as several
 from shopkeeper.apps.cli import say
+from shopkeeper.apps.cli.benchmark_audience import audience
 from shopkeeper.apps.cli.benchmark_propensity import propensity
+from shopkeeper.apps.cli.benchmark_speed import speed
 from shopkeeper.apps.cli.benchmark_stream import stream
 from shopkeeper.apps.cli.options import Json, Seed
-from shopkeeper.apps.jobs.speed import Asked
-from shopkeeper.apps.jobs.speed import measure as measure_speed
 from shopkeeper.core.errors import SettingsError
 from shopkeeper.learn.benchmarks.judging_baskets import OURS, judged_baskets
 from shopkeeper.learn.benchmarks.next_basket import NextBasket
@@ -28,6 +27,8 @@ from shopkeeper.measure.bootstrap import Interval
 app = typer.Typer(no_args_is_help=True, help="Published tasks on your own files, with honest figures.")
 
 app.command()(propensity)
+app.command()(speed)
+app.command()(audience)
 app.command()(stream)
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
@@ -162,64 +163,6 @@ def _figures(validation: Mapping[str, Interval]) -> dict[str, Any]:
         for name, figure in validation.items()
     }  # fmt: skip
     return {"validation": figures}
-
-
-@app.command()
-def speed(
-    products: Annotated[int, typer.Option("--products", min=100, help="Products of the simulated shop.")] = 10_000,
-    customers: Annotated[int, typer.Option("--customers", min=100, help="Its customers.")] = 100_000,
-    events: Annotated[int, typer.Option("--events", min=1000, help="Its order lines and views together.")] = 1_000_000,
-    rate: Annotated[float, typer.Option("--rate", min=1, help="Decisions a second that are offered.")] = 500.0,
-    seconds: Annotated[float, typer.Option("--seconds", min=1, help="For how long.")] = 20.0,
-    batches: Annotated[int, typer.Option("--batches", min=1, help="Batches of 100 events that are posted.")] = 600,
-    out: Annotated[Path | None, typer.Option("--out", help="Write the JSON to this file too.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Rates, latencies and memory of this machine on a *simulated* shop of the asked size."""
-    asked = Asked(products=products, customers=customers, events=events, rate=rate, seconds=seconds, batches=batches)
-    with tempfile.TemporaryDirectory(prefix="shopkeeper-speed-") as folder, say.progress() as progress:
-        found = measure_speed(asked, Path(folder), progress)
-    if out is not None:
-        files.write_json(out, found)
-    if as_json:
-        say.as_json(found)
-    else:
-        show_speed(found)
-
-
-def show_speed(found: Mapping[str, Any]) -> None:
-    """The table of ``speed``: what was measured, the figure, and the bar it should reach."""
-    serve, decisions, train = found["serve"], found["serve"]["decisions"], found["train"]
-    rows = (
-        ("import", f"{found['import']['rows_per_second']:,.0f}", ""),
-        ("import_ratio", f"{found['import']['ratio']:.2f}", "≥ 0.33"),
-        ("import_memory", f"{found['import']['peak_mib']:,.0f} MiB", ""),
-        ("train", f"{train['seconds']:.1f} s", "1 M: < 60 s · 10 M: < 600 s"),
-        ("train_memory", f"{train['peak_mib']:,.0f} MiB", "1 M: < 2,048 · 10 M: < 8,192"),
-        ("growth", f"{found['growth_exponent']:.2f}", "≤ 1.15"),
-        ("start", f"{serve['start_seconds']:.1f} s", ""),
-        ("server_memory", f"{serve['loaded_mib']:,.0f} → {serve['after_mib']:,.0f} MiB", ""),
-        ("events", f"{serve['events']['events_per_second']:,.0f}", "≥ 5,000"),
-        ("decisions", f"{decisions['answered_per_second']:,.0f} / {decisions['offered_per_second']:,.0f}", "500"),
-        ("latency", " / ".join(f"{decisions[name]:.1f}" for name in ("p50_ms", "p99_ms", "max_ms")), "p99 < 25 ms"),
-        ("effects", f"{serve['effects']['p50_ms']:.1f} / {serve['effects']['p99_ms']:.1f}", "p99 < 50 ms"),
-        ("processor", f"{decisions['server_ms_per_request']:.2f} ms", ""),
-        ("stages", _shares(found["stages"]), ""),
-        ("failed", f"{decisions['failed']:,}", "0"),
-        ("highest", f"{serve['highest_sustained']:,.0f}", ""),
-    )  # fmt: skip
-    asked = found["asked"]
-    title = say.text("speed_title", **{name: f"{asked[name]:,}" for name in ("products", "customers", "events")})
-    columns = [say.text(f"speed_{name}") for name in ("what", "figure", "bar")]
-    say.table(title, columns, [(say.text(f"speed_{name}"), figure, bar) for name, figure, bar in rows])
-
-
-def _shares(stages: Mapping[str, Any]) -> str:
-    """A decision's processor time and each stage's share of it, one a line."""
-    total = stages["total_microseconds"]
-    shares = stages["microseconds"].items()
-    lines = [f"{say.text(f'speed_stage_{name}')} {spent:,.0f} µs, {spent / total:.0%}" for name, spent in shares]
-    return "\n".join([f"{total:,.0f} µs", *lines])
 
 
 def _tell(facts: Mapping[str, Any], task: str, as_json: bool) -> None:

@@ -17,7 +17,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from shopkeeper.apps.http import customers, decisions, events, health, page, segment
+from shopkeeper.apps.http import audiences, customers, decisions, events, health, page, segment
 from shopkeeper.apps.http.answers import answer
 from shopkeeper.apps.http.engine import Engine
 from shopkeeper.apps.http.gate import ALWAYS, CROSS_ORIGIN, Gate, Load, error_response, language_for
@@ -28,8 +28,13 @@ from shopkeeper.apps.http.opening import Door, Opening
 from shopkeeper.apps.http.refusal import Refused
 from shopkeeper.apps.http.routes import ApiRoute, Visit
 from shopkeeper.apps.http.shapes import (
+    AudienceIn,
+    AudienceOut,
+    AudiencePeopleOut,
+    AudiencesOut,
     BatchIn,
     BatchOut,
+    CountOut,
     CustomerOut,
     DecisionOut,
     EraseOut,
@@ -40,6 +45,9 @@ from shopkeeper.apps.http.shapes import (
     PredictionsOut,
     RecommendationsIn,
     RecommendationsOut,
+    RulesIn,
+    RulesOut,
+    SegmentsOut,
     SimilarIn,
     VisitorOut,
 )
@@ -100,6 +108,35 @@ ROUTES: Final[tuple[ApiRoute, ...]] = (
     ApiRoute(
         name="get_decision", method="GET", path="/v1/decisions/{id}", handler=decisions.get_decision, needs="secret",
         answer=DecisionOut, statuses=(200, 404),
+    ),
+    ApiRoute(
+        name="get_segments", method="GET", path="/v1/segments", handler=audiences.get_segments, needs="secret",
+        answer=SegmentsOut, statuses=(200, 400),
+    ),
+    ApiRoute(
+        name="get_rules", method="GET", path="/v1/rules", handler=audiences.get_rules, needs="secret", query=RulesIn,
+        answer=RulesOut, statuses=(200, 400, 404),
+    ),
+    ApiRoute(
+        name="get_audiences", method="GET", path="/v1/audiences", handler=audiences.get_audiences, needs="secret",
+        answer=AudiencesOut,
+    ),
+    ApiRoute(
+        name="post_audience", method="POST", path="/v1/audiences", handler=audiences.post_audience, needs="secret",
+        body=AudienceIn, answer=AudienceOut, statuses=(201, 400, 403, 404, 408, 413, 415),
+    ),
+    ApiRoute(
+        name="post_audience_count", method="POST", path="/v1/audiences/count", handler=audiences.post_audience_count,
+        needs="secret", body=AudienceIn, answer=CountOut, statuses=(200, 400, 403, 404, 408, 413, 415),
+    ),
+    ApiRoute(
+        name="get_audience_customers", method="GET", path="/v1/audiences/{id}/customers",
+        handler=audiences.get_audience_customers, needs="secret", answer=AudiencePeopleOut,
+        statuses=(200, 400, 403, 404),
+    ),
+    ApiRoute(
+        name="delete_audience", method="DELETE", path="/v1/audiences/{id}", handler=audiences.delete_audience,
+        needs="secret", answer=AudienceOut, statuses=(200, 404),
     ),
     ApiRoute(name="get_health", method="GET", path="/health", handler=health.get_ready, needs="open", answer=HealthOut),
     ApiRoute(

@@ -113,6 +113,18 @@ def events_of(body: bytes, name: str = "events", sent: str = "sent_at") -> Batch
     return Batch(events, sent_at, twice)
 
 
+def object_of(body: bytes) -> Any:
+    """A body as values; no name may stand twice in any object.
+
+    Raises:
+        Refused: it is no JSON, or names something twice.
+    """
+    document, twice = _document(body)
+    if twice:
+        raise Refused(400, "request_bad", where="$", why=f"the name {twice[0]} stands twice in one object")
+    return document
+
+
 def _document(body: bytes) -> tuple[Any, tuple[str, ...]]:
     twice: dict[str, None] = {}
     try:

@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from shopkeeper.apps.http import logs
 from shopkeeper.apps.http.decisions import told_of
 from shopkeeper.apps.http.wire import Ask, Forget, Frames, Happened, Load, Question, Ready, Told, framed
-from shopkeeper.core.consent import NO_CONSENT, Consent, Purpose
+from shopkeeper.core.consent import NO_CONSENT, PERSONALISED, Consent
 from shopkeeper.core.ids import PersonKey
 from shopkeeper.decide.failure import where, why
 from shopkeeper.decide.log import body_of
@@ -27,7 +27,6 @@ from shopkeeper.shop import Shop
 
 _log: Final = logging.getLogger(__name__)
 _AT_ONCE: Final = 1 << 20
-_AGREED: Final = Consent(given={Purpose.PERSONALISE: True})
 GC: Final = (20_000, 20, 20)
 """Answering makes and drops a thousand objects a request, hardly one of them in a cycle: look for those more rarely."""
 
@@ -38,7 +37,7 @@ class AsTold:
     agreed = False
 
     def __call__(self, person: PersonKey) -> Consent:  # noqa: ARG002  # the question was about this person
-        return _AGREED if self.agreed else NO_CONSENT
+        return PERSONALISED if self.agreed else NO_CONSENT
 
 
 class Decider:

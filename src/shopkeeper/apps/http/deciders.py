@@ -17,7 +17,7 @@ from shopkeeper.core.decision import Request
 from shopkeeper.core.event import Event
 
 _log: Final = logging.getLogger(__name__)
-_MOST_WAITING: Final = 4
+_MOST_WAITING: Final = 16
 """Questions one may have before it; where all have as many, the process that listens decides itself."""
 _PATIENCE_SECONDS: Final = 2.0
 _LOOK_SECONDS: Final = 0.5

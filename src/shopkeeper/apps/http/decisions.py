@@ -1,6 +1,7 @@
 """Recommendations, similar products, and why."""
 
 import math
+import secrets
 from collections.abc import Callable
 
 from starlette.responses import Response
@@ -42,6 +43,7 @@ async def get_recommendations(visit: Visit) -> Response:
     count = asked.count or visit.engine.count_of(asked.placement)
     request = Request(
         placement=asked.placement, at=visit.engine.now(), count=count, mode=mode, language=visit.language,
+        seed=secrets.randbits(53),
         visitor=None if visitor is None else VisitorId(visitor),
         customer=None if customer is None else CustomerId(customer),
         product=None if asked.product is None else ProductId(asked.product),

@@ -14,6 +14,7 @@ from shopkeeper.apps.http.deciders import Deciders
 from shopkeeper.apps.http.decisions import told_of
 from shopkeeper.apps.http.engine import Answered
 from shopkeeper.apps.http.wire import Told
+from shopkeeper.core.consent import Purpose
 from shopkeeper.core.decision import Decision, Reason, Request
 from shopkeeper.core.errors import NotFound, Unavailable
 from shopkeeper.data.store.keys import Keys
@@ -21,10 +22,13 @@ from shopkeeper.decide.context import person_to_read
 from shopkeeper.decide.failure import where, why
 from shopkeeper.decide.reasons import say_reason
 from shopkeeper.settings import LimitsSection
-from shopkeeper.shop import people
+from shopkeeper.shop import audiences, people
+from shopkeeper.shop.basket_rules import Filter, rules_facts, rules_of
 from shopkeeper.shop.collecting import Verdict
+from shopkeeper.shop.news import News
 from shopkeeper.shop.predicting import predictions_of
 from shopkeeper.shop.retraining import Retraining
+from shopkeeper.shop.segment_facts import segment_facts
 from shopkeeper.shop.shop import Shop
 from shopkeeper.shop.telling import told
 
@@ -39,6 +43,9 @@ class ShopEngine:
         _ = shop.state.keys.identity_secret  # known before its database can be away
         shop.forgiving = True
         self._retraining = Retraining(shop)
+        self._news = News(shop, shop.store) if shop.sharing and shop.store is not None else None
+        if self._news is not None:
+            shop.listeners.append(self._news)
         self._deciders = Deciders(shop.folder, shop.settings.serve.processes - 1)
         shop.listeners.append(self._deciders)
 
@@ -119,6 +126,29 @@ class ShopEngine:
     def predictions(self, customer_id: str, language: str) -> Mapping[str, Any]:
         return told(predictions_of(self._shop, customer_id), language)
 
+    def segments(self, language: str) -> Mapping[str, Any]:
+        return segment_facts(self._shop, language)
+
+    def rules(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
+        wanted = {name: value for name, value in asked.items() if name != "count"}
+        return rules_facts(rules_of(self._shop, Filter(**wanted, most=asked["count"])))
+
+    def audiences(self) -> Sequence[Mapping[str, Any]]:
+        kept = self._shop.state.audiences.list()
+        return [{"id": one.id, "name": one.name, "purpose": one.purpose, "rule": one.rule} for one in kept]
+
+    def count_audience(self, rule: Any, purpose: str) -> Mapping[str, Any]:
+        return audiences.count_facts(audiences.count(self._shop, audiences.rule_of(self._shop, rule), Purpose(purpose)))
+
+    def save_audience(self, name: str, rule: Any, purpose: str) -> str:
+        return audiences.save(self._shop, name, audiences.rule_of(self._shop, rule), Purpose(purpose))
+
+    def audience_customers(self, audience_id: str) -> Sequence[str]:
+        return audiences.export(self._shop, audience_id)
+
+    def delete_audience(self, audience_id: str) -> None:
+        self._shop.state.audiences.delete(audiences.saved(self._shop, audience_id).id)
+
     def export(self, customer_id: str) -> Mapping[str, Any]:
         return people.export(self._shop, customer_id)
 
@@ -131,13 +161,17 @@ class ShopEngine:
     def ready(self) -> None:
         """An empty batch goes the whole way to the journal's writer and back; the models are loaded."""
         self._shop.collect([], source="health", browser=False)
+        self._shop.state.consent.gather()
         _ = self._shop.serving
 
     def upkeep(self) -> None:
         if not self._shop.sharing:
             self._shop.drain()
+        self._shop.state.consent.gather()
         before = self._shop.serving.version
         if self._shop.reload().version != before:
+            self._deciders.load()
+        if self._news is not None and self._news.hear():
             self._deciders.load()
         if not self._shop.sharing:
             self._shop.mend_profiles()

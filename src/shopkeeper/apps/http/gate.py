@@ -23,7 +23,8 @@ from shopkeeper.locale import LANGUAGES, language_of
 
 _log: Final = logging.getLogger("shopkeeper.http.requests")
 MOST_AT_ONCE: Final = 512
-"""Requests in work at the same time; more are told to come again."""
+"""Requests in work at the same time that bring something, and as many that ask; more are told to come again, so that a
+flood of events leaves room for answers."""
 ALWAYS: Final = {
     "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
 }  # fmt: skip
@@ -32,9 +33,18 @@ CROSS_ORIGIN: Final = {"Access-Control-Allow-Origin": "*", "Access-Control-Expos
 
 @dataclass(slots=True)
 class Load:
-    """How many requests are in work."""
+    """How many requests are in work: those that bring something (POST, DELETE) and those that only ask."""
 
-    now: int = 0
+    bringing: int = 0
+    asking: int = 0
+
+    def add(self, method: str, more: int) -> int:
+        """Count a request in (1) or out (-1); how many of its sort are in work now."""
+        if method == "GET":
+            self.asking += more
+            return self.asking
+        self.bringing += more
+        return self.bringing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,21 +62,21 @@ class Gate:
         visit = Visit(
             call=call, engine=self.engine, metrics=self.metrics, limits=self.limits, language=self.engine.language
         )  # fmt: skip
-        self.load.now += 1
+        busy = self.load.add(route.method, 1) > MOST_AT_ONCE
         try:
-            response = await self._handled(route, visit)
+            response = await self._handled(route, visit, busy=busy)
         except Exception as error:  # noqa: BLE001  # the last line of defence: no stack trace leaves the server
             response = error_response(error, visit.language, trusted=visit.role == "secret")
         finally:
-            self.load.now -= 1
+            self.load.add(route.method, -1)
             self.limits.bytes -= visit.weight
         _mark(response, public=route.public)
         self._note(route, visit, response.status_code, time.perf_counter() - began)
         return response
 
-    async def _handled(self, route: ApiRoute, visit: Visit) -> Response:
+    async def _handled(self, route: ApiRoute, visit: Visit, *, busy: bool) -> Response:
         visit.language = language_for(visit.call, self.engine.language)
-        if self.load.now > MOST_AT_ONCE and not route.path.startswith("/health"):
+        if busy and not route.path.startswith("/health"):
             raise Unavailable("overloaded", retry_after_seconds=1)
         self._admit(route, visit)
         return await route.handler(visit)

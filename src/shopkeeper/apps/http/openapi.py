@@ -96,6 +96,8 @@ def _response(status: int, route: ApiRoute, by_shape: dict[int, Any]) -> dict[st
 
 def _or_bare_array(shape: dict[str, Any], route: ApiRoute) -> dict[str, Any]:
     events, *_ = msgspec.json.schema(route.body)["$defs"][route.body.__name__]["properties"].values()
+    if "items" not in events:
+        return shape  # only a batch, a list under one name, may come bare
     bare = {**events, "items": {"$ref": _REF.format(name=events["items"]["$ref"].rpartition("/")[2])}}
     return {"anyOf": [shape, bare]}
 

@@ -294,6 +294,78 @@ class PredictionsOut(Struct, frozen=True, kw_only=True):
     categories: list[dict[str, Any]] = []
 
 
+class RulesIn(Struct, frozen=True, kw_only=True):
+    """Which rules of baskets: of categories or products, of a segment, how strong, with which text in a name."""
+
+    level: Literal["category", "product"] = "category"
+    segment: Annotated[str, Meta(max_length=8)] = ""
+    text: Annotated[str, Meta(max_length=100)] = ""
+    min_confidence: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    min_lift: Annotated[float, Meta(ge=0)] = 1.0
+    max_false_share: Annotated[float, Meta(ge=0, le=1)] = 0.05
+    count: Annotated[int, Meta(ge=1, le=1500)] = 50
+
+
+class SegmentsOut(Struct, frozen=True, kw_only=True):
+    """Groups of customers. Numbers of people are multiples of 20; null: fewer than 20."""
+
+    version: str
+    segments: list[dict[str, Any]] = []
+    refused: dict[str, str] = {}
+
+
+class RulesOut(Struct, frozen=True, kw_only=True):
+    """What is bought together. ``holm`` and ``false_share`` are corrected for all rules that were ``tested``."""
+
+    version: str
+    orders: int
+    days: float
+    tested: int
+    passing: int
+    rules: list[dict[str, Any]] = []
+
+
+class AudienceIn(Struct, frozen=True, kw_only=True):
+    """A rule of the closed grammar, and what its people must have agreed to; with a name it can be saved."""
+
+    rule: dict[str, Any]
+    purpose: Literal["analytics", "personalise", "personalised_price", "email", "third_party", "train"] = "email"
+    name: Annotated[str, Meta(max_length=100)] = ""
+
+
+class CountOut(Struct, frozen=True, kw_only=True):
+    """How many a rule fits, and how many of them agreed. Multiples of 20; null: fewer than 20."""
+
+    matching: int | None
+    reachable: int | None
+    everybody: int | None
+    purpose: str
+    at: str
+    least: int
+
+
+class AudienceOut(Struct, frozen=True, kw_only=True):
+    """A saved audience."""
+
+    id: str
+    name: str = ""
+    purpose: str = ""
+    rule: dict[str, Any] = {}
+
+
+class AudiencesOut(Struct, frozen=True, kw_only=True):
+    """All saved audiences."""
+
+    audiences: list[AudienceOut]
+
+
+class AudiencePeopleOut(Struct, frozen=True, kw_only=True):
+    """The customers of an audience who agreed to its purpose."""
+
+    audience: str
+    customers: list[str]
+
+
 class ExportOut(Struct, frozen=True, kw_only=True):
     """Everything that is kept about a customer, place by place."""
 

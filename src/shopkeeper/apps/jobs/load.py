@@ -7,6 +7,7 @@ so a server that stalls is not excused for the requests that had to wait behind 
 import asyncio
 import json
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -63,24 +64,26 @@ async def connections(port: int, count: int) -> list[_Connection]:
     return [await _Connection.open(port) for _ in range(count)]
 
 
+def views_of(name: str, *, batches: int, size: int, customers: int, products: int) -> Iterator[list[dict[str, str]]]:
+    """Batches of product views as they are sent, their ids beginning with a name."""
+    rng = np.random.default_rng(0)
+    for number in range(batches):
+        who, what = rng.integers(0, customers, size), rng.integers(0, products, size)
+        yield [
+            {"id": f"{name}-{number}-{place}", "action": "product_view", "customer": f"C{who[place]}",
+             "product": f"P{what[place]:06d}"}
+            for place in range(size)
+        ]  # fmt: skip
+
+
 async def post_events(
     target: Target, *, batches: int, size: int, customers: int, products: int, clients: int
 ) -> dict[str, Any]:
     """Post batches as fast as they are acknowledged; acknowledged events a second."""
-    rng = np.random.default_rng(0)
     waiting = list(range(batches))
     statuses: list[int] = []
-
-    def body(number: int) -> bytes:
-        who, what = rng.integers(0, customers, size), rng.integers(0, products, size)
-        events = [
-            {"id": f"speed-{number}-{place}", "action": "product_view", "customer": f"C{who[place]}",
-             "product": f"P{what[place]:06d}"}
-            for place in range(size)
-        ]  # fmt: skip
-        return json.dumps({"events": events}).encode()
-
-    requests = {number: target.request("POST", "/v1/events", body(number)) for number in waiting}
+    views = views_of("speed", batches=batches, size=size, customers=customers, products=products)
+    requests = [target.request("POST", "/v1/events", json.dumps({"events": batch}).encode()) for batch in views]
 
     async def client(connection: _Connection) -> None:
         while waiting:

@@ -22,7 +22,7 @@ import httpx
 import psutil
 
 from shopkeeper.apps.jobs.growth import SHARES, exponent, load, measure_features, peak_mib
-from shopkeeper.apps.jobs.load import Target, ask_decisions, await_effects, post_events
+from shopkeeper.apps.jobs.load import Target, ask_decisions, await_effects, post_events, views_of
 from shopkeeper.apps.jobs.stages import measure_stages
 from shopkeeper.core.consent import Purpose
 from shopkeeper.core.errors import SettingsError, Unavailable
@@ -56,6 +56,8 @@ class Asked:
     seconds: float = 20.0
     batches: int = 600
     threads: int = 2
+    processes: int = 1
+    """How many processes decide: ``[serve] processes``."""
 
     @property
     def shop(self) -> SyntheticShop:
@@ -69,12 +71,11 @@ class Asked:
 
 Part = Literal["", "import", "train", "serve", "features"]
 """What ``--only`` may name; "" is all but the features."""
-_SERVED: Final = ("import", "train", "stages", "serve")
 _STEPS: Final[Mapping[Part, tuple[str, ...]]] = {
-    "": ("import", "train", "import_tenth", "train_tenth", "stages", "serve"),
+    "": ("import", "train", "import_tenth", "train_tenth", "stages", "serve", "drain"),
     "import": ("import",),
     "train": ("import", "train", "import_tenth", "train_tenth"),
-    "serve": _SERVED,
+    "serve": ("import", "train", "stages", "serve", "drain"),
 }
 
 
@@ -166,6 +167,20 @@ def stage_features(folder: Path, asked: Asked) -> dict[str, Any]:  # noqa: ARG00
     return measure_features(folder / "shop")
 
 
+def stage_drain(folder: Path, asked: Asked) -> dict[str, Any]:
+    """How fast what was collected moves from the journal into the lake, and nothing else at work beside it."""
+    with Shop.open(folder / "shop") as shop:
+        shop.drain()  # what serving left
+        for batch in views_of(
+            "drain", batches=asked.batches, size=100, customers=asked.customers, products=asked.products
+        ):
+            shop.collect(batch)
+        waiting, began, spent = shop.journal.waiting(), time.perf_counter(), time.process_time()
+        shop.drain()
+        seconds, spent = time.perf_counter() - began, time.process_time() - spent
+    return {"events": waiting, "seconds": seconds, "cpu_seconds": spent, "events_per_second": waiting / seconds}
+
+
 def stage_stages(folder: Path, asked: Asked) -> dict[str, Any]:
     """Where the processor time of a decision goes."""
     return measure_stages(folder / "shop", customers=asked.customers, decisions=_DECISIONS)
@@ -175,33 +190,66 @@ def serve(folder: Path, asked: Asked) -> dict[str, Any]:
     """Start ``shopkeeper serve`` on the trained shop and load it over loopback."""
     with Shop.open(folder / "shop") as shop:
         key = shop.state.keys.create("secret", "speed")
+    if asked.processes > 1:
+        with (folder / "shop" / "shop.toml").open("a", encoding="utf-8") as settings:
+            settings.write(f"\n[serve]\nprocesses = {asked.processes}\n")
     port = free_port()
     with _server(folder / "shop", port) as (process, start_seconds):
         target = Target(port=port, key=key)
-        loaded = process.memory_info().rss / 2**20
+        _wait_for(target, asked.processes)
+        loaded = _mib(process)
         before = _spent(process)
         decisions = asyncio.run(
             ask_decisions(target, rate=asked.rate, seconds=asked.seconds, customers=asked.customers)
         )
         decisions["server_ms_per_request"] = 1000 * (_spent(process) - before) / decisions["requests"]
         highest = _highest(target, asked, decisions)
+        before = _spent(process)
         events = asyncio.run(
             post_events(
                 target, batches=asked.batches, size=100, customers=asked.customers, products=asked.products, clients=8
             )
         )
+        events["server_us_per_event"] = 1e6 * (_spent(process) - before) / (100 * asked.batches)
         effects = asyncio.run(await_effects(target, rounds=_EFFECTS, customers=asked.customers))
         return {
             "effects": effects, "start_seconds": start_seconds, "loaded_mib": loaded,
-            "after_mib": process.memory_info().rss / 2**20,
+            "after_mib": _mib(process),
             "decisions": decisions, "highest_sustained": highest, "events": events,
         }  # fmt: skip
 
 
+def _family(process: psutil.Process) -> list[psutil.Process]:
+    return [process, *process.children(recursive=True)]
+
+
 def _spent(process: psutil.Process) -> float:
-    """Processor seconds of a process so far, all its threads together."""
-    times = process.cpu_times()
-    return float(times.user + times.system)
+    """Processor seconds of a process and those that help it so far, all threads together."""
+    return float(sum(times.user + times.system for times in (one.cpu_times() for one in _family(process))))
+
+
+def _mib(process: psutil.Process) -> float:
+    """Memory of a process and those that help it; pages that they share (the models) count once."""
+    whole, *rest = (one.memory_full_info() for one in _family(process))
+    return float(whole.rss + sum(one.uss for one in rest)) / 2**20
+
+
+def _wait_for(target: Target, processes: int) -> None:
+    """Until so many processes decide.
+
+    Raises:
+        Unavailable: they do not come (``benchmark_failed``).
+    """
+    began, wanted = time.perf_counter(), f"shopkeeper_deciding_processes {processes}.0"
+    while (
+        wanted
+        not in httpx.get(
+            f"http://127.0.0.1:{target.port}/metrics", headers={"Authorization": f"Bearer {target.key}"}, timeout=5
+        ).text.splitlines()
+    ):
+        if time.perf_counter() - began > _START_SECONDS:
+            raise Unavailable("benchmark_failed", stage="serve", why=wanted)
+        time.sleep(0.1)
 
 
 def _highest(target: Target, asked: Asked, first: dict[str, Any]) -> float:
@@ -263,7 +311,7 @@ def _answers(port: int) -> bool:
 if __name__ == "__main__":
     STAGES = {
         "import": stage_import, "train": stage_train, "stages": stage_stages, "load": stage_load,
-        "features": stage_features,
+        "features": stage_features, "drain": stage_drain,
     }  # fmt: skip
     RESULT = STAGES[sys.argv[1]](Path(sys.argv[2]), Asked(**json.loads(sys.argv[3])))
     (Path(sys.argv[2]) / "result.json").write_text(json.dumps(RESULT), "utf-8")

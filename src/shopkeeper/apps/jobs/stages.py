@@ -50,6 +50,7 @@ def measure_stages(shop_folder: Path, *, customers: int, decisions: int) -> dict
     """Microseconds of each stage, the mean of so many decisions for the home page."""
     threadpool_limits(1)
     with Shop.open(shop_folder) as shop:
+        shop.state.consent.gather()
         who = np.random.default_rng(2).integers(0, customers, decisions + _WARM).tolist()
         clock = Clock()
         policy = replace(recommend_of(shop, "home"), mark=clock.mark)

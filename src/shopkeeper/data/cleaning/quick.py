@@ -28,7 +28,8 @@ _NOBODY: Final = quoted("00000000-0000-0000-0000-000000000000")
 
 
 def _id(raw: str, _value: str, _reading: Reading) -> str:
-    return f"strlen({raw}) <= {ID_MAX_CHARS} AND NOT contains({raw}, '+')"
+    """What lost its digits begins with one and holds a plus; ":" comes after "9"."""
+    return f"strlen({raw}) <= {ID_MAX_CHARS} AND ({raw} >= ':' OR NOT contains({raw}, '+'))"
 
 
 def _person(raw: str, value: str, reading: Reading) -> str:

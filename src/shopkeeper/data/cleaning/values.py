@@ -112,7 +112,8 @@ def number_of(text: str, reading: Reading) -> float | None:
 def number_sql(raw: str, reading: Reading) -> str:
     if reading.decimal == ",":
         raw = f"(CASE WHEN NOT contains({raw}, '.') THEN replace({raw}, ',', '.') END)"
-    return f"CASE WHEN regexp_full_match({raw}, '{NUMBER}') THEN TRY_CAST({raw} AS DOUBLE) END"
+    digit = f"strlen({raw}) = 1 AND {raw} BETWEEN '0' AND '9'"  # most quantities: no pattern is asked
+    return f"CASE WHEN {digit} OR regexp_full_match({raw}, '{NUMBER}') THEN TRY_CAST({raw} AS DOUBLE) END"
 
 
 def integer_of(text: str, reading: Reading) -> int | None:  # noqa: ARG001  # one signature for all forms

@@ -1,8 +1,12 @@
 """Excel workbooks. The first sheet is read unless one is named; error cells, merged cells and formulas are named."""
 
+import errno
 import json
+import lzma
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from html import unescape
@@ -17,6 +21,12 @@ from shopkeeper.data.mapping import NO_MAPPING, MapFile
 from shopkeeper.data.rows import Held, Rows, Warn
 from shopkeeper.data.sources.chunks import SIZE, Chunks
 
+_DAMAGED: Final = (
+    CalamineError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, OSError, EOFError, ValueError,
+    LookupError, RuntimeError,
+)  # fmt: skip
+"""What the parts of an archive raise where one of them is not as the others say, packed otherwise or encrypted."""
+_DISK: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _MAX_UNPACKED: Final = 1 << 30
 _MAX_RATIO: Final = 200
 _SMALL: Final = 50 << 20
@@ -44,32 +54,39 @@ class Xlsx:
     def open(self, con: Any, path: Path, mapping: MapFile = NO_MAPPING, scratch: Path = Path()) -> Rows:  # noqa: ARG002
         _check_sizes(path)
         try:
-            book = CalamineWorkbook.from_path(str(path))
-            name = _choose(book.sheet_names, mapping, path)
-            sheet = book.get_sheet_by_name(name)
-        except (CalamineError, OSError, ValueError) as error:
-            raise DataError("file_damaged", file=str(path), why=str(error)) from error
-        rows = _rows(sheet)
-        first = next(rows, None)
-        if first is None:
-            raise DataError("file_empty", file=str(path))
-        place, header = first
-        names = _header(header, path)
-        if sheet.total_height * len(names) > _MAX_CELLS:
-            raise DataError("too_many_cells_in_sheet", file=str(path), limit=_MAX_CELLS)
-        odd, warnings = _odd_cells(path, name, place)
-        held, chunks = list[Held](), Chunks(scratch)
-        columns = tuple(names.values())
-        chunks.add([], [], columns)
-        while piece := list(islice(rows, SIZE)):
-            held += [_held(n, row, names, odd[n]) for n, row in piece if n in odd]
-            good = [(n, row) for n, row in piece if n not in odd]
-            cells = [{name: _text(row[at]) for at, name in names.items()} for _, row in good]
-            chunks.add([n for n, _ in good], cells, columns)
-        return Rows(
-            relation=chunks.relation, columns=columns, numbered=True, warnings=tuple(warnings),
-            held=tuple(held),
-        )  # fmt: skip
+            return _opened(path, mapping, scratch)
+        except _DAMAGED as error:
+            if getattr(error, "errno", None) in _DISK:
+                raise  # it is ours that is full, not theirs that is damaged
+            raise DataError("file_damaged", file=str(path), why=str(error) or type(error).__name__) from error
+
+
+def _opened(path: Path, mapping: MapFile, scratch: Path) -> Rows:
+    """The rows of a workbook whose size is known to be bearable."""
+    book = CalamineWorkbook.from_path(str(path))
+    name = _choose(book.sheet_names, mapping, path)
+    sheet = book.get_sheet_by_name(name)
+    rows = _rows(sheet)
+    first = next(rows, None)
+    if first is None:
+        raise DataError("file_empty", file=str(path))
+    place, header = first
+    names = _header(header, path)
+    if sheet.total_height * len(names) > _MAX_CELLS:
+        raise DataError("too_many_cells_in_sheet", file=str(path), limit=_MAX_CELLS)
+    odd, warnings = _odd_cells(path, name, place)
+    held, chunks = list[Held](), Chunks(scratch)
+    columns = tuple(names.values())
+    chunks.add([], [], columns)
+    while piece := list(islice(rows, SIZE)):
+        held += [_held(n, row, names, odd[n]) for n, row in piece if n in odd]
+        good = [(n, row) for n, row in piece if n not in odd]
+        cells = [{name: _text(row[at]) for at, name in names.items()} for _, row in good]
+        chunks.add([n for n, _ in good], cells, columns)
+    return Rows(
+        relation=chunks.relation, columns=columns, numbered=True, warnings=tuple(warnings),
+        held=tuple(held),
+    )  # fmt: skip
 
 
 def _rows(sheet: Any) -> Iterator[tuple[int, list[Any]]]:
@@ -87,7 +104,7 @@ def _check_sizes(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             sizes = [(part.file_size, part.compress_size) for part in archive.infolist()]
-    except (zipfile.BadZipFile, OSError) as error:
+    except _DAMAGED as error:
         with path.open("rb") as file:
             locked = file.read(8) == _COMPOUND
         raise DataError("workbook_locked" if locked else "file_damaged", file=str(path), why=str(error)) from error

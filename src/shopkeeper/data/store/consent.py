@@ -1,18 +1,23 @@
 """Who agreed to what, and when. A withdrawal counts from the next question on."""
 
-from collections.abc import Iterable, Mapping
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Executable, and_, bindparam, delete, or_, select
 
-from shopkeeper.core.consent import NO_CONSENT, Consent, Purpose
+from shopkeeper.core.consent import NO_CONSENT, PERSONALISED, Consent, Purpose
 from shopkeeper.core.ids import PersonKey
 from shopkeeper.data.store.database import Database
 from shopkeeper.data.store.tables import consent
 
 _MOST_REMEMBERED: Final = 200_000
+_AT_ONCE: Final = 500
+_REST: Final = 50
+"""How many times as long as it took nothing is gathered again."""
 _PURPOSES: Final = frozenset(Purpose)
 
 
@@ -27,12 +32,17 @@ class Answer:
 
 
 class ConsentBook:
-    """Everybody's answers. Those asked for lately stay in memory."""
+    """Everybody's answers. Those asked for lately stay in memory; for servers, who agreed to personalisation does."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._generation = -1
         self._remembered: dict[str, Consent] = {}
+        self._agreed: set[str] | None = None
+        """Who agreed to personalisation, once ``gather`` was called."""
+        self._agreed_as_of = -1
+        self._gather_after = 0.0
+        self._agreed_lock = threading.Lock()
 
     def record(self, person: PersonKey, given: Mapping[Purpose, bool], *, at: datetime, source: str = "") -> None:
         """Keep a person's answers. An answer older than the one already known changes nothing."""
@@ -40,20 +50,67 @@ class ConsentBook:
 
     def record_many(self, answers: Iterable[Answer]) -> None:
         """Keep many people's answers in one transaction."""
-        self._database.write(
-            _newest_counts(self._database),
-            (
-                {
-                    "person": answer.person,
-                    "purpose": purpose.value,
-                    "given": given,
-                    "at": answer.at,
-                    "source": answer.source,
-                }
-                for answer in answers
-                for purpose, given in answer.given.items()
-            ),
-        )
+        people: set[str] = set()
+
+        def rows() -> Iterator[dict[str, Any]]:
+            for answer in answers:
+                people.add(answer.person)
+                for purpose, given in answer.given.items():
+                    yield {
+                        "person": answer.person,
+                        "purpose": purpose.value,
+                        "given": given,
+                        "at": answer.at,
+                        "source": answer.source,
+                    }
+
+        with self._agreed_lock:
+            self._database.write(_newest_counts(self._database), rows())
+            self._look_again_at(people)
+
+    def gather(self) -> None:
+        """Keep everybody who agreed to personalisation in memory: whether somebody did is then a look into a set.
+
+        Called again, it does something only where another process has changed something since, and rests so long that
+        it costs little; meanwhile people are asked for one by one.
+        """
+        elsewhere, began = self._database.elsewhere(), time.monotonic()
+        if self._agreed is None or (self._agreed_as_of != elsewhere and began >= self._gather_after):
+            with self._agreed_lock:
+                self._agreed, self._agreed_as_of = self._allowing(Purpose.PERSONALISE), elsewhere
+            self._gather_after = began + _REST * (time.monotonic() - began)
+
+    def personalises(self, person: PersonKey) -> bool:
+        """Whether a person agreed to personalisation: asked by every decision.
+
+        Raises:
+            Unavailable: it cannot be known now.
+        """
+        agreed = self._agreed
+        if agreed is None or self._agreed_as_of != self._database.elsewhere():
+            return self.consent_of(person).allows(Purpose.PERSONALISE)
+        self._database.sure()
+        return person in agreed
+
+    def personal_consent(self, person: PersonKey) -> Consent:
+        """The same as an answer: all that a decision may know of a person's consent."""
+        return PERSONALISED if self.personalises(person) else NO_CONSENT
+
+    def _look_again_at(self, people: Iterable[str]) -> None:
+        """What is gathered, of people whose answers were written."""
+        if self._agreed is not None:
+            some = sorted(people)
+            for begin in range(0, len(some), _AT_ONCE):
+                part = some[begin : begin + _AT_ONCE]
+                agreed = self._allowing(Purpose.PERSONALISE, part)
+                self._agreed.difference_update(set(part) - agreed)
+                self._agreed.update(agreed)
+
+    def _allowing(self, purpose: Purpose, people: Sequence[str] | None = None) -> set[str]:
+        found = select(consent.c.person).where(consent.c.purpose == purpose.value, consent.c.given)
+        if people is not None:
+            found = found.where(consent.c.person.in_(people))
+        return {row[0] for row in self._database.read(found)}
 
     def consent_of(self, person: PersonKey) -> Consent:
         """A person's answers; nothing where nothing is known.
@@ -86,8 +143,7 @@ class ConsentBook:
 
     def allowing(self, purpose: Purpose) -> list[str]:
         """Every person who agreed to a purpose, sorted."""
-        found = select(consent.c.person).where(consent.c.purpose == purpose.value, consent.c.given)
-        return sorted(row.person for row in self._database.read(found))
+        return sorted(self._allowing(purpose))
 
     def generation(self) -> int:
         """Another number after every change of anybody's answers (or of anything else of this state)."""
@@ -99,8 +155,10 @@ class ConsentBook:
 
     def forget(self, persons: Iterable[str]) -> int:
         """Remove people's answers, from the file's free pages too. Returns how many answers went."""
-        theirs = delete(consent).where(consent.c.person == bindparam("gone"))
-        gone = self._database.write(theirs, ({"gone": person} for person in persons))
+        theirs, people = delete(consent).where(consent.c.person == bindparam("gone")), [*persons]
+        with self._agreed_lock:
+            gone = self._database.write(theirs, ({"gone": person} for person in people))
+            self._look_again_at(people)
         self._database.wipe(consent)
         return gone
 

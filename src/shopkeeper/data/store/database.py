@@ -45,7 +45,7 @@ class Database:
         self._write_lock: AbstractContextManager[Any] = threading.Lock() if one_each else nullcontext()
         self._read_lock: AbstractContextManager[Any] = threading.Lock() if one_each else nullcontext()
         self._count_lock = threading.Lock()
-        self._generation, self._number = 0, -1
+        self._generation, self._number, self._elsewhere = 0, -1, 0
         self._looked_at = 0.0
         self._closing = threading.Event()
         self._looking: threading.Thread | None = None
@@ -165,6 +165,11 @@ class Database:
             self._look()
         return self._generation
 
+    def elsewhere(self) -> int:
+        """A number that is another one after every change by another process, within a second."""
+        self.generation()
+        return self._elsewhere
+
     def sure(self) -> None:
         """What is remembered of other processes' changes is recent.
 
@@ -182,6 +187,7 @@ class Database:
             if number != self._number:
                 self._number = number
                 self._generation += 1
+                self._elsewhere += 1
             self._looked_at = before
 
     def _look_from_now_on(self) -> None:

@@ -28,6 +28,7 @@ _TIMEOUT_SECONDS: Final = 0.5
 _REST_SECONDS: Final = 1.0
 """After a failure nobody waits for Redis again so soon: answers come from the fallback at once."""
 _BATCH: Final = 1_000
+_MOST_NEWS: Final = 10_000
 
 _Told = tuple[int, str, int, float, float | None, str, int]
 _deeds = msgspec.json.Decoder(list[_Told])
@@ -96,6 +97,7 @@ class RedisProfiles:
         """See ``ProfileStore``."""
         if people:
             self._run("forget", *people)
+            self._add_news([{"forgot": b"1"}])
 
     def fresh(self) -> bool:
         """See ``ProfileStore``."""
@@ -104,6 +106,28 @@ class RedisProfiles:
     def filled(self) -> None:
         """See ``ProfileStore``."""
         self.asked(lambda redis: redis.set(f"{self.prefix}filled", "1"))
+
+    def announce(self, told: Sequence[bytes]) -> None:
+        """See ``ProfileStore``."""
+        self._add_news([{"told": body} for body in told])
+
+    def _add_news(self, entries: Sequence[Mapping[str, bytes]]) -> None:
+        def add(redis: Any) -> None:
+            with redis.pipeline(transaction=False) as pipe:
+                for entry in entries:
+                    pipe.xadd(f"{self.prefix}news", entry, maxlen=_MOST_NEWS, approximate=True)
+                pipe.expire(f"{self.prefix}news", self.seconds)
+                pipe.execute()
+
+        if entries:
+            self.asked(add)
+
+    def news(self, after: str) -> tuple[list[bytes], bool, str]:
+        """See ``ProfileStore``."""
+        found = self.asked(lambda redis: redis.xrange(f"{self.prefix}news", min=f"({after}" if after else "-"))
+        told = [entry[b"told"] for _, entry in found if b"told" in entry]
+        last = found[-1][0].decode() if found else after or "0-0"
+        return told, any(b"forgot" in entry for _, entry in found), last
 
     def close(self) -> None:
         """See ``ProfileStore``."""

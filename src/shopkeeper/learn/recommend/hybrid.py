@@ -20,6 +20,8 @@ from shopkeeper.learn.recommend.blend_trial import sample, slope, trial_of, with
 from shopkeeper.learn.snapshot import microseconds
 
 _HOME = "shopkeeper.learn.recommend"
+_WIDE = 64
+"""So many products for each that is spoken of are too many to be looked through."""
 _STRANGER = Histories.of_sequences([[]])
 
 
@@ -176,11 +178,14 @@ class HybridModel:
         asked = np.array(products, np.int64)
         place, is_own = places(own, asked)
         told = is_own | ((asked >= 0) & (asked < width))
-        parts = np.zeros((len(self.members), len(asked)), np.float32)
-        parts[:, is_own] = added[:, place[is_own]]
-        others = np.flatnonzero(told & ~is_own)
-        for at, row in self._fixed.items():
-            parts[at, others] = row[asked[others]]
+        if is_own.all():
+            parts = added[:, place]
+        else:
+            parts = np.zeros((len(self.members), len(asked)), np.float32)
+            parts[:, is_own] = added[:, place[is_own]]
+            others = np.flatnonzero(told & ~is_own)
+            for at, row in self._fixed.items():
+                parts[at, others] = row[asked[others]]
         reasons = _reasons(heard, asked[told].tolist(), np.argsort(-parts[:, told], axis=0, kind="stable").T.tolist())
         whole = parts.T.tolist()
         return [
@@ -227,7 +232,10 @@ def _union(lists: Sequence[Int64]) -> Int64:
     """All products of ascending lists, ascending, each once."""
     if len(lists) == 1:
         return lists[0]
-    spoken = np.zeros(max((int(each[-1]) + 1 for each in lists if len(each)), default=0), np.bool_)
+    width, count = max((int(each[-1]) + 1 for each in lists if len(each)), default=0), sum(map(len, lists))
+    if width > _WIDE * count:
+        return np.unique(np.concatenate(lists))
+    spoken = np.zeros(width, np.bool_)
     for each in lists:
         spoken[each] = True
     return spoken.nonzero()[0]

@@ -48,6 +48,10 @@ BLOCK_CELLS: Final = 4_000_000
 """How many cells of a table are worked on at once (32 MB of float64)."""
 
 
+_WIDE: Final = 64
+"""A catalogue of so many products for each that is spoken of is too wide to be looked through."""
+
+
 def _weight_by_code() -> Float32:
     table = np.zeros(256, np.float32)
     for action, weight in ACTION_WEIGHT.items():
@@ -115,8 +119,9 @@ def tastes(histories: Histories, products: int, *, half_life_days: float, newest
         keep = keep[np.argsort(rows * max(len(item), 1) + event[keep])]
         keep = keep[_rank_from_end(distinct[keep] // width, len(histories)) < newest]
     kept = distinct[keep]
+    row, of = (kept // width, kept % width) if len(histories) != 1 else (np.zeros(len(kept), np.int64), kept)
     return Tastes(
-        row=kept // width, item=kept % width, weight=np.log2(1.0 + total[keep]), event=event[keep],
+        row=row, item=of, weight=np.log2(1.0 + total[keep]), event=event[keep],
         people=len(histories), products=products,
     )  # fmt: skip
 
@@ -195,9 +200,15 @@ def weigh(row: Int64, entry: Int64, weight: Float64, table: Neighbours, people: 
 def weigh_one(entry: Int64, weight: Float64, table: Neighbours) -> tuple[Int64, Float32]:
     """``weigh`` of one person: the columns that got a sum, ascending, and the sums, bit for bit the same."""
     position, source = table.gather(entry)
-    total = np.bincount(table.item[position], weight[source] * table.weight[position])
-    own = total.nonzero()[0]
-    scores = total[own].astype(np.float32)
+    item, adds = table.item[position], weight[source] * table.weight[position]
+    if len(table) > _WIDE * len(item):  # the products that are spoken of are put in order, not all looked through
+        few, place = np.unique(item, return_inverse=True)
+        own: Int64 = few.astype(np.int64)
+        scores: Float32 = np.bincount(place, adds, len(own)).astype(np.float32)
+    else:
+        total = np.bincount(item, adds)
+        own = total.nonzero()[0]
+        scores = total[own].astype(np.float32)
     if scores.all():
         return own, scores
     kept = scores != 0

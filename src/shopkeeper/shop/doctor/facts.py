@@ -33,6 +33,7 @@ def lake(folder: Path, _: Settings) -> Iterator[Finding]:
     tables = Lake(folder / "lake", readonly=True)
     for table in TABLES:
         try:
+            tables.check(table)
             with tables.connect(tables=(table,)) as con:
                 rows = con.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
         except DataError as error:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from shopkeeper.core.errors import Unavailable
-from shopkeeper.data.lake import Lake, fsync_dir
+from shopkeeper.data.disk import fsync_dir
+from shopkeeper.data.lake import Lake
 from shopkeeper.data.lock import FolderLock
 from shopkeeper.data.model_store import ModelStore
 from shopkeeper.settings import Settings

@@ -1,0 +1,251 @@
+"""Runs the long version of the reliability tests and writes their counts into docs/{en,zh}/reliability.md.
+
+``python tools/reliability.py --minutes 30``: each part gets its share of the time and ends when its full count is
+reached. The harness is that of tests/reliability; what is counted is what its oracle saw, in this process.
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import sys
+import tempfile
+import time
+import tomllib
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+for folder in ("src", "tests/reliability", "tests/journeys"):
+    sys.path.insert(0, str(ROOT / folder))
+
+import cutting  # noqa: E402  # found by the lines above
+import damaging  # noqa: E402
+import deeds  # noqa: E402
+import faults  # noqa: E402
+import killing  # noqa: E402
+import overload  # noqa: E402
+
+DOCS = ROOT / "docs"
+MEMORY = Path("/dev/shm")  # noqa: S108  # folders of their own, made by tempfile
+Facts = dict[str, Any]
+
+
+def p99(seconds: list[float]) -> float:
+    ordered = sorted(seconds)
+    return round(ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))], 3) if ordered else 0.0
+
+
+def until(seconds: float, most: int, step: Callable[[int], int]) -> None:
+    """Do steps until enough are done or the time is over."""
+    end, done = time.monotonic() + seconds, 0
+    while done < most and time.monotonic() < end:
+        done += step(done)
+
+
+def of_kills(killed: killing.Killed) -> Facts:
+    return {
+        "kills": killed.kills, "acknowledged": killed.acknowledged * 9, "lost": killed.found.lost,
+        "doubled": killed.found.doubled, "halves": killed.found.halves, "missed": killed.missed,
+        "recovery_p99": p99(killed.found.seconds), "ready_p99": p99(killed.ready_seconds),
+    }  # fmt: skip
+
+
+def random_kills(aside: Path, seconds: float) -> Facts:
+    """A writer killed at random moments."""
+    total = killing.Killed()
+
+    def step(done: int) -> int:
+        total.add(killing.at_random(aside, 20, seed=done + 1))
+        return 20
+
+    until(seconds, 1_000, step)
+    return of_kills(total)
+
+
+def named_kills(aside: Path, seconds: float) -> Facts:
+    """Every named place in turn, over and over."""
+    shop = deeds.make_shop(aside / "trained", trained=2)
+    with closing(killing.Shop.open(shop)) as opened:
+        opened.collect(killing.events(0))
+    total, each = killing.Killed(), dict.fromkeys(sorted(killing.POINTS), 0)
+
+    def step(done: int) -> int:
+        point = sorted(killing.POINTS)[done % len(killing.POINTS)]
+        if point in killing.WRITING:
+            killed = killing.at(point, aside)
+        elif point in killing.MAKING:
+            killed = killing.while_making(point, aside)
+        elif point in killing.MIGRATING:
+            killed = killing.while_migrating(point, aside)
+        elif point in killing.TRAINING:
+            killed = killing.while_training(point, shop)
+        else:
+            killed = killing.while_saving(point, shop, aside, [0])
+        each[point] += killed.kills - len(killed.missed)
+        total.add(killed)
+        return 1
+
+    until(seconds, 100 * len(each), step)
+    return {**of_kills(total), "points": each}
+
+
+def power_cuts(aside: Path, seconds: float) -> Facts:
+    """The real server traced, cut at its answers, three ways."""
+    total = cutting.Cuts()
+    batches, before = 0, 0
+
+    def step(done: int) -> int:
+        nonlocal batches, before
+        with tempfile.TemporaryDirectory(dir=aside) as folder:
+            work = cutting.traced(Path(folder), 120)
+            before += len(cutting.answered_before_synced(work)) + len(cutting.names_left(work))
+            found = cutting.cut(work, Path(folder), cuts=60, seed=done)
+        batches += len(work.heard)
+        total.add(found)
+        return 60
+
+    until(seconds, 500, step)
+    return {
+        "cuts": total.cuts, "failed": total.failed, "acknowledged": batches * 9, "lost": total.lost,
+        "doubled": total.doubled, "unreadable": total.unreadable, "before_sync": before,
+        "recovery_p99": p99(total.seconds), "first": total.first,
+    }  # fmt: skip
+
+
+def broken_servers(aside: Path, seconds: float) -> Facts:  # noqa: ARG001  # each of them once, however long
+    """Servers with a sync taken out: each must be found out."""
+    found: Facts = {}
+    for name, code in cutting.BROKEN.items():
+        with tempfile.TemporaryDirectory(dir=aside) as folder:
+            if name == "journal not settled":
+                work = cutting.killed_and_served_again(Path(folder), 12, at=9, code=code)
+            else:
+                work = cutting.traced(Path(folder), 50, code=code)
+            cuts = cutting.cut(work, Path(folder), cuts=20, seed=1, modes=("drop",))
+        found[name] = {"cuts": sum(cuts.cuts.values()), "failed": sum(cuts.failed.values())}
+    return found
+
+
+def disk_faults(aside: Path, seconds: float) -> Facts:
+    """An error of every n-th sync, write, link, open or truncation of every thread."""
+    total, calls = faults.Faults(), list(faults.CALLS)
+
+    def step(done: int) -> int:
+        call, nth = calls[done % len(calls)], done // len(calls) + 1
+        total.add(faults.one(aside, call, nth, early=nth % 5 == 0))
+        return 1
+
+    until(seconds, 1_200, step)
+    return {
+        "runs": total.runs, "struck": total.struck, "refusals": total.refusals, "acknowledged": total.acknowledged * 9,
+        "lost": total.found.lost, "doubled": total.found.doubled, "first": total.first,
+    }  # fmt: skip
+
+
+def damages(aside: Path, seconds: float) -> Facts:
+    """One bit, one page, the end or the whole of a file changed."""
+    shop = damaging.make_shop(aside / "sound")
+    truth = damaging.truth_of(shop, aside)
+    total = damaging.Damaged()
+
+    def step(done: int) -> int:
+        total.add(damaging.many(shop, truth, aside, 50, seed=done + 1))
+        return 50
+
+    until(seconds, 2_000, step)
+    return {"tried": total.tried, **total.ended, "list": total.wrong[:20]}
+
+
+def too_much(aside: Path, seconds: float) -> Facts:
+    """Three times what the server can take, open loop."""
+    return overload.run(aside / "overload", seconds=min(60.0, seconds / 3))
+
+
+PARTS: dict[str, tuple[float, Callable[[Path, float], Facts]]] = {
+    "random_kills": (0.2, random_kills), "named_kills": (0.25, named_kills), "power_cuts": (0.2, power_cuts),
+    "broken_servers": (0.1, broken_servers), "disk_faults": (0.15, disk_faults), "damages": (0.05, damages),
+    "too_much": (0.05, too_much),
+}  # fmt: skip
+"""Each part with its share of the time."""
+
+WORDS: dict[str, dict[str, str]] = tomllib.loads((ROOT / "tools" / "reliability.toml").read_text("utf-8"))
+
+
+def table(found: Facts, words: dict[str, str]) -> str:
+    """The counts as Markdown."""
+    lines = [words["run"].format(**found["about"]), "", words["head"], "|---|---|---|---|---|---|"]
+    for name in ("random_kills", "named_kills", "power_cuts", "disk_faults"):
+        if name not in found:
+            continue
+        facts, besides = found[name], ""
+        what = words[name]
+        if name == "named_kills":
+            each = list(facts["points"].values())
+            what = what.format(points=len(each), least=min(each), most=max(each))
+        if "ready_p99" in facts:
+            besides = words["recovery"].format(recovery=facts["recovery_p99"], ready=facts["ready_p99"])
+        often = facts.get("kills") or facts.get("runs") or sum(facts.get("cuts", {}).values())
+        if name == "power_cuts":
+            besides = words["opens"].format(recovery=facts["recovery_p99"], before=facts["before_sync"])
+            besides += "; " + words["cut_modes"].format(**facts["cuts"])
+        if name == "disk_faults":
+            besides = words["faults"].format(struck=sum(facts["struck"].values()), refusals=facts["refusals"])
+        lines.append(
+            f"| {what} | {often:,} | {facts['acknowledged']:,} | {facts['lost']:,} | {facts['doubled']:,} | {besides} |"
+        )
+    if "damages" in found:
+        facts = {"named": 0, "harmless": 0, "wrong": 0, **found["damages"]}
+        lines.append(f"| {words['damages']} | {facts['tried']:,} | | | | {words['damaged'].format(**facts)} |")
+    if "too_much" in found:
+        facts = found["too_much"]
+        counts = f"{facts['events']:,} | {facts['lost']:,} | {facts['doubled']:,}"
+        lines.append(f"| {words['too_much']} | 1 | {counts} | {words['load'].format(**facts)} |")
+    if "broken_servers" in found:
+        lines += ["", words["broken"], "|---|---|---|"]
+        lines += [f"| {name} | {one['cuts']} | {one['failed']} |" for name, one in found["broken_servers"].items()]
+    return "\n".join(lines)
+
+
+def write(found: Facts) -> None:
+    """Put the counts between the marks of both pages."""
+    for lang, words in WORDS.items():
+        page = DOCS / lang / "reliability.md"
+        marked = re.compile(r"(?<=<!-- counts -->\n)(.*?)(?=<!-- end -->)", re.DOTALL)
+        before, _, after = marked.split(page.read_text("utf-8"))
+        page.write_text(f"{before}{table(found, words)}\n{after}", "utf-8")
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--minutes", type=float, default=60.0)
+    options.add_argument("--only", nargs="*", default=list(PARTS), choices=list(PARTS))
+    options.add_argument("--json", type=Path, default=None, help="where to keep the counts; parts that are there stay")
+    options.add_argument("--no-write", action="store_true")
+    chosen = options.parse_args()
+    found: Facts = json.loads(chosen.json.read_text()) if chosen.json and chosen.json.exists() else {}
+    began = time.monotonic()
+    for name in chosen.only:
+        share, part = PARTS[name]
+        with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None, prefix="reliability-") as aside:
+            found[name] = part(Path(aside), share * chosen.minutes * 60)
+        print(name, json.dumps(found[name]), flush=True)  # noqa: T201  # a tool that is watched
+        minutes = round((time.monotonic() - began) / 60, 1)
+        machine = (
+            f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+        )
+        found["about"] = {
+            "date": f"{datetime.now(UTC):%Y-%m-%d}", "machine": machine, "minutes": minutes,
+        }  # fmt: skip
+        if chosen.json:
+            chosen.json.write_text(json.dumps(found, indent=1), "utf-8")
+    if not chosen.no_write:
+        write(found)
+
+
+if __name__ == "__main__":
+    main()
