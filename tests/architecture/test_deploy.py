@@ -6,8 +6,11 @@ import shutil
 import subprocess
 import tomllib
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from shopkeeper.apps.cli.main import app
@@ -63,13 +66,49 @@ def test_systemd_reads_the_units(name: str) -> None:
     assert wrong == []
 
 
-def test_the_image_and_the_stream_fit_together() -> None:
-    """The image holds the packages of ``[stream]`` and ``[profiles]`` in the tested versions; compose runs the command
-    that drains, and the addresses in its note are ones that settings accept."""
-    image, compose = ((DEPLOY / name).read_text("utf-8") for name in ("Dockerfile", "compose.yaml"))
-    tested = (DEPLOY.parent / "requirements-test.lock").read_text("utf-8")
-    for package in re.findall(r"(?:redis|confluent-kafka)==[\d.]+", image):
-        assert package in tested
-    assert '["drain", "--shop", "/shop"]' in compose
-    note = "\n".join(line.strip(" #") for line in compose.splitlines() if re.match(r"\s*#   ", line))
-    assert parse(tomllib.loads(note)).stream.url == "kafka://kafka:9092/shop-events"
+def _compose() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
+    return found
+
+
+def test_every_container_is_pinned_closed_and_watched() -> None:
+    """Each image has an exact version or is built here, ports are open to this machine only, each service that answers
+    has a health check and starts again, and each named volume is declared."""
+    compose = _compose()
+    engines = {"kafka", "redis", "postgres", "jobmanager", "taskmanager"}
+    assert set(compose["services"]) == engines | {"shopkeeper", "trainer", "drain"}
+    for name, service in compose["services"].items():
+        if "image" in service:
+            assert re.fullmatch(r"[a-z/]+:\d+\.\d+[\w.-]*", service["image"]), name
+        else:
+            assert (DEPLOY / ".." / service["build"]["dockerfile"]).is_file()
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ()))
+        assert service["restart"] == ("no" if name == "trainer" else "unless-stopped")
+        assert name in ("trainer", "drain") or service["healthcheck"]["test"][0] == "CMD"
+        assert {each.partition(":")[0] for each in service.get("volumes", ())} <= set(compose["volumes"])
+        assert ("profiles" in service) is (name != "shopkeeper")
+        command = [word for word in service.get("command", ()) if word in ("train", "drain")]
+        assert command == {"trainer": ["train"], "drain": ["drain"]}.get(name, [])
+
+
+def test_the_settings_for_containers_name_the_containers() -> None:
+    """The lines of scale.toml are settings of this program; each address is a service, its port and its database; what
+    the image adds for them is locked."""
+    services = _compose()["services"]
+    settings = parse(tomllib.loads((DEPLOY / "scale.toml").read_text("utf-8")))
+    state, stream, profiles = (
+        urlsplit(url) for url in (settings.state.url, settings.stream.url, settings.profiles.url)
+    )
+    assert (state.hostname, state.port) == ("postgres", 5432)
+    assert (stream.hostname, stream.port) == ("kafka", 9092)
+    assert (profiles.hostname, profiles.port) == ("redis", 6379)
+    assert services["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"] == "PLAINTEXT://kafka:9092"
+    postgres = services["postgres"]["environment"]
+    assert (state.username, state.path) == (postgres["POSTGRES_USER"], f"/{postgres['POSTGRES_DB']}")
+    assert postgres["POSTGRES_PASSWORD"] == services["shopkeeper"]["environment"]["PGPASSWORD"]
+    locked = (DEPLOY.parent / "requirements-test.lock").read_text("utf-8")
+    image = (DEPLOY / "Dockerfile").read_text("utf-8")
+    added = re.findall(r"-c /build/requirements-test.lock (.+) .$", image, re.MULTILINE)
+    assert len(added) == 1
+    for package in added[0].replace('"', "").split():
+        assert re.search(rf"^{re.escape(package.partition('[')[0])}==", locked, re.MULTILINE)

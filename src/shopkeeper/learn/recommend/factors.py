@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,8 @@ def library() -> Iterator[None]:
         Unavailable: it is not installed (``extra_missing``).
     """
     try:
-        with threadpool_limits(1, user_api="blas"):
-            yield
+        import_module("implicit.cpu.als")  # loads a linear algebra of its own: only what is there can be told to be off
     except ModuleNotFoundError as error:
         raise Unavailable("extra_missing", extra="matrix", package="implicit") from error
+    with threadpool_limits(1, user_api="blas"):
+        yield
