@@ -258,10 +258,18 @@ def _save_arrays(folder: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
 
 
 def _load_arrays(folder: Path) -> dict[str, NDArray[Any]]:
-    return {
-        path.stem: np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
-        for path in sorted(folder.glob("*.npy"))
-    }
+    """Every array of a folder, memory-mapped.
+
+    Raises:
+        DataError: one of them cannot be read (``model_damaged``).
+    """
+    found: dict[str, NDArray[Any]] = {}
+    for path in sorted(folder.glob("*.npy")):
+        try:
+            found[path.stem] = np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
+        except (ValueError, EOFError) as error:
+            raise DataError("model_damaged", file=str(path)) from error
+    return found
 
 
 def _histories_arrays(histories: Histories) -> dict[str, NDArray[Any]]:

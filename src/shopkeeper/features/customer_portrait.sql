@@ -2,6 +2,7 @@
 -- $currency: money in other currencies is left out; $timezone: where the clock of weekdays and hours hangs. Counts of
 -- orders by weekday and hour add up to "orders"; "cheap_lines" and "dear_lines" are lines of the lowest and the highest
 -- third of their category by list price, out of "banded_lines". Spending is after discounts and refunds.
+-- Logarithms of prices are whole millionths: whole numbers add up to the same in any order.
 WITH goods AS (
   SELECT id, CASE WHEN price_minor IS NULL OR category_1 IS NULL THEN NULL
                   ELSE ntile(3) OVER (PARTITION BY category_1, price_minor IS NULL ORDER BY price_minor, id) END AS band
@@ -11,7 +12,8 @@ WITH goods AS (
          CASE WHEN currency = $currency THEN floor(abs(coalesce(quantity, 1)) * coalesce(price_minor, 0) + 0.5) ELSE 0 END AS gross,
          CASE WHEN currency = $currency THEN coalesce(discount_minor, 0) ELSE 0 END AS discount,
          CASE WHEN currency = $currency THEN refund_minor END AS refund,
-         CASE WHEN currency = $currency AND price_minor > 0 THEN ln(price_minor) END AS log_price
+         CASE WHEN currency = $currency AND price_minor > 0
+              THEN CAST(floor(ln(price_minor) * 1000000 + 0.5) AS BIGINT) END AS log_price
   FROM order_lines l LEFT JOIN goods ON goods.id = l.product
   WHERE customer IS NOT NULL AND l."at" >= $since
 ), orders AS (
@@ -32,7 +34,7 @@ SELECT person, min(CASE WHEN bought THEN ordered_at END) AS first_order_at,
        CAST(sum(CASE WHEN bought THEN lines ELSE 0 END) AS DOUBLE) AS lines,
        CAST(sum(CASE WHEN bought THEN gross ELSE 0 END) AS DOUBLE) AS gross,
        CAST(sum(CASE WHEN bought THEN discount ELSE 0 END) AS DOUBLE) AS discount,
-       exp(sum(CASE WHEN bought THEN logs END) / nullif(sum(CASE WHEN bought THEN priced ELSE 0 END), 0)) AS usual_price,
+       exp(CAST(sum(CASE WHEN bought THEN logs END) AS DOUBLE) / nullif(sum(CASE WHEN bought THEN priced ELSE 0 END), 0) / 1000000) AS usual_price,
        CAST(sum(CASE WHEN bought AND weekend THEN 1 ELSE 0 END) AS DOUBLE) AS weekend_orders,
        CAST(sum(CASE WHEN bought AND hour >= 5 AND hour < 12 THEN 1 ELSE 0 END) AS DOUBLE) AS morning_orders,
        CAST(sum(CASE WHEN bought AND hour >= 12 AND hour < 17 THEN 1 ELSE 0 END) AS DOUBLE) AS afternoon_orders,

@@ -142,21 +142,28 @@ async def await_effects(target: Target, *, rounds: int, customers: int) -> dict[
     connection = await _Connection.open(target.port)
 
     async def shown(customer: str) -> list[str]:
+        """The personal list; empty for somebody whose history may not be read."""
         path = f"/v1/recommendations?placement=home&customer={customer}"
         status, body = await connection.read(target.request("GET", path))
-        return [item["product"] for item in json.loads(body)["items"]] if status == 200 else []
+        answer: dict[str, Any] = json.loads(body) if status == 200 else {"personal": False}
+        return [item["product"] for item in answer["items"]] if answer["personal"] else []
 
-    for number, who in enumerate(rng.choice(customers, min(rounds, customers), replace=False).tolist()):
-        first = (await shown(f"C{who}") or [""])[0]
-        event = {"id": f"effect-{number}", "action": "dismiss", "customer": f"C{who}", "product": first}
+    for number, who in enumerate(rng.permutation(customers).tolist()):
+        before = await shown(f"C{who}")
+        if not before:
+            continue
+        event = {"id": f"effect-{number}", "action": "dismiss", "customer": f"C{who}", "product": before[0]}
+        body = json.dumps({"events": [event]}).encode()
         began = time.perf_counter()
-        if await connection.ask(target.request("POST", "/v1/events", json.dumps({"events": [event]}).encode())) != 200:
+        if await connection.ask(target.request("POST", "/v1/events", body)) != 200:
             continue
         tries = 0
-        while first in await shown(f"C{who}") and tries < _PATIENCE:
+        while before[0] in await shown(f"C{who}") and tries < _PATIENCE:
             tries += 1
         stale += tries > 0
         spent.append((time.perf_counter() - began) * 1000 if tries < _PATIENCE else np.inf)
+        if len(spent) >= rounds:
+            break
     connection.close()
     return {
         "rounds": len(spent), "stale": stale, "p50_ms": float(np.percentile(spent, 50)),
