@@ -42,6 +42,7 @@ from shopkeeper.apps.http.shapes import (
     EventsOut,
     ExportOut,
     HealthOut,
+    OrderReturnsOut,
     PredictionsOut,
     RecommendationsIn,
     RecommendationsOut,
@@ -96,6 +97,10 @@ ROUTES: Final[tuple[ApiRoute, ...]] = (
     ApiRoute(
         name="get_predictions", method="GET", path="/v1/customers/{id}/predictions", handler=customers.get_predictions,
         needs="secret", answer=PredictionsOut, statuses=(200, 404),
+    ),
+    ApiRoute(
+        name="get_order_returns", method="GET", path="/v1/orders/{id}/returns", handler=customers.get_order_returns,
+        needs="secret", answer=OrderReturnsOut, statuses=(200, 404),
     ),
     ApiRoute(
         name="get_customer", method="GET", path="/v1/customers/{id}", handler=customers.get_customer, needs="secret",

@@ -294,6 +294,30 @@ class PredictionsOut(Struct, frozen=True, kw_only=True):
     categories: list[dict[str, Any]] = []
 
 
+class LineRiskOut(Struct, frozen=True, kw_only=True):
+    """One product of an order. ``back_days``: it came back after so many days; null: it has not."""
+
+    product: str
+    name: str = ""
+    quantity: float = 1.0
+    paid_minor: float | None = None
+    back_days: float | None = None
+    risk: PredictionOut = PredictionOut()
+
+
+class OrderReturnsOut(Struct, frozen=True, kw_only=True):
+    """What of an order will come back within ``days``; ``expected_minor``: what that is worth."""
+
+    id: str
+    at: str
+    customer: str
+    currency: str
+    version: str
+    days: int
+    expected_minor: float | None = None
+    lines: list[LineRiskOut] = []
+
+
 class RulesIn(Struct, frozen=True, kw_only=True):
     """Which rules of baskets: of categories or products, of a segment, how strong, with which text in a name."""
 
