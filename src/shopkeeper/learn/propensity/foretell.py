@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from shopkeeper.core.errors import DataError
 from shopkeeper.features.tables import feature_sql
-from shopkeeper.learn.customer_value.boosted_value import BoostedValue, fit_boosted_value, judge_boosted_value
 from shopkeeper.learn.customer_value.lifetime import Lifetime, fit_lifetime, purchases_of
 from shopkeeper.learn.customer_value.next_order import NextOrder, fit_next_order
 from shopkeeper.learn.customer_value.price_response import PriceResponse, fit_price_response
 from shopkeeper.learn.customer_value.shares import Shares, fit_shares
+from shopkeeper.learn.propensity.boosted_value import BoostedValue, fit_boosted_value, judge_boosted_value
 from shopkeeper.learn.propensity.columns import Columns, Float64
 from shopkeeper.learn.propensity.learned import Learned, Learner, learn, learner_of
 from shopkeeper.learn.propensity.line_returns import line_panel

@@ -7,9 +7,9 @@ import pytest
 
 from shopkeeper.core.errors import DataError
 from shopkeeper.learn.customer_value.bands import Bands
-from shopkeeper.learn.customer_value.boosted_value import BoostedValue, fit_boosted_value, judge_boosted_value
 from shopkeeper.learn.customer_value.price_response import PriceResponse, fit_price_response
 from shopkeeper.learn.customer_value.shares import Shares, fit_shares
+from shopkeeper.learn.propensity.boosted_value import BoostedValue, fit_boosted_value, judge_boosted_value
 from shopkeeper.learn.propensity.columns import Columns
 from shopkeeper.learn.propensity.panel import Panel
 from shopkeeper.learn.propensity.spread import Spread
