@@ -28,6 +28,9 @@ _ONE_MODEL = """
 personal = "popularity"
 context = "popularity"
 
+[predict]
+folds = 3
+
 [models.popularity]
 use = "recommend.popularity.Popularity"
 """

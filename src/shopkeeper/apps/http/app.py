@@ -25,6 +25,7 @@ from shopkeeper.apps.http.limits import Limits
 from shopkeeper.apps.http.metrics import Metrics
 from shopkeeper.apps.http.openapi import describe
 from shopkeeper.apps.http.opening import Door, Opening
+from shopkeeper.apps.http.prediction_shapes import OrderReturnsOut, PredictionsOut
 from shopkeeper.apps.http.refusal import Refused
 from shopkeeper.apps.http.routes import ApiRoute, Visit
 from shopkeeper.apps.http.shapes import (
@@ -42,8 +43,6 @@ from shopkeeper.apps.http.shapes import (
     EventsOut,
     ExportOut,
     HealthOut,
-    OrderReturnsOut,
-    PredictionsOut,
     RecommendationsIn,
     RecommendationsOut,
     RulesIn,

@@ -163,7 +163,7 @@ class Foretell:
                 learned[name] = found
         number = {name: columns.values[:, place] for place, name in enumerate(columns.names)}
         bought = purchases_of(number["order_days"], number["first_days"], number["last_days"])
-        answers = prices_of(known, people, who, number["paid_a_day"])
+        _, answers = prices_of(known, people, who, number["paid_a_day"])
         lines, recent = outcomes["line_return"], outcomes["buy"]
         return Foretold(
             churn_days=churn_days, buy_days=self.days, learned=learned, judged=judged, refused=refused,
@@ -305,13 +305,14 @@ def _returns(returns: Float64, order_days: Float64) -> Shares:
     return fit_shares(returns, order_days)
 
 
-def prices_of(known: Facts, people: frozenset[str] | None, who: Texts, worth: Float64) -> dict[str, Float64]:
-    """How everybody bought against prices, by column; ``worth`` is what each of ``who`` spends an order day."""
+def prices_of(
+    known: Facts, people: frozenset[str] | None, who: Texts, worth: Float64
+) -> tuple[Texts, dict[str, Float64]]:
+    """Who bought, and how against prices, by column; ``worth`` is what each of ``who`` spends an order day."""
     buyers, columns = features_of(known, people, "customer_prices")
-    order = np.argsort(who.astype(str))
-    place = np.searchsorted(who[order].astype(str), buyers.astype(str)) if len(who) else np.zeros(0, np.int64)
+    spends = dict(zip(who.tolist(), worth.tolist(), strict=True))
     found = {name: columns.values[:, number] for number, name in enumerate(columns.names)}
-    return found | {"worth": worth[order][np.minimum(place, max(len(who) - 1, 0))] if len(who) else np.zeros(0)}
+    return buyers, found | {"worth": np.array([spends.get(one, np.nan) for one in buyers.tolist()])}
 
 
 def _averages(number: Mapping[str, Float64], people: int) -> dict[str, float]:
