@@ -154,6 +154,8 @@ class PredictSection:
 
     learner: str = "gradient_boosting"
     """linear_regression, logistic_regression, decision_tree, random_forest, svm or gradient_boosting."""
+    rating: str = "logistic_regression"
+    """Who foretells stars: bias, factors, or one of the learners (the logistic one is ordinal here)."""
     days: int = 30
     """The window of "will buy within n days"."""
     folds: int = 6

@@ -29,6 +29,7 @@ from shopkeeper.features.shared_profiles import SharedProfiles
 from shopkeeper.features.state import micros_of
 from shopkeeper.learn.loading import restored
 from shopkeeper.learn.propensity.foretell import NAME as FORETELL
+from shopkeeper.learn.rating.rater import NAME as RATER
 from shopkeeper.learn.recommend.sparse import meaning_of
 from shopkeeper.learn.recommend.trending import LiveTrending, TrendingModel
 from shopkeeper.learn.recommend.trending import live as live_trending
@@ -166,7 +167,7 @@ def serving_of(
     scorers: dict[str, Scorer] = {
         name: _live(restored(model.use, model.arrays, model.facts))
         for name, model in bundle.models.items()
-        if name not in (FORETELL, SEGMENTS, BASKET_RULES)
+        if name not in (FORETELL, SEGMENTS, BASKET_RULES, RATER)
     }
     live = LiveCatalogue(extended(bundle.catalogue, today), settings.shop.currency)
     profiles = profiles_over(bundle.histories, live.index, settings.shop.currency, bundle.received_until, store)

@@ -16,11 +16,13 @@ from shopkeeper.data.snapshot import LakeSnapshot
 from shopkeeper.learn.evaluation import How, Report, evaluate
 from shopkeeper.learn.loading import estimator, installed, path_of
 from shopkeeper.learn.propensity.foretell import NAME as FORETELL
+from shopkeeper.learn.rating.rater import NAME as RATER
 from shopkeeper.learn.segment.segmenting import NAME as SEGMENTS
 from shopkeeper.learn.training import Fitted, fit_all
 from shopkeeper.settings import ModelSection
 from shopkeeper.shop.basket_rules import fit_rules
 from shopkeeper.shop.predicting import fit_predictions
+from shopkeeper.shop.rating import fit_rates
 from shopkeeper.shop.segments import fit_segments
 from shopkeeper.shop.shop import Shop
 
@@ -126,7 +128,8 @@ def _bundle(shop: Shop, version: str, known: LakeSnapshot, fitted: dict[str, Fit
 
 def _foretelling(shop: Shop, bundle: Bundle, known: LakeSnapshot, seed: int) -> Bundle:
     """The bundle with the model of all predictions."""
-    return replace(bundle, models={**bundle.models, FORETELL: fit_predictions(shop, known, seed=seed)})
+    made = {FORETELL: fit_predictions(shop, known, seed=seed), RATER: fit_rates(shop, known, seed=seed)}
+    return replace(bundle, models={**bundle.models, **made})
 
 
 def _segmenting(shop: Shop, bundle: Bundle, known: LakeSnapshot, seed: int) -> Bundle:

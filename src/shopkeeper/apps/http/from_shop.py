@@ -28,10 +28,11 @@ from shopkeeper.shop.collecting import Verdict
 from shopkeeper.shop.news import News
 from shopkeeper.shop.order_returns import order_risk
 from shopkeeper.shop.predicting import predictions_of
+from shopkeeper.shop.rating import would_rate
 from shopkeeper.shop.retraining import Retraining
 from shopkeeper.shop.segment_facts import segment_facts
 from shopkeeper.shop.shop import Shop
-from shopkeeper.shop.telling import told, told_order
+from shopkeeper.shop.telling import told, told_order, told_ratings
 
 _log: Final = logging.getLogger(__name__)
 
@@ -126,6 +127,9 @@ class ShopEngine:
 
     def predictions(self, customer_id: str, language: str) -> Mapping[str, Any]:
         return told(predictions_of(self._shop, customer_id), language)
+
+    def ratings(self, customer_id: str, products: Sequence[str], language: str) -> Mapping[str, Any]:
+        return told_ratings(would_rate(self._shop, customer_id, products), language)
 
     def order_returns(self, order_id: str, language: str) -> Mapping[str, Any]:
         return told_order(order_risk(self._shop, order_id), language)
