@@ -55,7 +55,7 @@ def test_the_page_shows_how_good_predictions_are(inside: Browser, language: str,
 
 
 def test_an_order_and_a_products_stars_are_asked_for(inside: Browser, planted: Shop) -> None:
-    """The newest orders lead to their returns; a customer and a product give stars with reasons; unknown ones say so."""
+    """The newest orders lead to their returns; customer and product give stars with reasons; unknown ones say so."""
     order = newest_orders(planted, 1)[0]["order_id"]
     assert f"order={quote(order)}" in inside.get(PAGE).text
     text = inside.get(f"{PAGE}?order={quote(order)}").text

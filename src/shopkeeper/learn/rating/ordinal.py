@@ -63,7 +63,7 @@ class Ordinal:
         return {}
 
     @classmethod
-    def restore(cls, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> "Ordinal":  # noqa: ARG003
+    def restore(cls, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> "Ordinal":  # noqa: ARG003 - all is in the arrays
         names = ("weights", "thresholds", "grades")
         return cls(scaling=Scaling.restore(arrays), **{name: arrays[name] for name in names})
 
