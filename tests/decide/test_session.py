@@ -7,6 +7,7 @@ import pytest
 from tiny_shop import NOW, Fixed, ask, bought, catalogue, context, items, shop, then
 
 from shopkeeper.core.action import Action
+from shopkeeper.core.decision import Choice, Reason
 from shopkeeper.core.histories import Histories
 from shopkeeper.core.opinion import Opinion
 from shopkeeper.decide.context import microseconds
@@ -109,3 +110,22 @@ def test_no_visit_changes_nothing() -> None:
     )
     assert [c.score for c in plain.decide(ask()).choices] == [c.score for c in told.decide(ask()).choices]
     assert context(GOODS).profile is None
+
+
+def test_new_products_have_a_share() -> None:
+    """Nobody's behaviour speaks of product 11: with a share it is in the answer, more of it puts it higher, and its
+    reason and part say why; strangers see it too."""
+    liked, new = np.append(np.linspace(1, 0.1, 11), np.nan), np.append(np.full(11, np.nan), 3.0)
+    told = Fixed(scores=new.astype(np.float32), reasoned=Reason(key="new_arrival", scorer="new"), ignores_people=True)
+
+    def shown(share: float, **about: object) -> list[Choice]:
+        policy = shop(goods=GOODS, scores=liked, history=then((ORDER, 0, 9)), new_share=share)
+        return list(replace(policy, newcomers=told).decide(ask(count=12, **about)).choices)
+
+    places = [[choice.item for choice in shown(share)].index("P11") for share in (0.3, 0.5, 0.6)]
+    assert places[0] > places[1] >= places[2] == 0
+    assert shown(0.0)[-1].item == "P11"
+    assert not shown(0.0)[-1].parts.get("new")
+    (first,) = [choice for choice in shown(0.6) if choice.item == "P11"]
+    assert (first.reason.key, set(first.parts)) == ("new_arrival", {"new"})
+    assert "P11" in [choice.item for choice in shown(0.9, mode="nonpersonal")[:3]]

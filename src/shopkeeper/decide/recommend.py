@@ -62,6 +62,8 @@ class Recommend:
     """Says what suits the person."""
     context_scorer: Scorer | None = None
     """Says what suits the page's product or the cart; ``scorer`` where absent."""
+    newcomers: Scorer | None = None
+    """Says which new products suit somebody: they get the placement's ``new_share``."""
     popular: Scorer
     """Answers where nothing is known; never sees a person."""
     catalogue: Callable[[], Catalogue]
@@ -130,7 +132,7 @@ class Recommend:
         main = self._main(context)
         if main is None and getattr(self.scorer, "impersonal", False):
             main = _layer(self.scorer, nobody(), context, "personal")
-        popular = cache(lambda: _layer(self.popular, nobody(), context, "popular"))
+        popular = cache(lambda: self._with_new(_layer(self.popular, nobody(), context, "popular"), nobody(), context))
         if main is None:
             return (popular,)
         return (lambda: main, popular) if self.placement.fill else (lambda: main,)
@@ -152,7 +154,7 @@ class Recommend:
 
     def _personal(self, past: Histories, context: Context) -> Layer:
         """What suits the person: their lasting taste, and what the visit that goes on is about."""
-        lasting = _layer(self.scorer, past, context, "personal")
+        lasting = self._with_new(_layer(self.scorer, past, context, "personal"), past, context)
         session = session_of(
             past, context.now, context.shelf, share=self.placement.session_share,
             gap=int(self.placement.session_minutes * _MINUTE),
@@ -161,6 +163,14 @@ class Recommend:
             return lasting
         visit = _layer(self.context_scorer or self.scorer, session.row, context, "session")
         return with_session(lasting, visit, session.share) if len(visit.own) else lasting
+
+    def _with_new(self, taste: Layer, row: Histories, context: Context) -> Layer:
+        """A taste in which new products have their share, though nobody's behaviour speaks of them yet."""
+        share = self.placement.new_share
+        if self.newcomers is None or not share:
+            return taste
+        new = _layer(self.newcomers, row, context, "new")
+        return with_session(taste, new, share, "new") if len(new.own) else taste
 
     def _page(self, context: Context) -> Layer | None:
         """What suits the page's product or the cart, whoever looks at it."""

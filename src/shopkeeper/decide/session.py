@@ -61,11 +61,12 @@ def _likeness(visit: Histories, older: Histories, shelf: Shelf) -> float:
     return float(np.isin(kinds[visit.product], kinds[known]).mean())
 
 
-def with_session(lasting: Opinion, visit: Opinion, share: float) -> Opinion:
+def with_session(lasting: Opinion, visit: Opinion, share: float, part: str = "session") -> Opinion:
     """A person's lasting taste with what the visit says added to it, so that the best of both weigh as
     ``1 - share`` : ``share``.
 
-    The list that holds for everybody stays as it is: only products that either speaks of get a new score.
+    The list that holds for everybody stays as it is: only products that either speaks of get a new score. ``part`` is
+    what the visit's share of it is called.
     """
     own: Int64 = np.union1d(lasting.own, visit.own)
     plain = lasting.of(own)
@@ -86,7 +87,7 @@ def with_session(lasting: Opinion, visit: Opinion, share: float) -> Opinion:
         told = [item for item, extra in zip(products, more, strict=True) if extra > 0]
         says = dict(zip(told, visit.explain(told), strict=True)) if told else {}
         return [
-            _joined(why, says.get(item), extra, lasting_score)
+            _joined(why, says.get(item), extra, lasting_score, part)
             for item, why, extra, lasting_score in zip(
                 products, lasting.explain(products), more, lasting.of(asked).tolist(), strict=True
             )
@@ -95,13 +96,13 @@ def with_session(lasting: Opinion, visit: Opinion, share: float) -> Opinion:
     return replace(lasting, own=own, scores=scores, explain=explain)
 
 
-def _joined(lasting: Why, visit: Why | None, added: float, score: float) -> Why:
+def _joined(lasting: Why, visit: Why | None, added: float, score: float, part: str) -> Why:
     """The evidence of whichever adds more; what the score is made of."""
     reason, parts = lasting
     if visit is None:
         return reason, parts
     stronger = visit[0] is not None and (reason is None or not added < score)
-    return (visit[0] if stronger else reason), {**parts, "session": added}
+    return (visit[0] if stronger else reason), {**parts, part: added}
 
 
 def _range(lasting: Opinion, plain: Float32) -> tuple[float, float]:
