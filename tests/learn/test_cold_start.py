@@ -44,7 +44,7 @@ def _shop() -> ArraySnapshot:
     """An event a day. Before day 20 one has six orders, one two lately, one two long ago; one comes after it. Product 3
     is there since day 18, product 2 is never seen before day 20."""
     histories = Histories.of_sequences([[0, 1, 0, 1, 0, 3, 3], [0, 1, 2], [1, 0, 1], [0]])
-    days = np.array([10, 11, 12, 13, 14, 18, 22] + [15, 16, 21] + [1, 2, 23] + [24])
+    days = np.array([10, 11, 12, 13, 14, 18, 22, 15, 16, 21, 1, 2, 23, 24])
     moved = Histories(
         **{**{name: getattr(histories, name) for name in histories.__slots__}, "at": days * 86_400_000_000}
     )

@@ -190,8 +190,8 @@ def serving_of(
             personal, page = (personal, placement.model) if placement.context != "none" else (placement.model, page)
         first = Recommend(
             name=f"recommend.{name}", version=bundle.version, scorer=scorers[personal],
-            context_scorer=scorers.get(page), newcomers=scorers.get(settings.train.new), popular=popular, catalogue=live,
-            history=profiles.history, consent=agreed, placement=placement, rules=placement.rules(),
+            context_scorer=scorers.get(page), newcomers=scorers.get(settings.train.new), popular=popular,
+            catalogue=live, history=profiles.history, consent=agreed, placement=placement, rules=placement.rules(),
             chooser=placement.dice(), goals=placement.goals(), partners=partners,
         )  # fmt: skip
         last = replace(static, banned=frozenset(placement.banned))

@@ -36,9 +36,9 @@ _TOP: Final = 10
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One value of the setting: how right the lists are, what that costs against the first value (person by person),
-    and what the lists are like. ``margin``: mean (price - cost) / price of what is shown, NaN without any cost; ``new``:
-    the share of places that new products take; ``new_hit``: of the people who wanted new products, how many were shown
-    one of them."""
+    and what the lists are like. ``margin``: mean (price - cost) / price of what is shown, NaN without any cost;
+    ``new``: the share of places that new products take; ``new_hit``: of the people who wanted new products, how many
+    were shown one of them."""
 
     value: float
     ndcg: Interval
@@ -108,7 +108,8 @@ def _policy(shop: Shop, task: Task, wanted: PlacementSettings, seed: int, progre
 
     return Recommend(
         name="recommend.home", scorer=models[named.personal], popular=models[named.popular],
-        newcomers=models.get(named.new), catalogue=lambda: catalogue, consent=agreed, placement=wanted, rules=wanted.rules(), chooser=wanted.dice(),
+        newcomers=models.get(named.new),
+        catalogue=lambda: catalogue, consent=agreed, placement=wanted, rules=wanted.rules(), chooser=wanted.dice(),
         history=lambda person: task.profiles.rows(np.array([row[person]], np.int64)), goals=wanted.goals(),
     )  # fmt: skip
 

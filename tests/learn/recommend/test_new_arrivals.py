@@ -33,7 +33,8 @@ def _rows(histories: list[list[tuple[int, float]]]) -> Histories:
         offsets=np.cumsum([0, *map(len, histories)]), product=np.array([item for item, _ in flat], np.int32),
         at=np.array(at, np.int64), action=np.full(len(flat), Action.ORDER, np.int8),
         quantity=np.ones(len(flat), np.float32), price=np.full(len(flat), np.nan, np.float32),
-        order=np.arange(len(flat), dtype=np.int32), people=np.array([str(row) for row in range(len(histories))], object),
+        order=np.arange(len(flat), dtype=np.int32),
+        people=np.array([str(row) for row in range(len(histories))], object),
     )  # fmt: skip
 
 
