@@ -22,7 +22,7 @@ from shopkeeper.decide.placement import PlacementSettings, Rule
 from shopkeeper.decide.reasons import about_page, settle
 from shopkeeper.decide.rules import Filter, judge
 from shopkeeper.decide.rules.slate import BrandCap, CategoryCap, Pinned
-from shopkeeper.decide.session import session_of, with_session
+from shopkeeper.decide.session import searched_in, session_of, with_session, without_searches
 from shopkeeper.decide.shelf import Shelf, shelf_of
 
 _BRAND_WEIGHT = 0.25
@@ -122,9 +122,10 @@ class Recommend:
 
     def _look(self, request: Request) -> Context:
         person = person_to_read(request, self.consent)
+        acts = None if person is None else self.history(person)
         return Context(
             request=request, shelf=shelf_of(self.catalogue()), now=microseconds(request.at),
-            profile=None if person is None else self.history(person),
+            profile=None if acts is None else without_searches(acts), acts=acts,
         )  # fmt: skip
 
     def _layers(self, context: Context) -> Sequence[Callable[[], Layer]]:
@@ -142,8 +143,10 @@ class Recommend:
         page, share = self._page(context), self.placement.personal_share
         if page is not None and _says(page) and share == 0.0:
             return page
-        past = context.profile
-        personal = self._personal(past, context) if past is not None and past.events else None
+        past, acts = context.profile, context.acts
+        personal = (
+            self._personal(past, acts, context) if past is not None and acts is not None and acts.events else None
+        )
         match [layer for layer in (page, personal) if layer is not None and _says(layer)]:
             case [suits_page, suits_person]:
                 return _blend(suits_page, suits_person, share, len(context.shelf))
@@ -152,17 +155,21 @@ class Recommend:
             case _:
                 return None
 
-    def _personal(self, past: Histories, context: Context) -> Layer:
-        """What suits the person: their lasting taste, and what the visit that goes on is about."""
+    def _personal(self, past: Histories, acts: Histories, context: Context) -> Layer:
+        """What suits the person: their lasting taste, what the visit that goes on is about, and what was searched in
+        it."""
         lasting = self._with_new(_layer(self.scorer, past, context, "personal"), past, context)
         session = session_of(
-            past, context.now, context.shelf, share=self.placement.session_share,
+            acts, context.now, context.shelf, share=self.placement.session_share,
             gap=int(self.placement.session_minutes * _MINUTE),
         )  # fmt: skip
         if session is None:
             return lasting
-        visit = _layer(self.context_scorer or self.scorer, session.row, context, "session")
-        return with_session(lasting, visit, session.share) if len(visit.own) else lasting
+        if session.row.events:
+            visit = _layer(self.context_scorer or self.scorer, session.row, context, "session")
+            lasting = with_session(lasting, visit, session.share) if len(visit.own) else lasting
+        searched = searched_in(session)
+        return with_session(lasting, searched, session.search_share, "search") if len(searched.own) else lasting
 
     def _with_new(self, taste: Layer, row: Histories, context: Context) -> Layer:
         """A taste in which new products have their share, though nobody's behaviour speaks of them yet."""

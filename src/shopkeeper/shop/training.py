@@ -16,6 +16,8 @@ from shopkeeper.data.snapshot import LakeSnapshot
 from shopkeeper.learn.evaluation import How, Report, evaluate
 from shopkeeper.learn.loading import estimator, installed, path_of
 from shopkeeper.learn.propensity.foretell import NAME as FORETELL
+from shopkeeper.learn.recommend.search_words import NAME as SEARCH_WORDS
+from shopkeeper.learn.recommend.search_words import SearchWords
 from shopkeeper.learn.segment.segmenting import NAME as SEGMENTS
 from shopkeeper.learn.training import Fitted, fit_all
 from shopkeeper.settings import ModelSection
@@ -62,7 +64,7 @@ def train(shop: Shop, *, judged: bool = True, seed: int = 0, progress: Progress 
     bundle = _foretelling(shop, _bundle(shop, version, known, fitted, report), known, seed)
     foretold_seconds = time.perf_counter() - began
     progress(SEGMENTS, 0, 1)
-    bundle = _segmenting(shop, bundle, known, seed)
+    bundle = _with_words(_segmenting(shop, bundle, known, seed), known)
     progress("", 1, 1)
     shop.models.save(bundle, keep=shop.settings.train.keep_versions)
     histories = known.histories()
@@ -134,6 +136,13 @@ def _segmenting(shop: Shop, bundle: Bundle, known: LakeSnapshot, seed: int) -> B
     found, stored = fit_segments(shop, known, seed=seed)
     rules = fit_rules(shop, known, found, seed=seed)
     return replace(bundle, models={**bundle.models, SEGMENTS: stored, **rules})
+
+
+def _with_words(bundle: Bundle, known: LakeSnapshot) -> Bundle:
+    """The bundle with the index of what words speak of."""
+    words = SearchWords().learn(known)
+    stored = StoredModel(use=path_of(words), facts=words.facts(), arrays=words.arrays())
+    return replace(bundle, models={**bundle.models, SEARCH_WORDS: stored})
 
 
 def _for_serving(shop: Shop, known: LakeSnapshot) -> Histories:
