@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from shopkeeper.core.errors import Unavailable
+from shopkeeper.core.swift import maker_of
 from shopkeeper.data.kill_points import reached
 
 Kind = Literal["event", "decision"]
@@ -78,6 +79,9 @@ class Kept:
     id: str
     body: bytes
 
+
+make_entry: Final = maker_of(Entry)
+"""``Entry(…)``, quickly."""
 
 Waiting = tuple[Sequence[Entry], "Future[list[Outcome]]"]
 """Entries, and where their outcomes go."""

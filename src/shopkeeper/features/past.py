@@ -14,9 +14,11 @@ from shopkeeper.core.histories import Histories, Int32, Int64
 from shopkeeper.core.ids import PersonKey, is_placeholder, person_key
 from shopkeeper.core.live import Deed, Doing, SignIn
 from shopkeeper.core.money import Money, exponent
+from shopkeeper.core.swift import maker_of
 from shopkeeper.features.state import micros_of
 
 NEWEST: Final = 1_000
+_doing: Final = maker_of(Doing)
 _NOT_SHOPPERS: Final = frozenset({Action.STOCK_CHANGE, Action.PRICE_CHANGE})
 _RATINGS: Final = frozenset({Action.RATING, Action.REVIEW})
 _ORDERS: Final = frozenset({Action.ORDER, Action.ORDER_RETURN})
@@ -44,6 +46,8 @@ class Past:
     def has(self, person: PersonKey, fact: Fact) -> bool:
         """Whether the base has it already: for events that came in while it was being made."""
         cut = self._cut(person)
+        if cut.stop == cut.start or self._base.at[cut.stop - 1] < fact[0]:
+            return False  # nearly always: it happened after the base was made
         first, last = np.searchsorted(self._base.at[cut], [fact[0], fact[0] + 1])
         same = slice(cut.start + int(first), cut.start + int(last))
         return bool(((self._base.product[same] == fact[2]) & (self._base.action[same] == fact[3])).any())
@@ -100,18 +104,18 @@ def doing_of(event: Event, currency: str) -> Doing | None:
     deeds = _deeds(event, currency)
     if customer and visitor:
         sighting = SignIn(micros_of(event.at), event.id, customer)
-        return Doing(person=person, deeds=deeds, visitor=f"visitor:{visitor}", sign_in=sighting)
-    return Doing(person=person, deeds=deeds)
+        return _doing(person=person, deeds=deeds, visitor=f"visitor:{visitor}", sign_in=sighting)
+    return _doing(person=person, deeds=deeds)
 
 
 def _deeds(event: Event, currency: str) -> tuple[Deed, ...]:
-    received = micros_of(event.received_at or event.at)
+    at, moment = micros_of(event.at), event.received_at
+    received = at if moment is None or moment == event.at else micros_of(moment)
     if event.action in _ORDERS:
-        return tuple(_line(event, number, line, currency, received) for number, line in enumerate(event.lines, 1))
+        return tuple(_line(event, number, line, currency, at, received) for number, line in enumerate(event.lines, 1))
     if not event.product:
         return ()
     price = _major(event.price, currency)
-    at = micros_of(event.at)
     return (Deed(at, event.id, event.product, int(event.action), meant(event), price, "", received),)
 
 
@@ -124,11 +128,11 @@ def meant(event: Event) -> float:
     return 1.0 if event.quantity is None else event.quantity
 
 
-def _line(event: Event, number: int, line: OrderLine, currency: str, received: int) -> Deed:
+def _line(event: Event, number: int, line: OrderLine, currency: str, at: int, received: int) -> Deed:
     """One line, as the lake keeps it: a negative quantity comes back."""
     back = (event.action is Action.ORDER_RETURN) != (line.quantity < 0)
     return Deed(
-        micros_of(event.at), f"{event.id}#{number:04}", line.product,
+        at, f"{event.id}#{number:04}", line.product,
         int(Action.ORDER_RETURN if back else Action.ORDER), abs(line.quantity), _major(line.price, currency),
         event.order or event.id, received,
     )  # fmt: skip

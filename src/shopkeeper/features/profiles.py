@@ -24,7 +24,14 @@ class _Since:
         if fact[1] in self.ids:
             return
         self.ids.add(fact[1])
-        insort(self.facts, fact, key=time_and_id)
+        if not self.facts or time_and_id(self.facts[-1]) < time_and_id(fact):
+            self.facts.append(fact)
+        else:
+            insort(self.facts, fact, key=time_and_id)
+        if len(self.facts) > NEWEST:
+            self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
         for gone in self.facts[:-NEWEST]:
             self.ids.discard(gone[1])
         del self.facts[:-NEWEST]

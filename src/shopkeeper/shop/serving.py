@@ -118,13 +118,15 @@ class Serving:
             self.profiles.fold_many(events)
 
     def _fold_trends(self, event: Event) -> None:
-        weight = meaning_of(event.action, meant(event))
         person, index = event.person, self.catalogue.index
-        products = [line.product for line in event.lines] if event.lines else [event.product or ""]
-        if person is not None and event.action is not Action.ORDER_RETURN:
-            for place in {index[product] for product in products if product in index}:
-                for trend in self.trends:
-                    trend.fold(person, place, weight, micros_of(event.at))
+        products = {line.product for line in event.lines} if event.lines else {event.product or ""}
+        places = [index[product] for product in products if product in index]
+        if person is None or event.action is Action.ORDER_RETURN or not places:
+            return
+        weight, at = meaning_of(event.action, meant(event)), micros_of(event.at)
+        for place in places:
+            for trend in self.trends:
+                trend.fold(person, place, weight, at)
 
 
 def _live(scorer: Scorer) -> Scorer:
