@@ -36,7 +36,7 @@ def refresh_people(shop: Shop) -> dict[str, Any]:
     state, version = _lake_state(shop), shop.models.current() or ""
     known = shop.snapshot()
     asked = {"since": _BEGINNING, "currency": known.currency, "timezone": shop.settings.shop.timezone}
-    rows = _with_segments(shop, known.query(_sql(), asked))
+    rows = _with_segments(shop, known.query(feature_sql("people"), asked))
     facts = {"lake": state, "version": version, "moment": known.moment.isoformat(), "people": rows.num_rows,
              "seconds": round(time.perf_counter() - began, 3)}  # fmt: skip
     people_file(shop).save(rows, facts)
@@ -60,13 +60,6 @@ def current_people(shop: Shop) -> dict[str, Any]:
 
 def _lake_state(shop: Shop) -> list[int]:
     return [shop.lake.version(table) for table in TABLES if table != "decisions"]
-
-
-def _sql() -> str:
-    sql = feature_sql("people")
-    for name in ("customer_portrait", "customer_contact"):
-        sql = sql.replace(f"${name}$", feature_sql(name))
-    return sql
 
 
 def _with_segments(shop: Shop, people: pa.Table) -> pa.Table:

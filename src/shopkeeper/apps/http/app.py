@@ -40,9 +40,13 @@ from shopkeeper.apps.http.shapes import (
     EraseOut,
     EventsIn,
     EventsOut,
+    EvidenceIn,
+    EvidenceOut,
     ExportOut,
     HealthOut,
     PredictionsOut,
+    ProfileIn,
+    ProfileOut,
     RecommendationsIn,
     RecommendationsOut,
     RulesIn,
@@ -96,6 +100,14 @@ ROUTES: Final[tuple[ApiRoute, ...]] = (
     ApiRoute(
         name="get_predictions", method="GET", path="/v1/customers/{id}/predictions", handler=customers.get_predictions,
         needs="secret", answer=PredictionsOut, statuses=(200, 404),
+    ),
+    ApiRoute(
+        name="get_profile", method="GET", path="/v1/customers/{id}/profile", handler=customers.get_profile,
+        needs="secret", query=ProfileIn, answer=ProfileOut, statuses=(200, 400, 404),
+    ),
+    ApiRoute(
+        name="get_customer_events", method="GET", path="/v1/customers/{id}/events", handler=customers.get_events,
+        needs="secret", query=EvidenceIn, answer=EvidenceOut, statuses=(200, 400, 404),
     ),
     ApiRoute(
         name="get_customer", method="GET", path="/v1/customers/{id}", handler=customers.get_customer, needs="secret",

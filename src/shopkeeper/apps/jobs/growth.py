@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from shopkeeper.core.ports import quiet
 from shopkeeper.data.sources.synthetic import SyntheticShop
-from shopkeeper.features.tables import FORETELLING, TABLES, feature_sql
+from shopkeeper.features.tables import FORETELLING, PROFILE, TABLES, feature_sql
+from shopkeeper.features.tone import PATTERNS
 from shopkeeper.shop import Shop
 from shopkeeper.shop.importing import import_files
 
@@ -39,9 +40,9 @@ def measure_features(folder: Path) -> dict[str, Any]:
         known = shop.snapshot()
         told = {
             "currency": shop.settings.shop.currency, "timezone": shop.settings.shop.timezone, "moment": known.moment,
-            "since": known.moment - timedelta(days=_OUTCOME_DAYS),
+            "since": known.moment - timedelta(days=_OUTCOME_DAYS), **PATTERNS,
         }  # fmt: skip
-        for name in (*TABLES, *FORETELLING):
+        for name in dict.fromkeys((*TABLES, *FORETELLING, *PROFILE)):
             sql = feature_sql(name)
             began, spent = time.perf_counter(), time.process_time()
             rows = known.query(sql, {key: value for key, value in told.items() if f"${key}" in sql}).num_rows
