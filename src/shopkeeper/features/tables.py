@@ -22,9 +22,11 @@ FORETELLING: Final = (
 """Tables that predictions read in one go; they have no live fold."""
 PROFILE: Final = (
     "customer", "customer_browsing", "customer_reviews", "customer_category", "customer_basket", "customer_search",
-    "customer_habits",
+    "habit_base", "customer_habits",
 )  # fmt: skip
-"""Tables that everybody's profiles are made of."""
+"""Tables that everybody's profiles are made of, in the order in which they are made."""
+HANDED_ON: Final[Mapping[str, str]] = {"habit_base": "habit_shop"}
+"""Tables whose rows a later one reads, and under which name."""
 MOST_LISTED: Final = 50
 
 

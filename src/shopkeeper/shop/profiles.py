@@ -3,18 +3,15 @@
 import time
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shopkeeper.core.ports import Progress, quiet
-from shopkeeper.features.tables import PROFILE, feature_sql
+from shopkeeper.features.tables import HANDED_ON, PROFILE, feature_sql
 from shopkeeper.features.tone import PATTERNS
 from shopkeeper.shop.shop import Shop
-
-_BASE: Final = "habit_base"
-_SHOP: Final = "habit_shop"
 
 
 def write_profiles(
@@ -26,16 +23,15 @@ def write_profiles(
     folder.mkdir(parents=True, exist_ok=True)
     more: dict[str, pa.Table] = {}
     done: dict[str, dict[str, Any]] = {}
-    names = (_BASE, *PROFILE)
-    for place, name in enumerate(names):
-        progress(name, place, len(names))
+    for place, name in enumerate(PROFILE):
+        progress(name, place, len(PROFILE))
         began, sql = time.perf_counter(), feature_sql(name)
         used = {table: rows for table, rows in more.items() if table in sql}
         rows = known.query(sql, {key: value for key, value in asked.items() if f"${key}" in sql}, used)
-        if name == _BASE:
-            more[_SHOP] = rows
+        if name in HANDED_ON:
+            more[HANDED_ON[name]] = rows
         pq.write_table(rows, folder / f"{name}.parquet", compression="zstd")
         done[name] = {"rows": rows.num_rows, "seconds": round(time.perf_counter() - began, 3)}
         del rows
-    progress("", len(names), len(names))
+    progress("", len(PROFILE), len(PROFILE))
     return done

@@ -25,6 +25,7 @@ from shopkeeper.apps.http.limits import Limits
 from shopkeeper.apps.http.metrics import Metrics
 from shopkeeper.apps.http.openapi import describe
 from shopkeeper.apps.http.opening import Door, Opening
+from shopkeeper.apps.http.profile_shapes import EvidenceIn, EvidenceOut, ProfileIn, ProfileOut
 from shopkeeper.apps.http.refusal import Refused
 from shopkeeper.apps.http.routes import ApiRoute, Visit
 from shopkeeper.apps.http.shapes import (
@@ -40,13 +41,9 @@ from shopkeeper.apps.http.shapes import (
     EraseOut,
     EventsIn,
     EventsOut,
-    EvidenceIn,
-    EvidenceOut,
     ExportOut,
     HealthOut,
     PredictionsOut,
-    ProfileIn,
-    ProfileOut,
     RecommendationsIn,
     RecommendationsOut,
     RulesIn,

@@ -4,8 +4,8 @@ from starlette.responses import Response
 
 from shopkeeper.apps.http.answers import answer
 from shopkeeper.apps.http.body import query_of
+from shopkeeper.apps.http.profile_shapes import EvidenceIn, ProfileIn
 from shopkeeper.apps.http.routes import Visit, id_of
-from shopkeeper.apps.http.shapes import EvidenceIn, ProfileIn
 from shopkeeper.apps.http.work import waited
 
 
