@@ -198,8 +198,8 @@ def test_imported_attributes_bring_their_consent(tmp_path: Path) -> None:
     with Shop.create(tmp_path / "shop", name="one", currency="EUR", timezone="UTC", language="en") as shop:
         shop.clock = lambda: NOW
         add(shop, "customers", {"id": "c1", "at": NOW - 20 * DAY})
-        rows = {"customer": "c1", "name": "followers", "value": "9", "origin": "weibo", "consent": "yes", "consent_source": "signup",
-                "at": (NOW - 3 * DAY).isoformat()}  # fmt: skip
+        rows = {"customer": "c1", "name": "followers", "value": "9", "origin": "weibo", "consent": "yes",
+                "consent_source": "signup", "at": (NOW - 3 * DAY).isoformat()}  # fmt: skip
         path = tmp_path / "attributes.jsonl"
         path.write_text(json.dumps(rows), "utf-8")
         ((_, account),) = import_files(shop, [path], kind="attributes")
