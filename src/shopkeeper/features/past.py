@@ -105,7 +105,7 @@ class Past:
         return Histories(
             offsets=np.array([0, cut.stop - cut.start], np.int64), product=base.product[cut], at=base.at[cut],
             action=base.action[cut], quantity=base.quantity[cut], price=base.price[cut], order=base.order[cut],
-            people=np.array([person], object),
+            people=np.array([person], object), weights=base.weights,
         )  # fmt: skip
 
     def _joined(self, cuts: list[slice], facts: list[Fact], newest: int, person: str) -> Histories:
@@ -118,7 +118,7 @@ class Past:
             at=times[rank], action=_column(base.action, cuts, action)[rank],
             quantity=_column(base.quantity, cuts, quantity)[rank], price=_column(base.price, cuts, price)[rank],
             order=_baskets([base.order[cut] for cut in cuts], _numbered(facts), times)[rank],
-            people=np.array([person], object),
+            people=np.array([person], object), weights=base.weights,
         )  # fmt: skip
 
     def forget(self, person: str) -> None:

@@ -33,6 +33,11 @@ async def get_events(visit: Visit) -> Response:
     )
 
 
+async def get_order_returns(visit: Visit) -> Response:
+    """What of an order will come back, and why."""
+    return answer(await waited(visit.engine.order_returns, id_of(visit, "order"), visit.language))
+
+
 async def get_export(visit: Visit) -> Response:
     """Everything that is kept about them."""
     customer = _customer(visit)
