@@ -148,7 +148,7 @@ def open_beside(folder: Path) -> Shop:
 def training_facts(report: TrainReport) -> dict[str, Any]:
     return {
         "version": report.version, "people": report.people, "events": report.events, "products": report.products,
-        "seconds": report.seconds,
+        "seconds": report.seconds, "from_log": report.from_log.facts() if report.from_log else None,
     }  # fmt: skip
 
 
@@ -158,6 +158,10 @@ def show_training(report: TrainReport) -> None:
         show_report(report.report)
     else:
         say.line("train_not_judged")
+    if report.from_log is not None:
+        taught = report.from_log
+        key = "train_from_log" if taught.used else "train_from_log_kept"
+        say.line(key, items=f"{taught.items:,}", clicks=f"{taught.clicks:,}")
     say.line(
         "train_done", version=report.version, people=f"{report.people:,}", events=f"{report.events:,}",
         products=f"{report.products:,}", seconds=f"{sum(report.seconds.values()):.0f}",
