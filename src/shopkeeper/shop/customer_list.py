@@ -1,9 +1,10 @@
 """The list of customers with filters: kept in memory as columns, so that any question is one pass over them."""
 
 import re
+import threading
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,6 +21,9 @@ from shopkeeper.shop.shop import Shop
 _FROM_PEOPLE: Final = ("segment", "spending", "number")
 _LAST: Final = re.compile(r"(within|over)([0-9]{1,4})")
 _FIELDS: Final = 30
+_LONG: Final = 20_000
+"""A list of so many customers takes longer to make than a reader waits."""
+_refreshing: Final = threading.Lock()
 _TOLD: Final = """
 SELECT customers.id, each.key AS name, lower(json_extract_string(each.value, '$')) AS value
 FROM customers, json_each(customers.attributes) AS each WHERE json_extract_string(each.value, '$') IS NOT NULL
@@ -103,18 +107,47 @@ def _without_sensitive(shop: Shop, told: pa.Table) -> pa.Table:
     return told.filter(pc.is_in(told.column("name"), value_set=pa.array(names, pa.string())))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Listed:
+    """The list, and the state of the lake, the models and the table of people it was made from."""
+
+    rows: pa.Table
+    state: tuple[object, ...]
+
+
 def _everybody(shop: Shop) -> pa.Table:
-    """All customers with their segment and spending band, until the lake or the table of people changes."""
+    """All customers with their segment and spending band. A long list is made again in the background where something
+    has changed, and the one before answers meanwhile; a short one is made again at once."""
+    kept: _Listed | None = shop.__dict__.get("_customer_list")
+    if kept is None:
+        return _made(shop).rows
+    if kept.state == _state(shop):
+        return kept.rows
+    if kept.rows.num_rows < _LONG:
+        return _made(shop).rows
+    if _refreshing.acquire(blocking=False):
+        threading.Thread(target=_refresh, args=(shop,), name="customer-list").start()
+    return kept.rows
+
+
+def _refresh(shop: Shop) -> None:
+    try:
+        _made(shop)
+    finally:
+        _refreshing.release()
+
+
+def _made(shop: Shop) -> _Listed:
     current_people(shop)
-    rows = shop.remembered("customers", lambda: reports.customer_list(shop.snapshot()))
-    key = (id(rows), people_file(shop).changed())
-    kept: dict[Any, pa.Table] = shop.__dict__.setdefault("_customer_list", {})
-    if key not in kept:
-        people = people_file(shop).table(["person", *_FROM_PEOPLE])
-        place = pc.index_in(rows.column("id"), value_set=people.column("person").combine_chunks())
-        joined = rows
-        for name in _FROM_PEOPLE:
-            joined = joined.append_column(name, people.column(name).take(place))
-        kept.clear()
-        kept[key] = joined.combine_chunks()
-    return kept[key]
+    state, rows = _state(shop), reports.customer_list(shop.snapshot())
+    people = people_file(shop).table(["person", *_FROM_PEOPLE])
+    place = pc.index_in(rows.column("id"), value_set=people.column("person").combine_chunks())
+    for name in _FROM_PEOPLE:
+        rows = rows.append_column(name, people.column(name).take(place))
+    made = shop.__dict__["_customer_list"] = _Listed(rows=rows.combine_chunks(), state=state)
+    return made
+
+
+def _state(shop: Shop) -> tuple[object, ...]:
+    lake = tuple(shop.lake.version(table) for table in ("customers", "order_lines", "events"))
+    return (*lake, shop.models.current(), people_file(shop).changed())

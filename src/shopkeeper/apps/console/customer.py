@@ -136,8 +136,9 @@ def _fact(name: str, value: Any, words: Words) -> str:
 def _habits(found: Profile, words: Words, as_of: str) -> list[Values]:
     """One block a habit, each with its values."""
     told = phrases(words.language, "profile")
+    telling = [each for each in found.habits if 0 < each.usual < 1]  # what everybody does, or nobody, says nothing
     blocks = []
-    for habit, group in groupby(found.habits, key=lambda each: each.habit):
+    for habit, group in groupby(telling, key=lambda each: each.habit):
         rows = [
             {"value": habit_text(each, told), "share": words.share(each.share), "usual": words.share(each.usual),
              "url": behind(found.id, habit, each.value, as_of), "confidence": words.share(each.confidence)}
