@@ -158,7 +158,8 @@ def stage_train(folder: Path, asked: Asked) -> dict[str, Any]:  # noqa: ARG001 -
     with Shop.open(folder / "shop") as shop:
         report = train(shop, judged=False)
     return {
-        "seconds": time.perf_counter() - started, "cpu_seconds": time.process_time() - spent, "events": report.events, "people": report.people,
+        "seconds": time.perf_counter() - started, "cpu_seconds": time.process_time() - spent,
+        "events": report.events, "people": report.people,
         "models": {name: round(spent, 2) for name, spent in report.seconds.items()}, "peak_mib": peak_mib(),
     }  # fmt: skip
 
