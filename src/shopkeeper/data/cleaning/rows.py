@@ -218,17 +218,19 @@ def staging(
     if by_content:
         held = ", ".join(f"{value} AS {identifier(name)}" for name, value in same.items())
         names_of = ", ".join(map(identifier, same))
-        staged = f"SELECT * EXCLUDE ({names_of}), {content} AS content FROM (SELECT *, {held} FROM ({staged}))"
+        staged = f"SELECT * EXCLUDE ({names_of}), {content} AS identity FROM (SELECT *, {held} FROM ({staged}))"
+        same["content"] = "identity"
         if kind == "events":
-            same["id"] = "'e_' || format('{:016x}', content)"
+            same["id"] = "'e_' || format('{:016x}', identity)"
     by_event = kind == "order_lines" and "event" in names
-    identity = "content" if by_content else f"hash({', '.join(_identity(kind, names, by_event=by_event))})"
+    if not by_content:
+        staged = f"SELECT *, hash({', '.join(_identity(kind, names, by_event=by_event))}) AS identity FROM ({staged})"
     added = "".join(f", {value} AS {identifier(name)}" for name, value in same.items())
     whole = f"SELECT rowid AS row, *{added} FROM staged"
     if not by_content:
         whole = f"SELECT *, {content} AS content FROM ({whole})"
     return Staging(
-        sql=f"SELECT *, {identity} AS identity FROM ({staged})", whole=whole, reasons=tuple(reasons),
+        sql=staged, whole=whole, reasons=tuple(reasons),
         by_content=by_content, by_event=by_event,
         absent=frozenset(name for name, its in lake.items() if same.get(name) == f"TRY_CAST(NULL AS {its})"),
     )  # fmt: skip
