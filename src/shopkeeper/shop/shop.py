@@ -76,6 +76,8 @@ class Shop:
         self._drain = Drain(self.journal, self.lake) if isinstance(self.journal, Journal) else None
         self._collector = Collector(self.journal, self.quarantine, settings.shop.currency, clock, self.take)
         self._remembered: dict[str, tuple[tuple[int, ...], Any]] = {}
+        self.of_version: dict[str, tuple[str, Any]] = {}
+        """By name: a version of the models and what was read from it (``shop.of_version``)."""
         self.store = profile_store(settings.profiles)
         self._writer = None if self.store is None else ProfileWriter(self.store, settings.shop.currency)
         self._serving: Serving | None = None
@@ -214,7 +216,7 @@ class Shop:
         """What the lake knows (before a moment, or now), with the people who agreed to training."""
         return LakeSnapshot(
             lake=self.lake, moment=moment or self.clock(), currency=self.settings.shop.currency,
-            may_train=self.state.consent.may_train,
+            may_train=self.state.consent.may_train, weights=self.settings.weights.table(),
             batch=DuckBatch(memory=self.settings.engine.memory, threads=self.settings.engine.threads),
         )  # fmt: skip
 
