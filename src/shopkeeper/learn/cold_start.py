@@ -79,8 +79,10 @@ def _new_products(before: Histories, products: int, since: int) -> Bool:
 def cold_tables(
     cold: Cold, wanted: Relevant, lists: Int32, among: Sequence[Int32], strangers: Int32, k: int
 ) -> dict[str, Float64]:
-    """Group -> (its people, ``MEASURES``). ``lists`` (judged people, k): what each is shown of everything;
-    ``among``: of the new products alone, and of those unheard of alone; ``strangers`` (1, k): what is shown to somebody of whom nothing is known.
+    """Group -> (its people, ``MEASURES``).
+
+    ``lists`` (judged people, k): what each is shown of everything; ``among``: of the new products alone, and of those
+    unheard of alone; ``strangers`` (1, k): what is shown to somebody of whom nothing is known.
     """
     everybody = _table(lists, wanted, k)
     new = wanted.keep(cold.products[wanted.items])
