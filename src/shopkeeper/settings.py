@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, TypeVar, get_args, get_origin, get_type_
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from shopkeeper.core.errors import SettingsError
+from shopkeeper.core.identity import LinkRules
 from shopkeeper.core.money import exponent
 
 FILE: Final = "shop.toml"
@@ -19,6 +20,7 @@ FORMAT: Final = 1
 """Version of the shop folder's layout; a folder of another version is refused with a sentence."""
 
 _MOST_PROCESSES: Final = 64
+_MOST_WINDOW_DAYS: Final = 3_650
 
 T = TypeVar("T")
 
@@ -206,6 +208,7 @@ class Settings:
     profiles: ProfilesSection = field(default_factory=ProfilesSection)
     train: TrainSection = field(default_factory=TrainSection)
     privacy: PrivacySection = field(default_factory=PrivacySection)
+    identity: LinkRules = field(default_factory=LinkRules)
     predict: PredictSection = field(default_factory=PredictSection)
     segments: SegmentsSection = field(default_factory=SegmentsSection)
     models: Mapping[str, ModelSection] = field(default_factory=lambda: dict(DEFAULT_MODELS))
@@ -286,6 +289,15 @@ def _check(settings: Settings, folder: Path) -> None:
     if settings.predict.folds < 3:
         _bad("predict", "folds", settings.predict.folds, "at least 3")
     _check_segments(settings.segments)
+    _check_identity(settings.identity)
+
+
+def _check_identity(rules: LinkRules) -> None:
+    if not 0 <= rules.window_days <= _MOST_WINDOW_DAYS:
+        _bad("identity", "window_days", rules.window_days, f"0 to {_MOST_WINDOW_DAYS}")
+    for name in ("most_customers", "most_visitors"):
+        if getattr(rules, name) < 0:
+            _bad("identity", name, getattr(rules, name), "0 or more")
 
 
 def _check_segments(segments: SegmentsSection) -> None:

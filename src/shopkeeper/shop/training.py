@@ -137,8 +137,9 @@ def _segmenting(shop: Shop, bundle: Bundle, known: LakeSnapshot, seed: int) -> B
 
 
 def _for_serving(shop: Shop, known: LakeSnapshot) -> Histories:
-    """Histories of everybody who agreed to personalisation, whether or not they agreed to training."""
-    return known.for_people(shop.state.consent.allowing(Purpose.PERSONALISE))
+    """Histories of everybody who agreed to personalisation, whether or not they agreed to training; browsers apart from
+    their customers, for serving joins them at each look."""
+    return known.for_people(shop.state.consent.allowing(Purpose.PERSONALISE), apart=True)
 
 
 def _named(shop: Shop) -> None:
