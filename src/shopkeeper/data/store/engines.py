@@ -2,6 +2,7 @@
 
 import importlib.util
 import sqlite3
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from sqlalchemy.pool import StaticPool
 from shopkeeper.core.errors import SettingsError
 
 _BUSY_SECONDS: Final = 30.0
-_PRAGMAS: Final = ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON", "temp_store=MEMORY")
+_PRAGMAS: Final = ("synchronous=FULL", "secure_delete=ON", "foreign_keys=ON", "temp_store=MEMORY")
 _SERVER_OPTIONS: Final = "-c timezone=UTC -c lock_timeout=30000"
 _CONNECT_SECONDS: Final = 5
 _UNANSWERED_MILLISECONDS: Final = 10_000
@@ -71,11 +72,28 @@ def _sqlite(path: Path) -> Opened:
 def _sqlite_engine(path: Path) -> Engine:
     def connect() -> sqlite3.Connection:
         con = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        _write_ahead(con)
         for pragma in _PRAGMAS:
             con.execute(f"PRAGMA {pragma}").fetchall()
         return con
 
     return create_engine("sqlite://", creator=connect, poolclass=StaticPool)
+
+
+def _write_ahead(con: sqlite3.Connection) -> None:
+    """Switch a file to its write-ahead log; a fresh file that several open at once is switched by one of them.
+
+    SQLite refuses the switch at once, without its usual patience, while another connection is at the same file.
+    """
+    until = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            con.execute("PRAGMA journal_mode=WAL").fetchall()
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
 
 
 def _empty_wal(engine: Engine) -> None:
