@@ -79,3 +79,14 @@ def whose(
     if agreed is not None and not {owner, f"visitor:{event.visitor}"} <= set(agreed):
         return None
     return str(owner)
+
+
+def signed_in(visitor: str, customers: Sequence[str]) -> list[Event]:
+    """One signed-in event every ten minutes on one browser."""
+    return [
+        Event(
+            id=EventId(f"s{place:05}"), at=BEGIN + timedelta(minutes=10 * place), action=Action.PRODUCT_VIEW,
+            product=ProductId("apple"), visitor=VisitorId(visitor), customer=CustomerId(customer),
+        )
+        for place, customer in enumerate(customers)
+    ]  # fmt: skip

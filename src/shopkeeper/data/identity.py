@@ -11,10 +11,12 @@ from datetime import datetime
 from typing import Any, Final
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from shopkeeper.core.identity import LinkRules
+from shopkeeper.core.identity import LinkRules, Runs
 from shopkeeper.core.ids import PLACEHOLDERS
 from shopkeeper.data.batch import Batch
 from shopkeeper.data.lake import Lake
@@ -115,6 +117,17 @@ class Identity:
         customers the browser had and browsers the customer, and the ``Verdict``."""
         return self._ask(f"{self._pairs()} ORDER BY visitor, customer", moment)
 
+    def runs_of(self, keys: pa.Array, moment: datetime) -> Runs:
+        """The runs that began before a moment, of browsers whose keys are among some person keys: for serving."""
+        before = pc.field("at") < pa.scalar(moment, _TIME)
+        found = of_those(self.runs.filter(before), keys, customers=False).sort_by(
+            [("visitor", "ascending"), ("run", "ascending")]
+        )
+        return Runs(
+            visitor=_in_bytes(found.column("visitor")), customer=_in_bytes(found.column("customer")),
+            at=found.column("at").cast(pa.int64()).to_numpy(),
+        )  # fmt: skip
+
     def _pairs(self) -> str:
         return _PAIRS.format(agreed="TRUE" if self.agreed is None else _AGREED)
 
@@ -131,9 +144,14 @@ class Identity:
             return con.sql(sql, params=values).to_arrow_table()
 
 
-def of_those(links: pa.Table, keys: pa.Array) -> pa.Table:
-    """The spans of browsers and customers who are both among some person keys."""
-    if not links.num_rows:
-        return links
-    own = pc.binary_join_element_wise("visitor:", links.column("visitor"), "")
-    return links.filter(pc.and_(pc.is_in(own, value_set=keys), pc.is_in(links.column("customer"), value_set=keys)))
+def of_those(rows: pa.Table, keys: pa.Array, *, customers: bool = True) -> pa.Table:
+    """Spans or runs of browsers and (where not told otherwise) customers who are among some person keys."""
+    if not rows.num_rows:
+        return rows
+    own = pc.binary_join_element_wise("visitor:", rows.column("visitor"), "")
+    inside = pc.is_in(own, value_set=keys)
+    return rows.filter(pc.and_(inside, pc.is_in(rows.column("customer"), value_set=keys)) if customers else inside)
+
+
+def _in_bytes(names: pa.ChunkedArray) -> NDArray[np.bytes_]:
+    return np.array(names.cast(pa.binary()).to_pylist(), "S" if len(names) else "S1")

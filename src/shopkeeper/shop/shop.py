@@ -312,7 +312,7 @@ class Shop:
         bundle = self.models.load(version)
         return serving_of(
             bundle, now.catalogue(), self.settings, consent=self._consent, log=self.log_decision, store=self.store,
-            partners=self.state.bundles.partners_of,
+            partners=self.state.bundles.partners_of, apart=self.state.unlinked.visitors,
         )  # fmt: skip
 
     def decide(self, request: Request) -> Decision:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import bindparam, delete, select
 
@@ -53,15 +52,6 @@ class UnlinkedBook:
             self._generation = generation
         self._database.sure()
         return self._visitors
-
-    def has(self, person: PersonKey) -> bool:
-        """Whether a visitor's key is one of them."""
-        return person.removeprefix(_PREFIX) in self.visitors() if person.startswith(_PREFIX) else False
-
-    def answers_of(self, person: PersonKey) -> list[dict[str, Any]]:
-        """What an export shows of a person's key."""
-        found = select(unlinked.c.at, unlinked.c.source).where(unlinked.c.person == person)
-        return [dict(row._mapping) for row in self._database.read(found)]
 
     def forget(self, people: Iterable[PersonKey]) -> int:
         """Remove the wishes about people's keys, from the file's free pages too. Returns how many went."""
