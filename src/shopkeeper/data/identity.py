@@ -6,7 +6,7 @@ looking ahead. Nothing is written into the lake; a link that is refused later le
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -75,6 +75,27 @@ SELECT visitor, customer, first_at, runs, customers, CAST(visitors AS BIGINT) AS
 FROM crowds
 """
 _AGREED: Final = "(customer IN (SELECT person FROM agreed) AND ('visitor:' || visitor) IN (SELECT person FROM agreed))"
+_COUNTS: Final = """
+WITH pairs AS ({pairs}), browsers AS (
+  SELECT visitor, count(*) FILTER (verdict = 'linked') AS linked, min(verdict) FILTER (verdict <> 'linked') AS refused
+  FROM pairs GROUP BY visitor
+)
+SELECT count(*) AS browsers, count(*) FILTER (linked > 0) AS linked, count(*) FILTER (linked > 1) AS shared,
+       (SELECT count(DISTINCT customer) FROM pairs WHERE verdict = 'linked') AS customers,
+       count(*) FILTER (linked = 0 AND refused = 'unlinked') AS unlinked,
+       count(*) FILTER (linked = 0 AND refused = 'no_consent') AS no_consent,
+       count(*) FILTER (linked = 0 AND refused = 'too_many_customers') AS too_many_customers,
+       count(*) FILTER (linked = 0 AND refused = 'too_many_visitors') AS too_many_visitors
+FROM browsers
+"""
+_CROWDS: Final = """
+WITH pairs AS ({pairs})
+SELECT 'visitor' AS kind, visitor AS id, max(customers) AS others FROM pairs
+WHERE verdict = 'too_many_customers' GROUP BY visitor
+UNION ALL
+SELECT 'customer', customer, max(visitors) FROM pairs WHERE verdict = 'too_many_visitors' GROUP BY customer
+ORDER BY others DESC, kind, id LIMIT $most
+"""
 _LINKS: Final = """
 WITH pairs AS ({pairs}), spans AS (
   SELECT visitor, customer, CASE WHEN run = 1 THEN "at" - $window ELSE "at" END AS from_at,
@@ -117,6 +138,21 @@ class Identity:
         customers the browser had and browsers the customer, and the ``Verdict``."""
         return self._ask(f"{self._pairs()} ORDER BY visitor, customer", moment)
 
+    def about(self, customer: str) -> "Identity":
+        """The same, of one customer and the browsers they were seen with alone."""
+        theirs = pc.unique(self.runs.filter(pc.field("customer") == customer).column("visitor"))
+        return replace(self, runs=self.runs.filter(pc.is_in(self.runs.column("visitor"), value_set=theirs)))
+
+    def counts(self, moment: datetime) -> dict[str, int]:
+        """How many browsers were seen signed in, are linked, and are not, by the first reason why."""
+        (row,) = self._ask(_COUNTS.format(pairs=self._pairs()), moment).to_pylist()
+        return {name: int(value) for name, value in row.items()}
+
+    def crowds(self, moment: datetime, most: int) -> list[dict[str, Any]]:
+        """The browsers with too many customers and the customers with too many browsers: (kind, id, others)."""
+        rows: list[dict[str, Any]] = self._ask(_CROWDS.format(pairs=self._pairs()), moment, most=most).to_pylist()
+        return rows
+
     def runs_of(self, keys: pa.Array, moment: datetime) -> Runs:
         """The runs that began before a moment, of browsers whose keys are among some person keys: for serving."""
         before = pc.field("at") < pa.scalar(moment, _TIME)
@@ -131,9 +167,10 @@ class Identity:
     def _pairs(self) -> str:
         return _PAIRS.format(agreed="TRUE" if self.agreed is None else _AGREED)
 
-    def _ask(self, sql: str, moment: datetime) -> pa.Table:
+    def _ask(self, sql: str, moment: datetime, **more: int) -> pa.Table:
         values: dict[str, Any] = {
             "moment": moment, "most_customers": self.rules.most_customers, "most_visitors": self.rules.most_visitors,
+            **more,
         }  # fmt: skip
         with duckdb.connect() as con:
             con.execute("SET TimeZone='UTC'")

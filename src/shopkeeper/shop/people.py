@@ -12,6 +12,7 @@ from shopkeeper.core.ids import PersonKey
 from shopkeeper.data import privacy, reports
 from shopkeeper.data.people_file import PeopleFile
 from shopkeeper.features.tables import customer_features
+from shopkeeper.shop.browsers import browsers_of
 from shopkeeper.shop.shop import Shop
 
 _JSON_COLUMNS = frozenset({"attributes", "properties", "request", "choices", "removed"})
@@ -28,6 +29,8 @@ class CustomerView:
     timeline: list[dict[str, Any]]
     """Newest facts first."""
     consent: Consent
+    browsers: list[dict[str, Any]]
+    """Those they were seen signed in with, and whether what was done there without a name is theirs, or why not."""
 
 
 def customer(shop: Shop, customer_id: str, *, facts: int = 100) -> CustomerView:
@@ -44,7 +47,7 @@ def customer(shop: Shop, customer_id: str, *, facts: int = 100) -> CustomerView:
     return CustomerView(
         id=customer_id, registered=readable(row) if row else {}, timeline=timeline,
         features=customer_features(known.query, PersonKey(customer_id), currency=known.currency),
-        consent=shop.consent_of(PersonKey(customer_id)),
+        consent=shop.consent_of(PersonKey(customer_id)), browsers=browsers_of(shop, customer_id),
     )  # fmt: skip
 
 

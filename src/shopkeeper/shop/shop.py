@@ -236,7 +236,7 @@ class Shop:
 
     def remembered(self, name: str, make: Callable[[], T]) -> T:
         """A value computed from the lake, kept until the lake changes, or who is kept apart."""
-        state = (*(self.lake.version(table) for table in TABLES), hash(self.state.unlinked.visitors()))
+        state = (*(self.lake.version(table) for table in TABLES), self.state.unlinked.mark())
         kept = self._remembered.get(name)
         if kept is None or kept[0] != state:
             kept = self._remembered[name] = (state, make())

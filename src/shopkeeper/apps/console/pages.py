@@ -114,8 +114,19 @@ class Pages:
             "tastes": self._tastes(view.features), "facts": self._facts(view.features),
             "usual": self._usual(view.features),
             "consent": [(purpose.value, view.consent.given.get(purpose)) for purpose in Purpose],
+            "browsers": [self._browser(row) for row in view.browsers],
             "timeline": self._timeline(view.timeline), "more": len(view.timeline) >= _FACTS,
             **prediction_values(self.shop, customer_id, self.words), **self.choices(decision),
+        }  # fmt: skip
+
+    def _browser(self, row: Values) -> Values:
+        """A browser in words; ``act`` is what can be done about it."""
+        verdict, count = row["verdict"], self.words.number(row["customers"])
+        shared = verdict == "linked" and row["customers"] > 1
+        return {
+            "visitor": row["visitor"], "since": self.words("browsers_since", day=self.words.day(row["since"])),
+            "says": self.words("browser_shared" if shared else f"browser_{verdict}", count=count),
+            "act": "relink" if verdict == "unlinked" else "unlink",
         }  # fmt: skip
 
     def _registered(self, row: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -1,9 +1,10 @@
-"""One customer: shown, handed out, erased."""
+"""One customer: shown, handed out, erased; which browsers are whose."""
 
 from starlette.responses import Response
 
 from shopkeeper.apps.http.answers import answer
 from shopkeeper.apps.http.routes import Visit, id_of
+from shopkeeper.apps.http.shapes import UnlinkOut
 from shopkeeper.apps.http.work import waited
 
 
@@ -26,6 +27,25 @@ async def get_export(visit: Visit) -> Response:
 async def delete_customer(visit: Visit) -> Response:
     """Removed everywhere; asking again is no error."""
     return answer({"erased": await waited(visit.engine.erase, _customer(visit))})
+
+
+async def get_identity(visit: Visit) -> Response:
+    """Which browsers are whose."""
+    return answer(await waited(visit.engine.identity))
+
+
+async def post_unlink(visit: Visit) -> Response:
+    """A browser is kept apart from every customer; asking again is no error."""
+    visitor = id_of(visit, "visitor")
+    await waited(visit.engine.unlink, visitor)
+    return answer(UnlinkOut(visitor=visitor, unlinked=True), 201)
+
+
+async def delete_unlink(visit: Visit) -> Response:
+    """That is taken back."""
+    visitor = id_of(visit, "visitor")
+    await waited(visit.engine.relink, visitor)
+    return answer(UnlinkOut(visitor=visitor, unlinked=False))
 
 
 def _customer(visit: Visit) -> str:

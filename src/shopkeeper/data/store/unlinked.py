@@ -1,5 +1,6 @@
 """Browsers whose nameless events must never join a customer's: somebody's wish, kept until it is taken back."""
 
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -59,6 +60,10 @@ class UnlinkedBook:
         gone = self._database.write(theirs, ({"gone": person} for person in people))
         self._database.wipe(unlinked)
         return gone
+
+    def mark(self) -> int:
+        """A number that is another one where others are kept apart."""
+        return zlib.crc32("\n".join(sorted(self.visitors())).encode())
 
     def list(self) -> list[Unlinked]:
         """All of them, oldest first."""
