@@ -132,6 +132,8 @@ class TrainSection:
     personal: str = "hybrid"
     context: str = "item_knn"
     popular: str = "popularity"
+    new: str = "new_arrivals"
+    """Which model speaks of new products, where a placement gives them a share; none need be there."""
     test_days: int = 28
     """The last days of history that evaluation predicts."""
     floor_ndcg: float = 0.0
@@ -183,6 +185,7 @@ DEFAULT_MODELS: Final[Mapping[str, ModelSection]] = {
     "user_knn": ModelSection(use="recommend.user_knn.UserKNN"),
     "content": ModelSection(use="recommend.content.ContentBased"),
     "association_rules": ModelSection(use="recommend.association_rules.AssociationRules"),
+    "new_arrivals": ModelSection(use="recommend.new_arrivals.NewArrivals"),
     "hybrid": ModelSection(use="recommend.hybrid.Hybrid"),
 }
 COMPARED_MODELS: Final[Mapping[str, ModelSection]] = {

@@ -50,7 +50,7 @@ class Action(IntEnum):
     @property
     def word(self) -> str:
         """Its name as written in files, in the API and in the lake: ``product_view``."""
-        return self.name.lower()
+        return _WORDS[self]
 
     @classmethod
     def of(cls, word: str) -> "Action | None":
@@ -58,7 +58,8 @@ class Action(IntEnum):
         return _BY_WORD.get(word)
 
 
-_BY_WORD = {action.word: action for action in Action}
+_WORDS = {action: action.name.lower() for action in Action}
+_BY_WORD = {word: action for action, word in _WORDS.items()}
 
 BROWSER_ACTIONS = frozenset(
     {

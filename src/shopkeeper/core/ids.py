@@ -28,7 +28,8 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 def is_placeholder(text: str) -> bool:
     """Whether a text stands for "nobody" ("guest", "null", "0", …) and so may never name a person."""
-    return text.strip().casefold() in PLACEHOLDERS or not text.strip()
+    plain = text.strip().casefold()
+    return plain in PLACEHOLDERS or not plain
 
 
 def is_id(text: str) -> bool:

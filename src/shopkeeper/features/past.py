@@ -1,7 +1,7 @@
 """Everybody's history until the last training, as arrays, and what came since joined to it."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from heapq import merge
 from typing import Any, Final
 
@@ -14,39 +14,58 @@ from shopkeeper.core.histories import Histories, Int32, Int64
 from shopkeeper.core.ids import PersonKey, is_placeholder, person_key
 from shopkeeper.core.live import Deed, Doing, SignIn
 from shopkeeper.core.money import Money, exponent
+from shopkeeper.core.swift import maker_of
 from shopkeeper.features.browsers import Part
 from shopkeeper.features.state import micros_of
 
 NEWEST: Final = 1_000
+_doing: Final = maker_of(Doing)
 _NOT_SHOPPERS: Final = frozenset({Action.STOCK_CHANGE, Action.PRICE_CHANGE})
 _RATINGS: Final = frozenset({Action.RATING, Action.REVIEW})
 _ORDERS: Final = frozenset({Action.ORDER, Action.ORDER_RETURN})
 
+_SEARCH: Final = int(Action.SEARCH)
+_SEARCHES: Final = 5
+"""So many of the newest searches count."""
+
+Search = Callable[[str], Sequence[tuple[int, float]]]
+"""Words -> products of the catalogue and how well they match, 0 to 1."""
 Fact = tuple[int, str, int, int, float, float, str]
-"""at (µs), id of the event with its line, product index, action code, quantity, price (NaN unknown), order id or ""."""
+"""at (µs), id of the event with its line, product index, action code, quantity, price (NaN unknown), order id or "".
+
+Of a search the product is -1 and the last its words."""
 Cut = slice | Int64
 """Places in the base."""
+
+
+def no_search(text: str) -> Sequence[tuple[int, float]]:  # noqa: ARG001 - where there is no index
+    """What words speak of where nothing is known of words."""
+    return ()
 
 
 class Past:
     """The arrays of one version, in its catalogue's numbering. Reading is safe from any thread."""
 
-    def __init__(self, *, base: Histories, product_index: Mapping[str, int]) -> None:
-        self._base, self._index = base, product_index
+    def __init__(self, *, base: Histories, product_index: Mapping[str, int], search: Search = no_search) -> None:
+        self._base, self._index, self._search = base, product_index, search
         self._row = {person: row for row, person in enumerate(base.people.tolist())}
 
     def facts(self, deeds: Iterable[Deed]) -> list[Fact]:
-        """Deeds in the catalogue's numbering; products it does not know are left out."""
+        """Deeds in the catalogue's numbering; products it does not know are left out, words are kept as they are."""
         index = self._index
         return [
             (deed.at, deed.id, index[deed.product], deed.action, deed.quantity, deed.price, deed.order)
+            if deed.action != _SEARCH
+            else (deed.at, deed.id, -1, _SEARCH, deed.quantity, deed.price, deed.product)
             for deed in deeds
-            if deed.product in index
+            if deed.product in index or deed.action == _SEARCH
         ]
 
     def has(self, person: PersonKey, fact: Fact) -> bool:
         """Whether the base has it already: for events that came in while it was being made."""
         cut = self._cut(person)
+        if cut.stop == cut.start or self._base.at[cut.stop - 1] < fact[0]:
+            return False  # nearly always: it happened after the base was made
         first, last = np.searchsorted(self._base.at[cut], [fact[0], fact[0] + 1])
         same = slice(cut.start + int(first), cut.start + int(last))
         return bool(((self._base.product[same] == fact[2]) & (self._base.action[same] == fact[3])).any())
@@ -58,6 +77,8 @@ class Past:
         cuts = [cut for cut in cuts if _size(cut)] or cuts[:1]
         lists = [_within(part, since[part.key]) for part in parts if part.key in since]
         facts = lists[0] if len(lists) == 1 else list(merge(*lists, key=time_and_id))
+        if any(fact[3] == _SEARCH for fact in facts):
+            facts = self._searched(facts)
         if not facts and len(cuts) == 1:
             return self._only_base(cuts[0], parts[0].key)
         return self._joined(cuts, facts[-newest:], newest, parts[0].key)
@@ -72,6 +93,20 @@ class Past:
             return slice(max(whole.start, whole.stop - newest), whole.stop)
         places: Int64 = whole.start + np.flatnonzero(inside)
         return places[-newest:]
+
+    def _searched(self, facts: Sequence[Fact]) -> Sequence[Fact]:
+        """The newest searches as the products that their words speak of, quantity being how well; others are left
+        out."""
+        newest = {fact[1] for fact in [fact for fact in facts if fact[3] == _SEARCH][-_SEARCHES:]}
+        found: list[Fact] = []
+        for fact in facts:
+            if fact[3] != _SEARCH:
+                found.append(fact)
+            elif fact[1] in newest:
+                found += [
+                    (*fact[:2], item, _SEARCH, strength, math.nan, "") for item, strength in self._search(fact[6])
+                ]
+        return found
 
     def _cut(self, key: str, newest: int | None = None) -> slice:
         """Where somebody's newest events lie in the base."""
@@ -116,18 +151,20 @@ def doing_of(event: Event, currency: str) -> Doing | None:
     deeds = _deeds(event, currency)
     if customer and visitor:
         sighting = SignIn(micros_of(event.at), event.id, customer)
-        return Doing(person=person, deeds=deeds, visitor=f"visitor:{visitor}", sign_in=sighting)
-    return Doing(person=person, deeds=deeds)
+        return _doing(person=person, deeds=deeds, visitor=f"visitor:{visitor}", sign_in=sighting)
+    return _doing(person=person, deeds=deeds)
 
 
 def _deeds(event: Event, currency: str) -> tuple[Deed, ...]:
-    received = micros_of(event.received_at or event.at)
+    at, moment = micros_of(event.at), event.received_at
+    received = at if moment is None or moment == event.at else micros_of(moment)
     if event.action in _ORDERS:
-        return tuple(_line(event, number, line, currency, received) for number, line in enumerate(event.lines, 1))
-    if not event.product:
+        return tuple(_line(event, number, line, currency, at, received) for number, line in enumerate(event.lines, 1))
+    if event.action is Action.SEARCH and event.query:
+        return (Deed(at, event.id, event.query, _SEARCH, 1.0, math.nan, "", received),)
+    if not event.product or event.action is Action.SEARCH:
         return ()
     price = _major(event.price, currency)
-    at = micros_of(event.at)
     return (Deed(at, event.id, event.product, int(event.action), meant(event), price, "", received),)
 
 
@@ -140,11 +177,11 @@ def meant(event: Event) -> float:
     return 1.0 if event.quantity is None else event.quantity
 
 
-def _line(event: Event, number: int, line: OrderLine, currency: str, received: int) -> Deed:
+def _line(event: Event, number: int, line: OrderLine, currency: str, at: int, received: int) -> Deed:
     """One line, as the lake keeps it: a negative quantity comes back."""
     back = (event.action is Action.ORDER_RETURN) != (line.quantity < 0)
     return Deed(
-        micros_of(event.at), f"{event.id}#{number:04}", line.product,
+        at, f"{event.id}#{number:04}", line.product,
         int(Action.ORDER_RETURN if back else Action.ORDER), abs(line.quantity), _major(line.price, currency),
         event.order or event.id, received,
     )  # fmt: skip

@@ -11,7 +11,7 @@ from shopkeeper.core.histories import Histories
 from shopkeeper.core.ids import PersonKey
 from shopkeeper.core.live import SignIn
 from shopkeeper.features.browsers import Joining, add_sign_in
-from shopkeeper.features.past import NEWEST, Fact, Past, doing_of, time_and_id
+from shopkeeper.features.past import NEWEST, Fact, Past, Search, doing_of, no_search, time_and_id
 
 
 @dataclass(slots=True)
@@ -25,7 +25,14 @@ class _Since:
         if fact[1] in self.ids:
             return
         self.ids.add(fact[1])
-        insort(self.facts, fact, key=time_and_id)
+        if not self.facts or time_and_id(self.facts[-1]) < time_and_id(fact):
+            self.facts.append(fact)
+        else:
+            insort(self.facts, fact, key=time_and_id)
+        if len(self.facts) > NEWEST:
+            self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
         for gone in self.facts[:-NEWEST]:
             self.ids.discard(gone[1])
         del self.facts[:-NEWEST]
@@ -42,10 +49,11 @@ class LiveProfiles:
     """
 
     def __init__(
-        self, *, base: Histories, product_index: Mapping[str, int], currency: str, joining: Joining | None = None
-    ) -> None:
-        self._past, self._currency = Past(base=base, product_index=product_index), currency
-        self._joining = joining or Joining()
+        self, *, base: Histories, product_index: Mapping[str, int], currency: str, joining: Joining | None = None,
+        search: Search = no_search,
+    ) -> None:  # fmt: skip
+        self._past = Past(base=base, product_index=product_index, search=search)
+        self._currency, self._joining = currency, joining or Joining()
         self._since: dict[str, _Since] = {}
         self._sign_ins: dict[str, list[SignIn]] = {}
         """visitor key -> when who signed in"""

@@ -13,7 +13,7 @@ from shopkeeper.core.histories import Histories
 from shopkeeper.core.ids import PersonKey
 from shopkeeper.core.live import Deed, ProfileStore, Seen
 from shopkeeper.features.browsers import Joining
-from shopkeeper.features.past import NEWEST, Fact, Past, doing_of
+from shopkeeper.features.past import NEWEST, Fact, Past, Search, doing_of, no_search
 from shopkeeper.features.state import micros_of
 
 _log: Final = logging.getLogger(__name__)
@@ -61,9 +61,9 @@ class SharedProfiles:
 
     def __init__(
         self, *, base: Histories, product_index: Mapping[str, int], store: ProfileStore, received_until: datetime,
-        joining: Joining | None = None,
+        joining: Joining | None = None, search: Search = no_search,
     ) -> None:  # fmt: skip
-        self._past, self._store = Past(base=base, product_index=product_index), store
+        self._past, self._store = Past(base=base, product_index=product_index, search=search), store
         self._since, self._joining = micros_of(received_until), joining or Joining()
 
     def once(self) -> AbstractContextManager[None]:

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 
 _DAY: Final = 86_400_000_000
 _1970: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 _REFERENCE: Final = 1_577_836_800_000_000  # 2020-01-01: near enough that no power overflows for 160 years
 HALF_LIFE_DAYS: Final = 60
 LOG_UNITS: Final = 1_000_000
@@ -24,7 +25,7 @@ Row = Mapping[str, Any]
 
 def micros_of(at: datetime) -> int:
     """Microseconds since 1970, exact."""
-    return (at - _1970) // timedelta(microseconds=1)
+    return (at - _1970) // _MICROSECOND
 
 
 def moment_of(micros: int | None) -> datetime | None:

@@ -5,17 +5,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from shopkeeper.core.action import BROWSER_ACTIONS, Action
 from shopkeeper.core.event import Event
 from shopkeeper.core.ids import new_id
+from shopkeeper.core.swift import maker_of
 from shopkeeper.data.cleaning.clock import skew_of
 from shopkeeper.data.cleaning.event import clean_event
 from shopkeeper.data.conflicts import said_by
 from shopkeeper.data.drain import decode_event, encode_event
 from shopkeeper.data.intake import Intake
-from shopkeeper.data.journal import EVENT, Entry
+from shopkeeper.data.journal import EVENT, Entry, make_entry
 from shopkeeper.data.quarantine import Quarantine
 from shopkeeper.data.rows import RAW_MAX, Held, Warn
 from shopkeeper.data.schema import event_row
@@ -41,13 +42,16 @@ class Verdict:
     """What was believed but changed."""
 
 
+_verdict: Final = maker_of(Verdict)
+
+
 def entry_of(event: Event, skew: timedelta = _NO_SKEW) -> Entry:
     """An event as the journal keeps it. Retries differ in when they were received (and so in when they happened, where
     the sender did not say), and in nothing else. ``skew``: what was added to its time."""
     received = event.received_at or event.at
     body = encode_event(event)
     told = encode_event(replace(event, at=event.at - skew)) if skew else body
-    return Entry(
+    return make_entry(
         kind=EVENT, id=event.id, body=body, same_as=unreceived(told, now=event.at == event.received_at),
         person=event.person, day=(received - _EPOCH).days, forever=event.action in _FOREVER,
     )  # fmt: skip
@@ -101,7 +105,7 @@ class Collector:
                 if outcome == "conflict":
                     wrong = Held(reason="id_conflict", column="id", facts=self._against(event), raw=_json(raw))
                 else:
-                    verdicts.append(Verdict(id=event.id, status=outcome, warnings=its))
+                    verdicts.append(_verdict(id=event.id, status=outcome, warnings=its))
                 if outcome != "conflict":
                     (stored if outcome == "stored" else again).append(event)
             if wrong is not None:

@@ -24,12 +24,14 @@ from shopkeeper.decide.log import Logged
 from shopkeeper.decide.placement import PlacementSettings, placements
 from shopkeeper.decide.recommend import Recommend, nothing_goes_with
 from shopkeeper.features.browsers import Joining
-from shopkeeper.features.past import meant
+from shopkeeper.features.past import Search, meant, no_search
 from shopkeeper.features.profiles import LiveProfiles
 from shopkeeper.features.shared_profiles import SharedProfiles
 from shopkeeper.features.state import micros_of
 from shopkeeper.learn.loading import restored
 from shopkeeper.learn.propensity.foretell import NAME as FORETELL
+from shopkeeper.learn.recommend.search_words import NAME as SEARCH_WORDS
+from shopkeeper.learn.recommend.search_words import SearchWordsModel
 from shopkeeper.learn.recommend.sparse import meaning_of
 from shopkeeper.learn.recommend.trending import LiveTrending, TrendingModel
 from shopkeeper.learn.recommend.trending import live as live_trending
@@ -119,13 +121,15 @@ class Serving:
             self.profiles.fold_many(events)
 
     def _fold_trends(self, event: Event) -> None:
-        weight = meaning_of(event.action, meant(event))
         person, index = event.person, self.catalogue.index
-        products = [line.product for line in event.lines] if event.lines else [event.product or ""]
-        if person is not None and event.action is not Action.ORDER_RETURN:
-            for place in {index[product] for product in products if product in index}:
-                for trend in self.trends:
-                    trend.fold(person, place, weight, micros_of(event.at))
+        products = {line.product for line in event.lines} if event.lines else {event.product or ""}
+        places = [index[product] for product in products if product in index]
+        if person is None or event.action is Action.ORDER_RETURN or not places:
+            return
+        weight, at = meaning_of(event.action, meant(event)), micros_of(event.at)
+        for place in places:
+            for trend in self.trends:
+                trend.fold(person, place, weight, at)
 
 
 def _live(scorer: Scorer) -> Scorer:
@@ -135,12 +139,14 @@ def _live(scorer: Scorer) -> Scorer:
 
 def profiles_over(
     base: Histories, index: Mapping[str, int], currency: str, received_until: datetime, store: ProfileStore | None,
-    joining: Joining | None = None,
+    joining: Joining | None = None, search: Search = no_search,
 ) -> LiveProfiles | SharedProfiles:  # fmt: skip
     """Live profiles in memory, or in the store that the shop's processes share."""
     if store is None:
-        return LiveProfiles(base=base, product_index=index, currency=currency, joining=joining)
-    return SharedProfiles(base=base, product_index=index, store=store, received_until=received_until, joining=joining)
+        return LiveProfiles(base=base, product_index=index, currency=currency, joining=joining, search=search)
+    return SharedProfiles(
+        base=base, product_index=index, store=store, received_until=received_until, joining=joining, search=search
+    )
 
 
 def without_models(
@@ -169,7 +175,7 @@ def serving_of(
     scorers: dict[str, Scorer] = {
         name: _live(restored(model.use, model.arrays, model.facts))
         for name, model in bundle.models.items()
-        if name not in (FORETELL, SEGMENTS, BASKET_RULES)
+        if name not in (FORETELL, SEGMENTS, BASKET_RULES, SEARCH_WORDS)
     }
     live = LiveCatalogue(extended(bundle.catalogue, today), settings.shop.currency)
     joining = Joining(
@@ -177,7 +183,9 @@ def serving_of(
         may_join=lambda person: consent(person).allows(Purpose.PERSONALISE),
     )  # fmt: skip
     until = bundle.received_until
-    profiles = profiles_over(bundle.histories, live.index, settings.shop.currency, until, store, joining)
+    profiles = profiles_over(
+        bundle.histories, live.index, settings.shop.currency, until, store, joining, _search_of(bundle)
+    )
     popular = scorers[settings.train.popular]
 
     def agreed(person: PersonKey) -> Consent:
@@ -198,8 +206,8 @@ def serving_of(
             personal, page = (personal, placement.model) if placement.context != "none" else (placement.model, page)
         first = Recommend(
             name=f"recommend.{name}", version=bundle.version, scorer=scorers[personal],
-            context_scorer=scorers.get(page), popular=popular, catalogue=live,
-            history=profiles.history, consent=agreed, placement=placement, rules=placement.rules(),
+            context_scorer=scorers.get(page), newcomers=scorers.get(settings.train.new), popular=popular,
+            catalogue=live, history=profiles.history, consent=agreed, placement=placement, rules=placement.rules(),
             chooser=placement.dice(), goals=placement.goals(), partners=partners,
         )  # fmt: skip
         last = replace(static, banned=frozenset(placement.banned))
@@ -213,6 +221,15 @@ def serving_of(
         policies={name: policy(name, placement) for name, placement in wanted.items()},
         counts={name: placement.count for name, placement in wanted.items()},
     )  # fmt: skip
+
+
+def _search_of(bundle: Bundle) -> Search:
+    """What words speak of; nothing in a version of before there was an index of words."""
+    stored = bundle.models.get(SEARCH_WORDS)
+    if stored is None:
+        return no_search
+    found: SearchWordsModel = restored(stored.use, stored.arrays, stored.facts)
+    return found.find
 
 
 def _top(popular: Scorer, catalogue: Catalogue) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from shopkeeper.core.action import Action
 from shopkeeper.core.event import Event, OrderLine
 from shopkeeper.core.ids import ID_MAX_CHARS
 from shopkeeper.core.money import Money, exponent
+from shopkeeper.core.swift import maker_of
 from shopkeeper.data.cleaning.checks import CURRENCIES, FUTURE, IN_FUTURE, found
 from shopkeeper.data.cleaning.clock import MAX_SKEW, skew_of, zoned
 from shopkeeper.data.cleaning.rows import RULES, Rule
@@ -59,6 +60,7 @@ _EVIDENT: Final = {
     "person": re.compile(rf"[A-Za-z1-9][!-*,-~]{{0,{ID_MAX_CHARS - 2}}}[0-9]", re.ASCII).fullmatch,
 }
 """Plain ids: nothing to trim, and no check of their form can find anything (no placeholder begins and ends so)."""
+_made: Final = maker_of(Event)
 _TEXT_FORMS: Final = frozenset({"id", "person", "text"})
 
 
@@ -66,6 +68,20 @@ class _Bad(Exception):  # a signal inside this file
     def __init__(self, reason: str, field: str, value: object = "") -> None:
         self.reason, self.field, self.value = reason, field, value
         super().__init__(reason)
+
+
+@lru_cache(maxsize=1_000)
+def _fields_of(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Which of an event's names are fields of one cell, in our order, and their forms: nearly all events are written
+    in one of a few ways.
+
+    Raises:
+        _Bad: a name is none of ours.
+    """
+    for name in names:
+        if name not in _KNOWN:
+            raise _Bad("unknown_field", str(name)[:100], name)
+    return tuple((name, form) for name, form in _FIELDS.items() if name in names)
 
 
 @lru_cache(maxsize=8)
@@ -108,21 +124,18 @@ def _event(
 ) -> Event:  # fmt: skip
     if not isinstance(raw, Mapping):
         raise _Bad("not_an_object", "event", type(raw).__name__)
-    if not raw.keys() <= _KNOWN:
-        name = next(name for name in raw if name not in _KNOWN)
-        raise _Bad("unknown_field", str(name)[:100], name)
+    fields = _fields_of(tuple(raw))
     reading = _reading(_currency(raw.get("currency"), shop_currency))
     action = _action(raw.get("action"), allowed)
-    values = {name: _value(name, form, raw[name], reading) for name, form in _FIELDS.items() if name in raw}
-    if values.get("id") is None:
+    values = {name: value for name, form in fields if (value := _value(name, form, raw[name], reading)) is not None}
+    if "id" not in values:
         raise _Bad("missing_value", "id")
     price = _amount("price", raw.get("price"), reading)
     judged = {**values, "action": action.word, "price": price}
     for rule in _RULES[action]:
         if rule.bad(judged):
             raise _Bad(rule.name, rule.column)
-    values = {name: value for name, value in values.items() if value is not None}
-    return Event(
+    return _made(
         at=_time(raw, received_at, notes), action=action, price=price,
         lines=_lines(raw.get("lines"), action, reading),
         received_at=received_at, properties=_properties(raw.get("properties"), notes),

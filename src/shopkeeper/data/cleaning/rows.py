@@ -42,7 +42,12 @@ class Rule:
 
     def bad(self, row: Mapping[str, Any]) -> bool:
         """The same of one row."""
-        return row.get("action") in self.actions and all(row.get(name) is None for name in self.absent)
+        if row.get("action") not in self.actions:
+            return False
+        for name in self.absent:  # noqa: SIM110  # asked of every event: all() takes twice as long
+            if row.get(name) is not None:
+                return False
+        return True
 
 
 @dataclass(frozen=True, slots=True)

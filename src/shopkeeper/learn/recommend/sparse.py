@@ -31,7 +31,7 @@ _SAID[[Action.RATING, Action.REVIEW, Action.PRODUCT_VIEW]] = True
 
 def meaning_of(action: Action, quantity: float) -> float:
     """The same of one event."""
-    return float(WEIGHT_BY_CODE[action]) * (quantity if _SAID[action] else 1.0)
+    return _WEIGHTS[action] * (quantity if _SAYS[action] else 1.0)
 
 
 def meanings(histories: Histories) -> Float32:
@@ -60,6 +60,9 @@ def _weight_by_code() -> Float32:
 
 
 WEIGHT_BY_CODE: Final = _weight_by_code()
+_WEIGHTS: Final[list[float]] = WEIGHT_BY_CODE.tolist()
+_SAYS: Final[list[bool]] = _SAID.tolist()
+"""The same two, for one event at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
