@@ -14,12 +14,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from shopkeeper.core.errors import SettingsError
 from shopkeeper.core.identity import LinkRules
 from shopkeeper.core.money import exponent
+from shopkeeper.core.weights import ActionWeights
 
 FILE: Final = "shop.toml"
 FORMAT: Final = 1
 """Version of the shop folder's layout; a folder of another version is refused with a sentence."""
 
 _MOST_PROCESSES: Final = 64
+_MOST_WEIGHT: Final = 10.0
 _MOST_WINDOW_DAYS: Final = 3_650
 
 T = TypeVar("T")
@@ -210,6 +212,7 @@ class Settings:
     stream: StreamSection = field(default_factory=StreamSection)
     profiles: ProfilesSection = field(default_factory=ProfilesSection)
     train: TrainSection = field(default_factory=TrainSection)
+    weights: ActionWeights = field(default_factory=ActionWeights)
     privacy: PrivacySection = field(default_factory=PrivacySection)
     identity: LinkRules = field(default_factory=LinkRules)
     predict: PredictSection = field(default_factory=PredictSection)
@@ -292,6 +295,7 @@ def _check(settings: Settings, folder: Path) -> None:
     if settings.predict.folds < 3:
         _bad("predict", "folds", settings.predict.folds, "at least 3")
     _check_segments(settings.segments)
+    _check_weights(settings.weights)
     _check_identity(settings.identity)
 
 
@@ -307,6 +311,16 @@ def _check_segments(segments: SegmentsSection) -> None:
     for name, least in (("days", 7), ("most", 2), ("steps", 0)):
         if getattr(segments, name) < least:
             _bad("segments", name, getattr(segments, name), f"at least {least}")
+
+
+def _check_weights(weights: ActionWeights) -> None:
+    for part in fields(ActionWeights):
+        value, dwell = getattr(weights, part.name), part.name == "dwell"
+        low, high = (0.0, 1.0) if dwell else (-_MOST_WEIGHT, _MOST_WEIGHT)
+        if not low <= value <= high:
+            _bad("weights", part.name, value, f"{low:g} … {high:g}")
+    if not weights.order > 0:
+        _bad("weights", "order", weights.order, "more than 0: an order is what everything is measured against")
 
 
 def _check_profiles(profiles: ProfilesSection) -> None:

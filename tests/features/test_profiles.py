@@ -18,6 +18,7 @@ from shopkeeper.core.action import Action
 from shopkeeper.core.event import Event, OrderLine
 from shopkeeper.core.histories import Histories
 from shopkeeper.core.ids import CustomerId, EventId, PersonKey, ProductId, VisitorId
+from shopkeeper.core.weights import ActionWeights
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.schema import event_row, line_rows, table_of
 from shopkeeper.data.snapshot import LakeSnapshot
@@ -230,3 +231,14 @@ def test_a_search_is_what_its_words_speak_of() -> None:
     assert set(history.action.tolist()) == {int(Action.SEARCH)}
     live.fold_many([_search(number, "pot") for number in range(4, 9)])
     assert live.history(PersonKey("visitor:v1")).product.tolist() == [1] * 5
+
+
+def test_live_histories_are_weighed_as_the_shop_says() -> None:
+    """With and without live events, a history has the weights of what it was made over."""
+    own = ActionWeights(product_view=2.0).table()
+    base = replace(Histories.of_sequences([[0, 1]]), weights=own, people=np.array(["c1"], object))
+    live = profiles([], base)
+    assert live.history(PersonKey("c1")).weights is own
+    live.fold(_view("late", 3, customer="c1"))
+    assert live.history(PersonKey("c1")).weights is own
+    assert live.history(PersonKey("nobody")).weights is own

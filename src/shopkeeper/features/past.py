@@ -1,6 +1,7 @@
 """Everybody's history until the last training, as arrays, and what came since joined to it."""
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from heapq import merge
 from typing import Any, Final
@@ -121,7 +122,7 @@ class Past:
         return Histories(
             offsets=np.array([0, _size(cut)], np.int64), product=base.product[cut], at=base.at[cut],
             action=base.action[cut], quantity=base.quantity[cut], price=base.price[cut], order=base.order[cut],
-            people=np.array([person], object),
+            people=np.array([person], object), weights=base.weights,
         )  # fmt: skip
 
     def _joined(self, cuts: Sequence[Cut], facts: Sequence[Fact], newest: int, person: str) -> Histories:
@@ -134,7 +135,7 @@ class Past:
             at=times[rank], action=_column(base.action, cuts, action)[rank],
             quantity=_column(base.quantity, cuts, quantity)[rank], price=_column(base.price, cuts, price)[rank],
             order=_baskets([base.order[cut] for cut in cuts], _numbered(facts), times)[rank],
-            people=np.array([person], object),
+            people=np.array([person], object), weights=base.weights,
         )  # fmt: skip
 
     def forget(self, person: str) -> None:
@@ -207,7 +208,12 @@ def _within(part: Part, facts: Sequence[Fact]) -> Sequence[Fact]:
     """The live facts that lie in a part's times."""
     if part.times is None:
         return facts
-    return [fact for fact in facts if any(begin <= fact[0] < end for begin, end in part.times)]
+    begins, inside = [begin for begin, _ in part.times], []
+    for fact in facts:
+        place = bisect_right(begins, fact[0]) - 1
+        if place >= 0 and fact[0] < part.times[place][1]:
+            inside.append(fact)
+    return inside
 
 
 def _named(text: str | None) -> str | None:

@@ -18,6 +18,7 @@ from shopkeeper.core.ids import PersonKey
 from shopkeeper.core.live import ProfileStore
 from shopkeeper.core.money import exponent
 from shopkeeper.core.ports import Scorer
+from shopkeeper.core.weights import USUAL, Weights
 from shopkeeper.data.model_store import Bundle
 from shopkeeper.decide.fallback import Fallback, Static
 from shopkeeper.decide.log import Logged
@@ -32,7 +33,6 @@ from shopkeeper.learn.loading import restored
 from shopkeeper.learn.propensity.foretell import NAME as FORETELL
 from shopkeeper.learn.recommend.search_words import NAME as SEARCH_WORDS
 from shopkeeper.learn.recommend.search_words import SearchWordsModel
-from shopkeeper.learn.recommend.sparse import meaning_of
 from shopkeeper.learn.recommend.trending import LiveTrending, TrendingModel
 from shopkeeper.learn.recommend.trending import live as live_trending
 from shopkeeper.learn.segment.basket_rules import NAME as BASKET_RULES
@@ -106,6 +106,8 @@ class Serving:
     counts: Mapping[str, int]
     """How many items each placement shows where the request does not say."""
     report: Mapping[str, Any]
+    weights: Weights = USUAL
+    """What the shop takes each action to say."""
     trends: tuple[LiveTrending, ...] = ()
     """Models of which every event changes what they say to everybody."""
     until: datetime | None = None
@@ -126,7 +128,7 @@ class Serving:
         places = [index[product] for product in products if product in index]
         if person is None or event.action is Action.ORDER_RETURN or not places:
             return
-        weight, at = meaning_of(event.action, meant(event)), micros_of(event.at)
+        weight, at = self.weights.of_one(event.action, meant(event)), micros_of(event.at)
         for place in places:
             for trend in self.trends:
                 trend.fold(person, place, weight, at)
@@ -182,10 +184,11 @@ def serving_of(
         runs=bundle.runs, rules=settings.identity, apart=apart,
         may_join=lambda person: consent(person).allows(Purpose.PERSONALISE),
     )  # fmt: skip
-    until = bundle.received_until
+    weights, until = settings.weights.table(), bundle.received_until
     profiles = profiles_over(
-        bundle.histories, live.index, settings.shop.currency, until, store, joining, _search_of(bundle)
-    )
+        replace(bundle.histories, weights=weights), live.index, settings.shop.currency, until, store, joining,
+        _search_of(bundle),
+    )  # fmt: skip
     popular = scorers[settings.train.popular]
 
     def agreed(person: PersonKey) -> Consent:
@@ -216,7 +219,7 @@ def serving_of(
     wanted = placements(settings.placements)
     return Serving(
         version=bundle.version, until=bundle.received_until, scorers=scorers, catalogue=live, profiles=profiles,
-        report=bundle.report, agreed=agreed,
+        report=bundle.report, agreed=agreed, weights=weights,
         trends=tuple(one for one in scorers.values() if isinstance(one, LiveTrending)),
         policies={name: policy(name, placement) for name, placement in wanted.items()},
         counts={name: placement.count for name, placement in wanted.items()},

@@ -218,8 +218,8 @@ class Shop:
         purposes = LEARNING if learning else SHOWING
         return LakeSnapshot(
             lake=self.lake, moment=moment or self.clock(), currency=self.settings.shop.currency,
-            may_train=self.state.consent.may_train, batch=duck_of(self.settings.engine),
-            identity=lambda: self.identities.now(purposes),
+            may_train=self.state.consent.may_train, weights=self.settings.weights.table(),
+            batch=duck_of(self.settings.engine), identity=lambda: self.identities.now(purposes),
         )  # fmt: skip
 
     def batch_snapshot(self, moment: datetime | None = None) -> LakeSnapshot:
