@@ -141,6 +141,8 @@ class TrainSection:
     floor_ndcg: float = 0.0
     """A personal model whose NDCG@10 is below this is not published."""
     keep_versions: int = 5
+    learn_from_log: bool = True
+    """Whether the personal blend is corrected by clicks on what dice have shown, where the log is enough."""
     every_hours: float = 24.0
     """A server trains again when its models are older than this; 0: never."""
 

@@ -19,12 +19,14 @@ from shopkeeper.data.snapshot import LakeSnapshot
 from shopkeeper.learn.evaluation import How, Report, evaluate
 from shopkeeper.learn.loading import estimator, installed, path_of
 from shopkeeper.learn.propensity.foretell import NAME as FORETELL
+from shopkeeper.learn.rank.logged import Learned
 from shopkeeper.learn.recommend.search_words import NAME as SEARCH_WORDS
 from shopkeeper.learn.recommend.search_words import SearchWords
 from shopkeeper.learn.segment.segmenting import NAME as SEGMENTS
 from shopkeeper.learn.training import Fitted, fit_all
 from shopkeeper.settings import ModelSection
 from shopkeeper.shop.basket_rules import fit_rules
+from shopkeeper.shop.from_log import corrected
 from shopkeeper.shop.predicting import fit_predictions
 from shopkeeper.shop.segments import fit_segments
 from shopkeeper.shop.shop import Shop
@@ -41,6 +43,8 @@ class TrainReport:
     seconds: dict[str, float]
     report: Report | None = None
     """How the models compare; None where that was not asked for or there is too little history."""
+    from_log: Learned | None = None
+    """What the shop's own answers taught; None where there were none to learn from."""
 
 
 def train(shop: Shop, *, judged: bool = True, seed: int = 0, progress: Progress = quiet) -> TrainReport:
@@ -61,10 +65,11 @@ def train(shop: Shop, *, judged: bool = True, seed: int = 0, progress: Progress 
         shop.drain()
     known = shop.batch_snapshot()
     fitted = fit_all(shop.settings.models, known, seed=seed, progress=progress)
+    fitted, from_log = corrected(shop, known, fitted, seed=seed)
     version = version_of(known.moment)
     began = time.perf_counter()
     progress(FORETELL, 0, 1)
-    bundle = _foretelling(shop, _bundle(shop, version, known, fitted, report), known, seed)
+    bundle = _foretelling(shop, _bundle(shop, version, known, fitted, report, from_log), known, seed)
     foretold_seconds = time.perf_counter() - began
     progress(SEGMENTS, 0, 1)
     bundle = _with_words(_segmenting(shop, bundle, known, seed), known)
@@ -75,7 +80,7 @@ def train(shop: Shop, *, judged: bool = True, seed: int = 0, progress: Progress 
         version=version, people=len(histories), events=histories.events, products=len(known.catalogue()),
         seconds={**{name: model.seconds for name, model in fitted.items()}, FORETELL: foretold_seconds,
                  SEGMENTS: time.perf_counter() - began - foretold_seconds},
-        report=report,
+        report=report, from_log=from_log,
     )  # fmt: skip
 
 
@@ -113,7 +118,10 @@ def _floor(shop: Shop, report: Report | None) -> None:
         raise DataError("below_floor", model=wanted.personal, reached=round(reached, 4), floor=wanted.floor_ndcg)
 
 
-def _bundle(shop: Shop, version: str, known: LakeSnapshot, fitted: dict[str, Fitted], report: Report | None) -> Bundle:
+def _bundle(
+    shop: Shop, version: str, known: LakeSnapshot, fitted: dict[str, Fitted], report: Report | None,
+    from_log: Learned | None = None,
+) -> Bundle:  # fmt: skip
     stored = {
         name: StoredModel(use=path_of(fit.model), facts=fit.model.facts(), arrays=fit.model.arrays())
         for name, fit in fitted.items()
@@ -121,6 +129,7 @@ def _bundle(shop: Shop, version: str, known: LakeSnapshot, fitted: dict[str, Fit
     facts = {
         "evaluation": json.loads(report.to_json()) if report else None,
         "fit_seconds": {name: round(fit.seconds, 2) for name, fit in fitted.items()},
+        "from_log": from_log.facts() if from_log else None,
         "people": len(known.histories()), "events": known.histories().events,
     }  # fmt: skip
     return Bundle(

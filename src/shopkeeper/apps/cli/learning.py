@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from shopkeeper.apps.cli import say
-from shopkeeper.apps.cli.judged import show_report
+from shopkeeper.apps.cli.judged import show_goes_with, show_report
 from shopkeeper.apps.cli.models_compared import compare, warn
 from shopkeeper.apps.cli.options import HERE, Folder, Json, Lang, Seed
 from shopkeeper.apps.cli.tradeoff import show_tradeoff
@@ -17,6 +17,7 @@ from shopkeeper.core.ids import CustomerId, ProductId
 from shopkeeper.decide.reasons import say_reason
 from shopkeeper.settings import COMPARED_MODELS
 from shopkeeper.shop import Shop
+from shopkeeper.shop.goes_with import complements
 from shopkeeper.shop.tradeoffs import weigh
 from shopkeeper.shop.training import TrainReport, judge
 from shopkeeper.shop.training import train as train_shop
@@ -55,6 +56,9 @@ def evaluate(
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="Judge on the days after this one (UTC), as if it were that day."),
     ] = None,
+    goes_with: Annotated[
+        bool, typer.Option("--goes-with", help="Whether product pages show complements or substitutes.")
+    ] = False,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -64,6 +68,11 @@ def evaluate(
             with say.progress() as progress:
                 steps = weigh(shop, tradeoff, people=people, seed=seed, progress=progress)
             show_tradeoff(tradeoff, steps, plot, as_json=as_json)
+            return
+        if goes_with:
+            with say.progress() as progress:
+                found = complements(shop, seed=seed, progress=progress)
+            show_goes_with(found, as_json=as_json)
             return
         with say.progress() as progress:
             report = judge(shop, seed=seed, progress=progress, others=COMPARED_MODELS, cut_at=as_of)
@@ -148,7 +157,7 @@ def open_beside(folder: Path) -> Shop:
 def training_facts(report: TrainReport) -> dict[str, Any]:
     return {
         "version": report.version, "people": report.people, "events": report.events, "products": report.products,
-        "seconds": report.seconds,
+        "seconds": report.seconds, "from_log": report.from_log.facts() if report.from_log else None,
     }  # fmt: skip
 
 
@@ -158,6 +167,10 @@ def show_training(report: TrainReport) -> None:
         show_report(report.report)
     else:
         say.line("train_not_judged")
+    if report.from_log is not None:
+        taught = report.from_log
+        key = "train_from_log" if taught.used else "train_from_log_kept"
+        say.line(key, items=f"{taught.items:,}", clicks=f"{taught.clicks:,}")
     say.line(
         "train_done", version=report.version, people=f"{report.people:,}", events=f"{report.events:,}",
         products=f"{report.products:,}", seconds=f"{sum(report.seconds.values()):.0f}",
