@@ -22,7 +22,11 @@ FORMAT: Final = 1
 
 _MOST_PROCESSES: Final = 64
 _MOST_WEIGHT: Final = 10.0
-_MOST_WINDOW_DAYS: Final = 3_650
+_AT_LEAST: Final = {
+    ("train", "test_days"): 1, ("predict", "days"): 1, ("predict", "folds"): 3, ("segments", "days"): 7,
+    ("segments", "most"): 2, ("segments", "steps"): 0, ("profiles", "keep_days"): 1, ("stream", "partitions"): 1,
+    ("identity", "window_days"): 0, ("identity", "most_customers"): 0, ("identity", "most_visitors"): 0,
+}  # fmt: skip
 
 T = TypeVar("T")
 
@@ -290,29 +294,11 @@ def _check(settings: Settings, folder: Path) -> None:
     _check_stream(settings)
     if not settings.train.every_hours >= 0:
         _bad("train", "every_hours", settings.train.every_hours, "hours, or 0 for never")
-    if settings.train.test_days < 1:
-        _bad("train", "test_days", settings.train.test_days, "at least 1")
-    if settings.predict.days < 1:
-        _bad("predict", "days", settings.predict.days, "at least 1")
-    if settings.predict.folds < 3:
-        _bad("predict", "folds", settings.predict.folds, "at least 3")
-    _check_segments(settings.segments)
+    for (where, name), least in _AT_LEAST.items():
+        value = getattr(getattr(settings, where), name)
+        if not value >= least:
+            _bad(where, name, value, f"at least {least}")
     _check_weights(settings.weights)
-    _check_identity(settings.identity)
-
-
-def _check_identity(rules: LinkRules) -> None:
-    if not 0 <= rules.window_days <= _MOST_WINDOW_DAYS:
-        _bad("identity", "window_days", rules.window_days, f"0 to {_MOST_WINDOW_DAYS}")
-    for name in ("most_customers", "most_visitors"):
-        if getattr(rules, name) < 0:
-            _bad("identity", name, getattr(rules, name), "0 or more")
-
-
-def _check_segments(segments: SegmentsSection) -> None:
-    for name, least in (("days", 7), ("most", 2), ("steps", 0)):
-        if getattr(segments, name) < least:
-            _bad("segments", name, getattr(segments, name), f"at least {least}")
 
 
 def _check_weights(weights: ActionWeights) -> None:
@@ -330,8 +316,6 @@ def _check_profiles(profiles: ProfilesSection) -> None:
         _bad("profiles", "url", profiles.url.rpartition("@")[2], "redis://host:port/db, or empty")
     if not profiles.prefix or not profiles.prefix.replace("-", "").replace("_", "").isalnum():
         _bad("profiles", "prefix", profiles.prefix, "letters, digits, - and _")
-    if not profiles.keep_days >= 1:
-        _bad("profiles", "keep_days", profiles.keep_days, "at least 1")
 
 
 def _check_stream(settings: Settings) -> None:
@@ -340,8 +324,6 @@ def _check_stream(settings: Settings) -> None:
         _bad("stream", "url", stream.url.rpartition("@")[2], "kafka://host:port/topic, or empty")
     if stream.url and not settings.profiles.url:
         _bad("profiles", "url", "nothing", "redis://host:port/db where [stream] url is set: processes share profiles")
-    if stream.partitions < 1:
-        _bad("stream", "partitions", stream.partitions, "at least 1")
     for name, value in stream.options.items():
         if not isinstance(value, str):
             _bad("stream", f"options.{name}", value, "a text")

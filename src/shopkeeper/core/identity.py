@@ -25,6 +25,11 @@ class LinkRules:
     most_visitors: int = 100
     """A customer who was seen with more browsers (a test account, a call centre) takes in none of them."""
 
+    @property
+    def window_micros(self) -> int:
+        """The window in microseconds; a century at most."""
+        return round(min(self.window_days, 36_500.0) * 86_400_000_000)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runs:

@@ -129,7 +129,7 @@ class Identity:
         """The spans (``LINKS``) that were known before a moment."""
         if not self.runs.num_rows:
             return NO_LINKS
-        window = f"INTERVAL {round(self.rules.window_days * 86_400_000_000)} MICROSECOND"
+        window = f"INTERVAL {self.rules.window_micros} MICROSECOND"
         sql = _LINKS.format(pairs=self._pairs()).replace("$window", window)
         return self._ask(sql, moment).cast(LINKS)
 

@@ -171,7 +171,7 @@ class _Look:
 
     def _times(self, browser: PersonKey, found: Sequence[SignIn]) -> list[tuple[int, int, str]]:
         """When a browser was whose: (from, before, customer), of those whose it may be."""
-        window = round(self._joining.rules.window_days * _DAY)
+        window = self._joining.rules.window_micros
         ends = [each.at for each in found[1:]] + [_EVER]
         spans = [
             (each.at - (0 if place else window), end, each.customer)
