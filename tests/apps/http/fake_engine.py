@@ -112,6 +112,14 @@ class FakeEngine:
         self._maybe_fail("customer")
         return {"id": customer_id, "features": {"orders": 3}}
 
+    def profile(self, customer_id: str, as_of: str) -> dict[str, Any]:
+        self._maybe_fail("profile")
+        return {"id": customer_id, "at": as_of, "currency": "USD"}
+
+    def evidence(self, customer_id: str, field: str, value: str, as_of: str, count: int) -> dict[str, Any]:
+        self._maybe_fail("evidence")
+        return {"id": customer_id, "field": field, "value": value, "total": 0}
+
     def predictions(self, customer_id: str, language: str) -> dict[str, Any]:
         self._maybe_fail("predictions")
         return {"id": customer_id, "at": "", "currency": "USD", "version": "", "fields": {}, "answers": {}}

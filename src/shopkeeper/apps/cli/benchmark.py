@@ -12,6 +12,7 @@ from shopkeeper.apps.cli import benchmark_files as files
 from shopkeeper.apps.cli import benchmark_seeds as several
 from shopkeeper.apps.cli import say
 from shopkeeper.apps.cli.benchmark_audience import audience
+from shopkeeper.apps.cli.benchmark_profiles import profiles
 from shopkeeper.apps.cli.benchmark_propensity import propensity
 from shopkeeper.apps.cli.benchmark_speed import speed
 from shopkeeper.apps.cli.benchmark_stream import stream
@@ -29,6 +30,7 @@ app = typer.Typer(no_args_is_help=True, help="Published tasks on your own files,
 app.command()(propensity)
 app.command()(speed)
 app.command()(audience)
+app.command()(profiles)
 app.command()(stream)
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}

@@ -17,6 +17,7 @@ from shopkeeper.apps.cli import (
     learning,
     people,
     predicting,
+    profile,
     running,
     say,
     segments,
@@ -51,6 +52,7 @@ facts.add_to(app)
 learning.add_to(app)
 people.add_to(app)
 predicting.add_to(app)
+profile.add_to(app)
 segments.add_to(app)
 keys.add_to(app)
 running.add_to(app)

@@ -30,8 +30,9 @@ _TYPES: Final = {"console.css": "text/css", "seal.svg": "image/svg+xml"}
 OPEN: Final[dict[str, View]] = {"/login": views.show_login, "/enter": views.enter}
 """Answered to everybody."""
 PAGES: Final[dict[str, View]] = {
-    "/": views.overview, "/customers": views.customers, "/customer": views.customer, "/products": views.products,
-    "/product": views.product, "/models": views.models, "/decisions": views.decisions, "/decision": views.decision,
+    "/": views.overview, "/customers": views.customers, "/customer": views.customer,
+    "/customer/events": views.customer_events, "/products": views.products, "/product": views.product,
+    "/models": views.models, "/decisions": views.decisions, "/decision": views.decision,
     "/quarantine": views.quarantine, "/customer/erase": views.ask_erase, "/segments": segment_views.show_segments,
     "/segment": segment_views.show_segment, "/rules": segment_views.show_rules,
     "/audiences": audience_pages.show_audiences,
