@@ -1,5 +1,6 @@
 """Who is whom, for people: how many browsers are linked and why others are not, a customer's browsers, unlinking."""
 
+from datetime import datetime
 from typing import Any, Final
 
 from shopkeeper.core.errors import NotFound, SettingsError
@@ -23,9 +24,9 @@ def identity_facts(shop: Shop) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def browsers_of(shop: Shop, customer_id: str) -> list[dict[str, Any]]:
+def browsers_of(shop: Shop, customer_id: str, at: datetime | None = None) -> list[dict[str, Any]]:
     """The browsers a customer was seen with: since when, how many people used each, whether it is linked or why not."""
-    pairs = shop.identities.now().about(customer_id).pairs(shop.clock()).to_pylist()
+    pairs = shop.identities.now().about(customer_id).pairs(at or shop.clock()).to_pylist()
     return [
         {"visitor": row["visitor"], "since": row["first_at"], "customers": row["customers"], "verdict": row["verdict"]}
         for row in pairs

@@ -47,6 +47,8 @@ class Profile:
 
     id: str
     at: datetime
+    registered: Mapping[str, Any]
+    """The newest imported row, with contact fields, for those who may see them."""
     basic: Mapping[str, Any]
     behaviour: Mapping[str, Any]
     """Every number by its feature's name; None: nothing to make it from."""
@@ -91,7 +93,7 @@ def profile_of(shop: Shop, customer_id: str, *, at: datetime | None = None) -> P
     zone = shop.settings.shop.timezone
     base = shop.remembered("habit_base", partial(_base, shop)) if at is None else _base_of(known, zone)
     return Profile(
-        id=customer_id, at=known.moment,
+        id=customer_id, at=known.moment, registered=registered,
         basic={name: value for name, value in registered.items() if name not in _CONTACT}
         | {name: value for name, value in told.items() if not name.startswith(TAG)},
         behaviour={name: features.get(name) for name in names_of("customer")} | _looking(known, person),

@@ -9,9 +9,11 @@ from shopkeeper.apps.console.visit_address import address
 from shopkeeper.apps.console.words import Words
 from shopkeeper.core.consent import Purpose
 from shopkeeper.core.decision import Request
-from shopkeeper.core.ids import CustomerId, VisitorId
+from shopkeeper.core.ids import CustomerId, PersonKey, VisitorId
+from shopkeeper.data import reports
 from shopkeeper.locale import phrases
-from shopkeeper.shop import Shop, people
+from shopkeeper.shop import Shop
+from shopkeeper.shop.browsers import browsers_of
 from shopkeeper.shop.profile import TAG, Profile, evidence, moment_of, profile_of
 from shopkeeper.shop.profile_facts import UNITS, habit_text
 from shopkeeper.shop.segment_words import name_said
@@ -47,12 +49,13 @@ def customer_values(shop: Shop, words: Words, customer_id: str, as_of: str) -> V
         NotFound: nobody of this id was imported or seen, or not yet at that moment.
     """
     at = moment_of(as_of, "as_of")
-    view = people.customer(shop, customer_id, facts=_FACTS)
     found = profile_of(shop, customer_id, at=at)
+    timeline = reports.timeline(shop.snapshot(at), customer_id, size=_FACTS)
+    consent = shop.consent_of(PersonKey(customer_id)).given
     return {
-        "view": view, "name": view.registered.get("name", ""), "as_of": as_of[:10],
+        "id": customer_id, "name": found.registered.get("name", ""), "as_of": as_of[:10],
         "read_at": words.day(found.at) if at else "",
-        "basic": _basic(view.registered if at is None else found.basic, words),
+        "basic": _basic(found.registered, words),
         "numbers": _numbers(found, words, as_of), "habits": _habits(found, words, as_of),
         "searched": [(row["words"], words.number(row["times"]), behind(found.id, "search_words", row["words"], as_of))
                      for row in found.searches],
@@ -60,9 +63,9 @@ def customer_values(shop: Shop, words: Words, customer_id: str, as_of: str) -> V
                    for tag in found.tags],
         "others_allowed": found.tags_allowed, "tastes": _tastes(found, words), "usual": _usual(shop, found, words),
         "segment": _segment(shop, customer_id, words),
-        "consent": [(purpose.value, view.consent.given.get(purpose)) for purpose in Purpose],
-        "browsers": [_browser(row, words) for row in view.browsers],
-        "timeline": _timeline(view.timeline), "more": len(view.timeline) >= _FACTS,
+        "consent": [(purpose.value, consent.get(purpose)) for purpose in Purpose],
+        "browsers": [_browser(row, words) for row in browsers_of(shop, customer_id, at)],
+        "timeline": _timeline(timeline), "more": len(timeline) >= _FACTS, "seen": words.number(len(timeline)),
     }  # fmt: skip
 
 
