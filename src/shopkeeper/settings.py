@@ -165,7 +165,8 @@ class PredictSection:
     """What is foretold of customers, and by whom."""
 
     learner: str = "gradient_boosting"
-    """linear_regression, logistic_regression, decision_tree, random_forest, svm or gradient_boosting."""
+    rating: str = "logistic_regression"
+    """One of the classical learners by name; ``rating``: of stars, where bias and factors are learners too."""
     days: int = 30
     """The window of "will buy within n days"."""
     folds: int = 6

@@ -17,7 +17,7 @@ Query = Callable[[str, Mapping[str, Any]], Any]
 TABLES: Final = ("customer", "customer_product", "customer_category", "customer_basket", "customer_recent", "product")
 FORETELLING: Final = (
     "customer_rhythm", "customer_prices", "order_gap", "order_outcome", "category_rhythm", "category_outcome",
-    "line_return",
+    "line_return", "rating",
 )  # fmt: skip
 """Tables that predictions read in one go; they have no live fold."""
 PROFILE: Final = (

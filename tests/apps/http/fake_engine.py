@@ -124,6 +124,10 @@ class FakeEngine:
         self._maybe_fail("predictions")
         return {"id": customer_id, "at": "", "currency": "USD", "version": "", "fields": {}, "answers": {}}
 
+    def ratings(self, customer_id: str, products: Sequence[str], language: str) -> dict[str, Any]:
+        self._maybe_fail("ratings")
+        return {"id": customer_id, "at": "", "version": language, "products": [{"product": one} for one in products]}
+
     def order_returns(self, order_id: str, language: str) -> dict[str, Any]:
         self._maybe_fail("order_returns")
         return {"id": order_id, "at": "", "customer": "c1", "currency": "USD", "version": language, "days": 30}

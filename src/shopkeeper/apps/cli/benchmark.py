@@ -14,6 +14,7 @@ from shopkeeper.apps.cli import say
 from shopkeeper.apps.cli.benchmark_audience import audience
 from shopkeeper.apps.cli.benchmark_profiles import profiles
 from shopkeeper.apps.cli.benchmark_propensity import propensity
+from shopkeeper.apps.cli.benchmark_rating import rating
 from shopkeeper.apps.cli.benchmark_speed import speed
 from shopkeeper.apps.cli.benchmark_stream import stream
 from shopkeeper.apps.cli.options import Json, Seed
@@ -28,6 +29,7 @@ from shopkeeper.measure.bootstrap import Interval
 app = typer.Typer(no_args_is_help=True, help="Published tasks on your own files, with honest figures.")
 
 app.command()(propensity)
+app.command()(rating)
 app.command()(speed)
 app.command()(audience)
 app.command()(profiles)

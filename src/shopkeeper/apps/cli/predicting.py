@@ -16,7 +16,8 @@ from shopkeeper.shop import Shop
 from shopkeeper.shop.order_returns import OrderRisk, order_risk
 from shopkeeper.shop.predicting import CustomerPredictions, foretold, predictions_of
 from shopkeeper.shop.profile import moment_of
-from shopkeeper.shop.telling import said_meter, told, told_order
+from shopkeeper.shop.rating import RatingsOf, rates_of, would_rate
+from shopkeeper.shop.telling import said_meter, told, told_order, told_ratings
 
 _REASONS = 3
 At = Annotated[str, typer.Option("--at", help="As of this day or moment (2026-06-30); now if not given.")]
@@ -30,6 +31,9 @@ def predict(
     customer: Annotated[
         str, typer.Argument(help="A customer's id; without one: the models and how good they are.")
     ] = "",
+    product: Annotated[
+        list[str] | None, typer.Option("--product", help="The stars the customer would give this; may be repeated.")
+    ] = None,
     order: Annotated[str, typer.Option("--order", help="Instead: what of this order will come back.")] = "",
     folder: Folder = HERE,
     at: At = "",
@@ -40,6 +44,9 @@ def predict(
     with Shop.open(folder, readonly=True) as shop:
         if order:
             _order(order_risk(shop, order), as_json)
+            return
+        if customer and product:
+            show_ratings(would_rate(shop, customer, product, at=moment_of(at, "--at")), as_json)
             return
         if not customer:
             _models(shop, as_json)
@@ -69,6 +76,7 @@ def _models(shop: Shop, as_json: bool) -> None:
     )
     if worth:
         _worth(worth, shop.settings.shop.currency)
+    _stars(shop, refused)
     for name, error in refused.items():
         sentence = phrases(say.Tongue.language, "errors")[error["key"]].format(**error["facts"])
         say.line("predict_refused", model=say.text(f"predict_{name}"), why=sentence)
@@ -83,6 +91,36 @@ def _worth(judged: Mapping[str, Any], currency: str) -> None:
 
     say.line("predict_value_judged", days=f"{judged['days']:g}", rows=f"{judged['rows']:,}", boosted=mae("boosted"),
              other=mae("bg_nbd"), currency=currency)  # fmt: skip
+
+
+def _stars(shop: Shop, refused: dict[str, Mapping[str, Any]]) -> None:
+    """How good the model of ratings is; why there is none goes among the refused."""
+    rates = rates_of(shop)[1]
+    if rates is not None and rates.judged:
+        one = rates.judged
+        say.line("predict_rating_judged", learner=one["learner"], rows=f"{one['rows']:,}", rmse=_figure(one["rmse"]),
+                 mae=_figure(one["mae"]), held=f"{one['held']:.0%}")  # fmt: skip
+    elif rates is not None and rates.refused:
+        refused["rating"] = rates.refused
+
+
+def show_ratings(found: RatingsOf, as_json: bool) -> None:
+    """What a customer would give each product."""
+    if as_json:
+        say.as_json(told_ratings(found, say.Tongue.language))
+        return
+    rows = []
+    for product, name, stars in found.products:
+        if isinstance(stars, Prediction):
+            shown = f"{stars.value:.1f} ({stars.low:.1f} – {stars.high:.1f})"
+            rows.append((f"{name} ({product})", shown, _why(stars, 1.0)))
+        else:
+            rows.append((f"{name} ({product})", "", _need(stars)))
+    names = [say.text(name) for name in ("predict_order_product", "predict_rating_stars", "predict_column_why")]
+    low, high = (f"{end:g}" if math.isfinite(end) else "-" for end in (found.low, found.high))
+    title = say.text("predict_rating_title", customer=found.customer, low=low, high=high,
+                     learner=found.learner or "-", gave=found.gave)  # fmt: skip
+    say.table(title, names, rows, numbers=99)
 
 
 def _order(found: OrderRisk, as_json: bool) -> None:

@@ -1,13 +1,18 @@
 """One customer: shown, handed out, erased; which browsers are whose."""
 
+from typing import Final
+
 from starlette.responses import Response
 
 from shopkeeper.apps.http.answers import answer
 from shopkeeper.apps.http.body import query_of
+from shopkeeper.apps.http.prediction_shapes import RatingsIn
 from shopkeeper.apps.http.profile_shapes import EvidenceIn, ProfileIn
 from shopkeeper.apps.http.routes import Visit, id_of
 from shopkeeper.apps.http.shapes import UnlinkOut
 from shopkeeper.apps.http.work import waited
+
+_MOST_RATED: Final = 50
 
 
 async def get_customer(visit: Visit) -> Response:
@@ -18,6 +23,17 @@ async def get_customer(visit: Visit) -> Response:
 async def get_predictions(visit: Visit) -> Response:
     """What is foretold of them, and why."""
     return answer(await waited(visit.engine.predictions, _customer(visit), visit.language))
+
+
+async def get_ratings(visit: Visit) -> Response:
+    """The stars they would give some products.
+
+    Raises:
+        NotFound: there is no such customer or product.
+    """
+    asked = query_of(RatingsIn, visit.call.query_params.multi_items())
+    products = [each.strip() for each in asked.products.split(",") if each.strip()][:_MOST_RATED]
+    return answer(await waited(visit.engine.ratings, _customer(visit), products, visit.language))
 
 
 async def get_profile(visit: Visit) -> Response:

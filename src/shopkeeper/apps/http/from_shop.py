@@ -30,10 +30,11 @@ from shopkeeper.shop.order_returns import order_risk
 from shopkeeper.shop.predicting import predictions_of
 from shopkeeper.shop.profile import evidence, moment_of, profile_of
 from shopkeeper.shop.profile_facts import evidence_facts, profile_facts
+from shopkeeper.shop.rating import would_rate
 from shopkeeper.shop.retraining import Retraining
 from shopkeeper.shop.segment_facts import segment_facts
 from shopkeeper.shop.shop import Shop
-from shopkeeper.shop.telling import told, told_order
+from shopkeeper.shop.telling import told, told_order, told_ratings
 
 _log: Final = logging.getLogger(__name__)
 
@@ -136,6 +137,9 @@ class ShopEngine:
 
     def predictions(self, customer_id: str, language: str) -> Mapping[str, Any]:
         return told(predictions_of(self._shop, customer_id), language)
+
+    def ratings(self, customer_id: str, products: Sequence[str], language: str) -> Mapping[str, Any]:
+        return told_ratings(would_rate(self._shop, customer_id, products), language)
 
     def order_returns(self, order_id: str, language: str) -> Mapping[str, Any]:
         return told_order(order_risk(self._shop, order_id), language)
