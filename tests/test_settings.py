@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from shopkeeper.core.action import Action
 from shopkeeper.core.errors import SettingsError
 from shopkeeper.settings import DEFAULT_MODELS, Settings, load, parse, template
 
@@ -65,3 +66,15 @@ def test_an_unreadable_file_is_said_to_be_one(tmp_path: Path, text: str) -> None
     (tmp_path / "shop.toml").write_text(text, "utf-8")
     with pytest.raises(SettingsError, match="settings_unreadable"):
         load(tmp_path)
+
+
+def test_weights_of_actions() -> None:
+    """What is named takes its weight, the rest keeps its own; a weight that makes no sense is refused by its name."""
+    weights = parse({"weights": {"product_view": 0.6, "dismiss": -2, "dwell": 0}}).weights.table()
+    assert weights.of_one(Action.PRODUCT_VIEW, 2.0) == pytest.approx(0.6)
+    assert weights.of_one(Action.DISMISS, 1.0) == -2
+    assert weights.of_one(Action.CART_ADD, 1.0) == 0.5
+    for bad in ({"order": 0}, {"dwell": 1.5}, {"cart_add": float("nan")}, {"click": 11}, {"impression": 1.0}):
+        with pytest.raises(SettingsError) as refused:
+            parse({"weights": bad})
+        assert refused.value.facts["name"] in bad

@@ -13,12 +13,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from shopkeeper.core.errors import SettingsError
 from shopkeeper.core.money import exponent
+from shopkeeper.core.weights import ActionWeights
 
 FILE: Final = "shop.toml"
 FORMAT: Final = 1
 """Version of the shop folder's layout; a folder of another version is refused with a sentence."""
 
 _MOST_PROCESSES: Final = 64
+_MOST_WEIGHT: Final = 10.0
 
 T = TypeVar("T")
 
@@ -130,11 +132,15 @@ class TrainSection:
     personal: str = "hybrid"
     context: str = "item_knn"
     popular: str = "popularity"
+    new: str = "new_arrivals"
+    """Which model speaks of new products, where a placement gives them a share; none need be there."""
     test_days: int = 28
     """The last days of history that evaluation predicts."""
     floor_ndcg: float = 0.0
     """A personal model whose NDCG@10 is below this is not published."""
     keep_versions: int = 5
+    learn_from_log: bool = True
+    """Whether the personal blend is corrected by clicks on what dice have shown, where the log is enough."""
     every_hours: float = 24.0
     """A server trains again when its models are older than this; 0: never."""
 
@@ -181,6 +187,7 @@ DEFAULT_MODELS: Final[Mapping[str, ModelSection]] = {
     "user_knn": ModelSection(use="recommend.user_knn.UserKNN"),
     "content": ModelSection(use="recommend.content.ContentBased"),
     "association_rules": ModelSection(use="recommend.association_rules.AssociationRules"),
+    "new_arrivals": ModelSection(use="recommend.new_arrivals.NewArrivals"),
     "hybrid": ModelSection(use="recommend.hybrid.Hybrid"),
 }
 COMPARED_MODELS: Final[Mapping[str, ModelSection]] = {
@@ -205,6 +212,7 @@ class Settings:
     stream: StreamSection = field(default_factory=StreamSection)
     profiles: ProfilesSection = field(default_factory=ProfilesSection)
     train: TrainSection = field(default_factory=TrainSection)
+    weights: ActionWeights = field(default_factory=ActionWeights)
     privacy: PrivacySection = field(default_factory=PrivacySection)
     predict: PredictSection = field(default_factory=PredictSection)
     segments: SegmentsSection = field(default_factory=SegmentsSection)
@@ -286,12 +294,23 @@ def _check(settings: Settings, folder: Path) -> None:
     if settings.predict.folds < 3:
         _bad("predict", "folds", settings.predict.folds, "at least 3")
     _check_segments(settings.segments)
+    _check_weights(settings.weights)
 
 
 def _check_segments(segments: SegmentsSection) -> None:
     for name, least in (("days", 7), ("most", 2), ("steps", 0)):
         if getattr(segments, name) < least:
             _bad("segments", name, getattr(segments, name), f"at least {least}")
+
+
+def _check_weights(weights: ActionWeights) -> None:
+    for part in fields(ActionWeights):
+        value, dwell = getattr(weights, part.name), part.name == "dwell"
+        low, high = (0.0, 1.0) if dwell else (-_MOST_WEIGHT, _MOST_WEIGHT)
+        if not low <= value <= high:
+            _bad("weights", part.name, value, f"{low:g} … {high:g}")
+    if not weights.order > 0:
+        _bad("weights", "order", weights.order, "more than 0: an order is what everything is measured against")
 
 
 def _check_profiles(profiles: ProfilesSection) -> None:

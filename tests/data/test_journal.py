@@ -3,15 +3,18 @@
 import os
 import resource
 import signal
+import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from shopkeeper.core.errors import Unavailable
-from shopkeeper.data.journal import EVENT, Entry, Journal
+from shopkeeper.data import seen
+from shopkeeper.data.journal import DECISION, EVENT, Entry, Journal
 
 
 def _entries(*ids: str, body: bytes = b"{}") -> list[Entry]:
@@ -37,6 +40,112 @@ def test_ids_are_known_after_the_drain_and_a_restart(tmp_path: Path) -> None:
     assert again.waiting() == 0
     assert again.append(_entries("b", "c")) == ["duplicate", "stored"]
     again.close()
+
+
+def test_ids_are_known_while_their_entries_wait_and_after_they_were_erased(tmp_path: Path) -> None:
+    """A retry after a restart is a duplicate, and another body a conflict, though nothing was drained; erasing a
+    person's entries leaves their ids known."""
+    path = tmp_path / "journal.db"
+    journal = Journal(path)
+    journal.append(_entries("a", "b"))
+    journal.close()
+    again = Journal(path)
+    assert again.append([*_entries("a"), *_entries("b", body=b"other")]) == ["duplicate", "conflict"]
+    assert again.erase(["c1"]) == 2
+    assert again.append(_entries("a")) == ["duplicate"]
+    again.close()
+    assert _outcomes_anew(path, _entries("a", "b", "c")) == ["duplicate", "duplicate", "stored"]
+
+
+def test_more_keys_than_memory_holds_are_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the drain stands still, keys that wait are moved to the table of seen ids: nothing else changes."""
+    monkeypatch.setattr(seen, "_MOST", 50)
+    path = tmp_path / "journal.db"
+    journal = Journal(path)
+    for begin in range(0, 400, 40):
+        ids = [f"e{number}" for number in range(begin, begin + 40)]
+        assert journal.append(_entries(*ids)) == ["stored"] * 40
+        assert len(journal._recent._known) <= 90
+    everybody = _entries(*(f"e{number}" for number in range(400)))
+    assert journal.append(everybody) == ["duplicate"] * 400
+    assert journal.find("e7", EVENT) == b"{}"
+    journal.close()
+    assert _outcomes_anew(path, everybody) == ["duplicate"] * 400
+
+
+def test_an_entry_that_waits_is_found_by_its_id(tmp_path: Path) -> None:
+    """By id and kind: until it is drained, and after a restart too."""
+    path = tmp_path / "journal.db"
+    for round_number in range(2):
+        journal = Journal(path)
+        journal.append(_entries("a", body=b"1"))
+        assert journal.find("a", EVENT) == b"1"
+        assert journal.find("a", DECISION) is None
+        assert journal.find("b", EVENT) is None
+        if round_number:
+            journal.forget_drained(journal.undrained()[-1].seq)
+            assert journal.find("a", EVENT) is None
+        journal.close()
+
+
+def test_each_id_is_stored_once_while_the_drain_works(tmp_path: Path) -> None:
+    """Four threads send the same ids again and again while entries leave: no moment at which an id is unknown."""
+    journal = Journal(tmp_path / "journal.db")
+    left: list[str] = []
+
+    def send(_: int) -> list[str]:
+        return [outcome for part in range(20) for outcome in journal.append(_entries(*_ids(part)))]
+
+    with ThreadPoolExecutor(5) as pool:
+        senders = [pool.submit(send, number) for number in range(4)]
+        while not all(sender.done() for sender in senders):
+            if waiting := journal.undrained(limit=30):
+                left += [kept.id for kept in waiting]
+                journal.forget_drained(waiting[-1].seq)
+    outcomes = [outcome for sender in senders for outcome in sender.result()]
+    left += [kept.id for kept in journal.undrained()]
+    assert outcomes.count("stored") == 20 * 25
+    assert "conflict" not in outcomes
+    assert sorted(left) == sorted({name for part in range(20) for name in _ids(part)})
+    journal.close()
+
+
+def _ids(part: int) -> list[str]:
+    return [f"e{part}-{number}" for number in range(25)]
+
+
+def _outcomes_anew(path: Path, entries: list[Entry]) -> list[str]:
+    """What a journal says that is opened anew."""
+    journal = Journal(path)
+    found = list(journal.append(entries))
+    journal.close()
+    return found
+
+
+_OLD_LAYOUT = """
+CREATE TABLE entries (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, id TEXT NOT NULL, person TEXT, body BLOB NOT NULL);
+CREATE INDEX entries_id ON entries (id);
+CREATE TABLE seen (
+  id BLOB PRIMARY KEY, body BLOB NOT NULL, day INTEGER NOT NULL, forever INTEGER NOT NULL) WITHOUT ROWID;
+"""
+
+
+def test_a_journal_of_the_first_layout_is_taken_up(tmp_path: Path) -> None:
+    """Ids that were put among the seen ones with their entries are known; what waits is found, drained and told."""
+    path = tmp_path / "journal.db"
+    with closing(sqlite3.connect(path)) as con, con:
+        con.executescript(_OLD_LAYOUT)
+        for name in ("gone", "waits"):
+            con.execute("INSERT INTO seen VALUES (?, ?, 20000, 0)", (seen.key_of(EVENT, name), seen.digest_of(b"{}")))
+        con.execute("INSERT INTO entries (kind, id, body) VALUES ('event', 'waits', CAST('{}' AS BLOB))")
+    journal = Journal(path)
+    assert journal.append(_entries("gone", "waits", "new")) == ["duplicate", "duplicate", "stored"]
+    assert [kept.id for kept in journal.undrained()] == ["waits", "new"]
+    assert journal.find("waits", EVENT) == b"{}"
+    journal.forget_drained(journal.undrained()[-1].seq)
+    journal.close()
+    assert _outcomes_anew(path, _entries("gone", "waits", "new")) == ["duplicate"] * 3
 
 
 def test_old_ids_are_forgotten_but_orders_never(tmp_path: Path) -> None:

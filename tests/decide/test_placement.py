@@ -17,10 +17,11 @@ def test_the_usual_placements_exist() -> None:
     made = placements({"search": {"count": 20}})
     contexts = {name: settings.context for name, settings in made.items()}
     assert contexts == {
-        "home": "none", "product": "product", "cart": "cart", "email": "none", "trending": "none", "buy_again": "none",
+        "home": "none", "product": "product", "cart": "cart", "email": "none", "trending": "none",
+        "new_arrivals": "none", "buy_again": "none",
         "goes_with": "product", "search": "none",
     }  # fmt: skip
-    assert {name for name in made if made[name].model} == {"trending", "buy_again", "goes_with"}
+    assert {name for name in made if made[name].model} == {"trending", "new_arrivals", "buy_again", "goes_with"}
     assert made["search"].count == 20
 
 

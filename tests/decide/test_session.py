@@ -7,6 +7,7 @@ import pytest
 from tiny_shop import NOW, Fixed, ask, bought, catalogue, context, items, shop, then
 
 from shopkeeper.core.action import Action
+from shopkeeper.core.decision import Choice, Reason
 from shopkeeper.core.histories import Histories
 from shopkeeper.core.opinion import Opinion
 from shopkeeper.decide.context import microseconds
@@ -109,3 +110,72 @@ def test_no_visit_changes_nothing() -> None:
     )
     assert [c.score for c in plain.decide(ask()).choices] == [c.score for c in told.decide(ask()).choices]
     assert context(GOODS).profile is None
+
+
+def test_new_products_have_a_share() -> None:
+    """Nobody's behaviour speaks of product 11: with a share it is in the answer, more of it puts it higher, and its
+    reason and part say why; strangers see it too."""
+    liked, new = np.append(np.linspace(1, 0.1, 11), np.nan), np.append(np.full(11, np.nan), 3.0)
+    told = Fixed(scores=new.astype(np.float32), reasoned=Reason(key="new_arrival", scorer="new"), ignores_people=True)
+
+    def shown(share: float, **about: object) -> list[Choice]:
+        policy = shop(goods=GOODS, scores=liked, history=then((ORDER, 0, 9)), new_share=share)
+        return list(replace(policy, newcomers=told).decide(ask(count=12, **about)).choices)
+
+    places = [[choice.item for choice in shown(share)].index("P11") for share in (0.3, 0.5, 0.6)]
+    assert places[0] > places[1] >= places[2] == 0
+    assert shown(0.0)[-1].item == "P11"
+    assert not shown(0.0)[-1].parts.get("new")
+    (first,) = [choice for choice in shown(0.6) if choice.item == "P11"]
+    assert (first.reason.key, set(first.parts)) == ("new_arrival", {"new"})
+    assert "P11" in [choice.item for choice in shown(0.9, mode="nonpersonal")[:3]]
+
+
+def _searched(*matches: tuple[int, float], minutes_ago: float = 1.0) -> Histories:
+    """What one search speaks of: products, and how well they match."""
+    row = bought(*[product for product, _ in matches], days_ago=minutes_ago * MINUTE, action=Action.SEARCH)
+    return replace(row, quantity=np.array([match for _, match in matches], np.float32))
+
+
+def _after(past: Histories, more: Histories) -> Histories:
+    names = ("product", "at", "action", "quantity", "price", "order")
+    joined = {name: np.concatenate([getattr(past, name), getattr(more, name)]) for name in names}
+    return replace(past, offsets=np.array([0, past.events + more.events], np.int64), **joined)
+
+
+def test_a_search_outweighs_history() -> None:
+    """A baker who searches dolls is shown what matches, best first, and why; the words are part of the score; a search
+    of this morning, and one that an order ended, say nothing any more."""
+    bread = {f"P{product}" for product in range(6)}
+    past = then((ORDER, 0, 40), (ORDER, 1, 20), (ORDER, 2, 10))
+    dolls = _searched((8, 1.0), (9, 0.7), (10, 0.4))
+    knn = ItemKNN(shrink=0.0).fit(_bakers_and_doll_makers())
+    choices = shop(goods=GOODS, scorer=knn, history=_after(past, dolls)).decide(ask(count=3)).choices
+    assert [choice.item for choice in choices[:2]] == ["P8", "P9"]
+    assert choices[0].reason.key == "searched"
+    assert choices[0].parts["search"] > 0
+    assert set(_answer(_after(past, _searched((8, 1.0), minutes_ago=300)))) <= bread
+    assert set(_answer(_after(_after(past, _searched((8, 1.0), minutes_ago=9)), then((ORDER, 3, MINUTE))))) <= bread
+
+
+def test_a_search_for_something_usual_comes_before_what_is_liked() -> None:
+    """A baker who searches for the bread they like least gets that first; a poor match changes less."""
+    past = then((ORDER, 0, 40), (ORDER, 1, 20), (ORDER, 2, 10))
+    liked = _answer(past)
+    assert _answer(_after(past, _searched((5, 1.0))))[0] == "P5"
+    assert _answer(_after(past, _searched((8, 0.05))))[:2] == liked[:2]
+
+
+def test_the_newest_search_counts_most() -> None:
+    """Of two searches the newer comes first, though the older matched a little better."""
+    both = _after(_searched((8, 1.0), minutes_ago=5), _searched((3, 0.9)))
+    assert _answer(both)[:2] == ["P3", "P8"]
+
+
+def test_what_was_searched_is_no_deed() -> None:
+    """Rules and models see what was done with products: a search has neither seen nor bought what it speaks of."""
+    found = session_of(_searched((1, 1.0)), microseconds(NOW), shelf_of(GOODS), share=0.5, gap=10**9)
+    assert found is not None
+    assert (found.row.events, found.share, found.search_share) == (0, 0.0, pytest.approx(0.7))
+    seen = shop(goods=GOODS, history=_searched((11, 1.0)), already_seen_days=9.0)
+    assert items(seen.decide(ask(count=1))) == ["P11"]

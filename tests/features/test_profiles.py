@@ -18,6 +18,7 @@ from shopkeeper.core.action import Action
 from shopkeeper.core.event import Event, OrderLine
 from shopkeeper.core.histories import Histories
 from shopkeeper.core.ids import CustomerId, EventId, PersonKey, ProductId, VisitorId
+from shopkeeper.core.weights import ActionWeights
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.schema import event_row, line_rows, table_of
 from shopkeeper.data.snapshot import LakeSnapshot
@@ -209,3 +210,33 @@ def test_many_threads_lose_nothing() -> None:
     for thread in threads:
         thread.join()
     assert live.history(PersonKey("c1")).events == 400
+
+
+def _search(number: int, text: str) -> Event:
+    at = START + timedelta(minutes=number)
+    return Event(id=EventId(f"s{number}"), at=at, action=Action.SEARCH, visitor=VisitorId("v1"), query=text)
+
+
+def test_a_search_is_what_its_words_speak_of() -> None:
+    """The products that the words speak of, with how well they match; only the newest five searches; sent again it
+    counts once; unknown words are nothing."""
+    index = {"tea": [(2, 1.0), (0, 0.5)], "pot": [(1, 0.25)]}
+    live = LiveProfiles(base=NOBODY, product_index=INDEX, currency=CURRENCY, search=lambda text: index.get(text, []))
+    live.fold_many([_search(1, "tea"), _search(1, "tea"), _search(2, "zzz"), _search(3, "pot")])
+    history = live.history(PersonKey("visitor:v1"))
+    assert history.product.tolist() == [2, 0, 1]
+    assert history.quantity.tolist() == [1.0, 0.5, 0.25]
+    assert set(history.action.tolist()) == {int(Action.SEARCH)}
+    live.fold_many([_search(number, "pot") for number in range(4, 9)])
+    assert live.history(PersonKey("visitor:v1")).product.tolist() == [1] * 5
+
+
+def test_live_histories_are_weighed_as_the_shop_says() -> None:
+    """With and without live events, a history has the weights of what it was made over."""
+    own = ActionWeights(product_view=2.0).table()
+    base = replace(Histories.of_sequences([[0, 1]]), weights=own, people=np.array(["c1"], object))
+    live = profiles([], base)
+    assert live.history(PersonKey("c1")).weights is own
+    live.fold(_view("late", 3, customer="c1"))
+    assert live.history(PersonKey("c1")).weights is own
+    assert live.history(PersonKey("nobody")).weights is own

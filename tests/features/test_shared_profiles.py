@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from streams import CURRENCY, START, streams
 from test_profiles import INDEX, NOBODY, PEOPLE, _sign_in, _view, profiles, told
 
+from shopkeeper.core.action import Action
 from shopkeeper.core.event import Event
 from shopkeeper.core.histories import Histories
-from shopkeeper.core.ids import CustomerId, PersonKey
+from shopkeeper.core.ids import CustomerId, EventId, PersonKey, VisitorId
 from shopkeeper.data.stream.redis_profiles import RedisProfiles
 from shopkeeper.features.past import NEWEST
 from shopkeeper.features.shared_profiles import ProfileWriter, SharedProfiles
@@ -118,3 +119,15 @@ def test_odd_ids_are_only_ids(store: RedisProfiles) -> None:
         event = replace(_view(f"id {customer}", 1, customer="c"), customer=CustomerId(customer))
         live = shared(store, [event])
         assert live.history(PersonKey(customer)).events == 1
+
+
+def test_a_search_is_shared(store: RedisProfiles) -> None:
+    """What one process heard searched for, another one finds."""
+    at = START + timedelta(days=30)
+    search = Event(id=EventId("s1"), at=at, action=Action.SEARCH, visitor=VisitorId("v1"), query="tea")
+    ProfileWriter(store, CURRENCY).tell([search])
+    other = SharedProfiles(
+        base=NOBODY, product_index=INDEX, store=store, received_until=LONG_AGO, search=lambda text: [(len(text), 0.5)]
+    )
+    history = other.history(PersonKey("visitor:v1"))
+    assert (history.product.tolist(), history.quantity.tolist()) == ([3], [0.5])

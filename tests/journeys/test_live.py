@@ -63,6 +63,27 @@ def test_what_was_just_done_counts_in_the_next_answer(shop: Path) -> None:
     assert any("times" in item["reason"]["facts"] for item in after["items"] if item["product"] in bought)
 
 
+def test_what_was_searched_counts_in_the_next_answer(shop: Path) -> None:
+    """A customer's search brings what its words speak of, by name or category, before what they always buy; the answer
+    says so; somebody who did not agree to personalisation is answered as before."""
+    with serving(shop, secret_key(shop)) as server:
+        before = server.recommendations(placement="home", customer="c01")
+        search = {"action": "search", "customer": "c01", "query": "mooncakes"}
+        assert server.post([{**search, "id": "q-1"}]).json()["stored"] == 1
+        after = server.recommendations(placement="home", customer="c01")
+        assert server.post([{**search, "id": "q-2", "query": "kitchen"}]).json()["stored"] == 1
+        kitchen = server.recommendations(placement="home", customer="c01")
+        stranger = {"visitor": "silent"}
+        popular = server.recommendations(placement="home", **stranger)
+        server.post([{"id": "q-3", "action": "search", "query": "mooncake", **stranger}])
+        assert _items(server.recommendations(placement="home", **stranger)) == _items(popular)
+    mooncake, things = "p10", {f"p{number}" for number in range(24, 32)}
+    assert _items(before)[0] != mooncake
+    assert _items(after)[0] == mooncake
+    assert after["items"][0]["reason"]["key"] == "searched"
+    assert set(_items(kitchen)[:3]) <= things
+
+
 def test_a_product_that_is_sold_out_is_not_offered_until_it_is_back(shop: Path) -> None:
     """A stock event of zero takes it out of the next answer of everybody, one of five brings it back; a restart and a
     move into the lake change nothing of that."""

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shopkeeper.core.action import Action
+from shopkeeper.core.weights import USUAL, Weights
 
 Int8 = NDArray[np.int8]
 Int32 = NDArray[np.int32]
@@ -74,6 +75,8 @@ class Histories:
     """Basket number, growing with time within a person; -1 for events that are not order lines."""
     people: NDArray[np.object_]
     """(people,) PersonKey of each row."""
+    weights: Weights = USUAL
+    """What the shop takes each action to say."""
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -116,6 +119,7 @@ class Histories:
         return Histories(
             offsets=offsets, product=self.product[take], at=self.at[take], action=self.action[take],
             quantity=self.quantity[take], price=self.price[take], order=self.order[take], people=self.people[which],
+            weights=self.weights,
         )  # fmt: skip
 
     def blocks(self, size: int) -> "list[Histories]":
@@ -128,7 +132,7 @@ class Histories:
         return Histories(
             offsets=self.offsets[first : end + 1] - begin, product=self.product[cut], at=self.at[cut],
             action=self.action[cut], quantity=self.quantity[cut], price=self.price[cut], order=self.order[cut],
-            people=self.people[first:end],
+            people=self.people[first:end], weights=self.weights,
         )  # fmt: skip
 
     @classmethod

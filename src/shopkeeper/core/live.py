@@ -9,12 +9,13 @@ from shopkeeper.core.ids import PersonKey
 
 
 class Deed(NamedTuple):
-    """One thing that somebody did with one product. Times are microseconds since 1970-01-01 UTC."""
+    """One thing that somebody did with one product, or one search. Times are microseconds since 1970-01-01 UTC."""
 
     at: int
     id: str
     """The event's, with the line's number where it is a line of an order."""
     product: str
+    """Of a search its words."""
     action: int
     """A code of ``Action``."""
     quantity: float

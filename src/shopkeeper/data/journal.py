@@ -2,7 +2,7 @@
 
 SQLite in WAL mode with ``synchronous=FULL``; one writer thread commits everything that is waiting in one transaction
 (group commit), so many small requests share one fsync. The drain moves entries into the lake and then deletes them
-here; their ids stay, so that a retry days later is still known.
+here; their ids stay (``seen``), so that a retry days later is still known.
 Source: SQLite documentation, "PRAGMA synchronous" and "Write-Ahead Logging"; Gray & Reuter 1993 §9 (group commit).
 """
 
@@ -14,7 +14,6 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass
-from hashlib import blake2b
 from itertools import accumulate, chain, pairwise
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -22,19 +21,13 @@ from typing import Any, Final, Literal
 from shopkeeper.core.errors import Unavailable
 from shopkeeper.core.swift import maker_of
 from shopkeeper.data.kill_points import reached
+from shopkeeper.data.seen import Recent, bodies_of, digest_of, key_of, move, prepare
 
 Kind = Literal["event", "decision"]
 Outcome = Literal["stored", "duplicate", "conflict"]
 EVENT: Final[Kind] = "event"
 DECISION: Final[Kind] = "decision"
 
-SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS entries (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, id TEXT NOT NULL, person TEXT, body BLOB NOT NULL);
-CREATE INDEX IF NOT EXISTS entries_id ON entries (id);
-CREATE TABLE IF NOT EXISTS seen (
-  id BLOB PRIMARY KEY, body BLOB NOT NULL, day INTEGER NOT NULL, forever INTEGER NOT NULL) WITHOUT ROWID;
-"""
 _BUSY_SECONDS = 30.0
 _MAX_WAITING = 2_000
 _OLDEST = "SELECT seq, kind, id, body FROM entries WHERE seq > ? ORDER BY seq LIMIT ?"
@@ -44,7 +37,6 @@ _TOGETHER = (
 )
 """Many entries as one row: SQLite asks for the interpreter after each row, and may have to wait for it."""
 _PART = 1_000
-_LOOKUP = 500
 _AT_ONCE = (400, 100, 10, 1)
 """Numbers of rows for which there is a statement."""
 _GROUP = 256
@@ -87,15 +79,6 @@ Waiting = tuple[Sequence[Entry], "Future[list[Outcome]]"]
 """Entries, and where their outcomes go."""
 
 
-def _digest(data: bytes, size: int) -> bytes:
-    return blake2b(data, digest_size=size).digest()
-
-
-def key_of(kind: str, entry_id: str) -> bytes:
-    """Under what an id is remembered."""
-    return _digest(f"{kind}:{entry_id}".encode(), 16)
-
-
 class Journal:
     """One shop's journal. ``append`` returns only when its entries are durable.
 
@@ -110,9 +93,13 @@ class Journal:
         self.path = path
         self._reader_lock = threading.Lock()
         self._reader = connect(path)
-        self._reader.executescript(SCHEMA)
+        prepare(self._reader)
+        self._recent = Recent()
+        self._moved = 0
+        """Up to which number the keys of entries stand in the table of seen ids."""
         if not beside:
             self._settle()
+            self._recent.read(self._reader)
         self._waiting: queue.Queue[Waiting | None] = queue.Queue(_MAX_WAITING)
         self._soon: list[Waiting] = []
         self._soon_lock = threading.Lock()
@@ -189,11 +176,15 @@ class Journal:
         try:
             if self._failed is not None:
                 raise self._failed
+            if self._recent.full:
+                self._move_keys()
+            self._recent.forget(self._moved)
             con.execute("BEGIN IMMEDIATE")
-            outcomes = _insert(con, [entry for entries, _ in group for entry in entries])
+            outcomes, fresh = _insert(con, [entry for entries, _ in group for entry in entries], self._recent)
             reached("journal.inserted")
             con.execute("COMMIT")
             reached("journal.committed")
+            self._recent.add(*fresh)
         except Exception as error:  # noqa: BLE001  # whatever it is, those who wait must hear of it
             refusal = self._refusal(con, error)
             for _, future in group:
@@ -249,7 +240,11 @@ class Journal:
 
     def find(self, entry_id: str, kind: Kind) -> bytes | None:
         """The body of an undrained entry."""
-        rows = self._read("SELECT body FROM entries WHERE id = ? AND kind = ?", (entry_id, kind))
+        key = key_of(kind, entry_id)
+        number = self._recent.number(key)
+        whose, told = ("?", number) if number is not None else ("(SELECT seq FROM seen WHERE id = ?)", key)
+        sql = f"SELECT body FROM entries WHERE seq = {whose} AND id = ? AND kind = ?"
+        rows = self._read(sql, (told, entry_id, kind))
         return bytes(rows[0][0]) if rows else None
 
     def waiting(self) -> int:
@@ -258,27 +253,43 @@ class Journal:
 
     def forget_drained(self, up_to: int) -> None:
         """Delete entries whose sequence number is at most ``up_to``: they stand in the lake now."""
-        self._change("DELETE FROM entries WHERE seq <= ?", (up_to,))
+        self._remove("seq <= ?", (up_to,))
+        self._moved = max(self._moved, up_to)
 
     def forget_old_ids(self, before_day: int) -> int:
         """See ``forget_old_ids`` below."""
+        self._move_keys()
         return forget_old_ids(self.path, before_day)
 
     def erase(self, persons: Iterable[str]) -> int:
         """Delete a person's undrained entries; the bytes are overwritten (``secure_delete``) and the WAL is emptied."""
         gone = 0
         for person in persons:
-            gone += self._change("DELETE FROM entries WHERE person = ?", (person,))
+            gone += self._remove("person = ?", (person,))
         with self._reader_lock:
             self._reader.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         return gone
 
-    def _change(self, sql: str, parameters: Sequence[object]) -> int:
+    def _remove(self, which: str, parameters: Sequence[object]) -> int:
+        """Delete entries; their ids stay."""
         try:
             with self._reader_lock, self._reader:
-                return self._reader.execute(sql, parameters).rowcount
+                self._reader.execute("BEGIN IMMEDIATE")
+                move(self._reader, which, parameters)
+                return self._reader.execute(f"DELETE FROM entries WHERE {which}", parameters).rowcount
         except sqlite3.Error as error:
             raise self._named(error) from error
+
+    def _move_keys(self) -> None:
+        """Put the keys of all entries among the seen ones."""
+        try:
+            with self._reader_lock, self._reader:
+                self._reader.execute("BEGIN IMMEDIATE")
+                (last,) = self._reader.execute("SELECT coalesce(max(seq), 0) FROM entries").fetchone()
+                move(self._reader, "seq > ?", (self._moved,))
+        except sqlite3.Error as error:
+            raise self._named(error) from error
+        self._moved = max(self._moved, last)
 
     def close(self) -> None:
         """Commit what is waiting and close the file."""
@@ -319,11 +330,15 @@ def forget_old_ids(path: Path, before_day: int) -> int:
     return gone
 
 
-def _insert(con: sqlite3.Connection, entries: list[Entry]) -> list[Outcome]:
-    """Insert new ids; one pass over the group, the look-ups in a few statements."""
+def _insert(
+    con: sqlite3.Connection, entries: list[Entry], recent: Recent
+) -> tuple[list[Outcome], tuple[list[bytes], list[bytes], range]]:
+    """Insert new ids; one pass over the group, the look-ups in a few statements. Also the keys, digests and numbers of
+    what is new."""
     keys = [key_of(entry.kind, entry.id) for entry in entries]
-    bodies = [_digest(entry.same_as or entry.body, 8) for entry in entries]
-    known = bodies_of(con, keys)
+    bodies = [digest_of(entry.same_as or entry.body) for entry in entries]
+    known = {key: before for key in keys if (before := recent.digest(key)) is not None}
+    known |= bodies_of(con, [key for key in keys if key not in known] if known else keys)
     outcomes: list[Outcome] = []
     fresh: list[int] = []
     for number, (key, body) in enumerate(zip(keys, bodies, strict=True)):
@@ -332,11 +347,13 @@ def _insert(con: sqlite3.Connection, entries: list[Entry]) -> list[Outcome]:
             known[key] = body
             fresh.append(number)
         outcomes.append("stored" if before is None else "duplicate" if before == body else "conflict")
-    ids = [(keys[n], bodies[n], entries[n].day, int(entries[n].forever)) for n in fresh]
-    _put(con, "seen (id, body, day, forever)", ids)
-    whole = [(entries[n].kind, entries[n].id, entries[n].person, entries[n].body) for n in fresh]
-    _put(con, "entries (kind, id, person, body)", whole)
-    return outcomes
+    new = [(entries[n], keys[n], bodies[n]) for n in fresh]
+    whole = [
+        (each.kind, each.id, each.person, each.body, key, body, each.day, int(each.forever)) for each, key, body in new
+    ]
+    _put(con, "entries (kind, id, person, body, key, digest, day, forever)", whole)
+    (last,) = con.execute("SELECT last_insert_rowid()").fetchone()
+    return outcomes, ([keys[n] for n in fresh], [bodies[n] for n in fresh], range(last - len(fresh) + 1, last + 1))
 
 
 def _put(con: sqlite3.Connection, into: str, rows: list[tuple[Any, ...]]) -> None:
@@ -349,13 +366,3 @@ def _put(con: sqlite3.Connection, into: str, rows: list[tuple[Any, ...]]) -> Non
         while len(rows) - begin >= size:
             con.execute(sql, list(chain.from_iterable(rows[begin : begin + size])))
             begin += size
-
-
-def bodies_of(con: sqlite3.Connection, keys: list[bytes]) -> dict[bytes, bytes]:
-    """What is remembered of some ids: the digest of each one's body."""
-    found: dict[bytes, bytes] = {}
-    for begin in range(0, len(keys), _LOOKUP):
-        part = keys[begin : begin + _LOOKUP]
-        marks = ",".join("?" * len(part))
-        found.update(con.execute(f"SELECT id, body FROM seen WHERE id IN ({marks})", part).fetchall())
-    return found

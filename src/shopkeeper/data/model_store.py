@@ -196,7 +196,7 @@ class ModelStore:
         manifest = self.manifest(version)
         if verify:
             _verify(folder, manifest["files"])
-        histories = _load_arrays(folder / "histories")
+        histories: dict[str, Any] = dict(_load_arrays(folder / "histories"))
         people = np.array(pq.read_table(folder / "people.parquet").column("person").to_pylist(), object)
         return Bundle(
             version=version, moment=datetime.fromisoformat(manifest["moment"]), report=manifest["report"],

@@ -13,6 +13,7 @@ import pyarrow as pa
 from shopkeeper.core.action import Action
 from shopkeeper.core.histories import Catalogue, Histories
 from shopkeeper.core.money import exponent
+from shopkeeper.core.weights import USUAL, Weights
 from shopkeeper.data.batch import Batch, DuckBatch, Tables
 from shopkeeper.data.lake import Lake
 
@@ -89,6 +90,8 @@ class LakeSnapshot:
     may_train: Callable[[], list[str]]
     batch: Batch = field(default_factory=DuckBatch)
     """The engine that answers."""
+    weights: Weights = USUAL
+    """What the shop takes each action to say."""
     horizon: datetime | None = None
     _earlier: Histories | None = field(default=None, repr=False)
 
@@ -168,7 +171,8 @@ class LakeSnapshot:
             tables.put("numbered", pa.table({"id": pa.array(ids, pa.string()), "row": _numbers(len(ids))}))
             tables.put("codes", pa.table({"word": words, "code": codes}))
             table = tables.ask(_HISTORIES, {"currency": self.currency})
-        return _histories_of(table, np.array(people, object), 10.0 ** exponent(self.currency))
+        found = _histories_of(table, np.array(people, object), 10.0 ** exponent(self.currency))
+        return replace(found, weights=self.weights)
 
 
 def _numbers(count: int) -> pa.Array:

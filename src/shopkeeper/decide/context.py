@@ -27,6 +27,8 @@ class Context:
     shelf: Shelf
     profile: Histories | None
     """The person's history as one row; None where it may not be read."""
+    acts: Histories | None = None
+    """The same with what they searched for: products that the words speak of, quantity being how well."""
     now: int
     """Microseconds since 1970-01-01 UTC."""
 

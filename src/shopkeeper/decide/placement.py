@@ -40,6 +40,9 @@ class PlacementSettings:
     """How much the visit that goes on counts beside the lasting taste, 0 to 0.95; more where it is unlike the past."""
     session_minutes: float = 30.0
     """A visit is over after so many minutes without any event; 0 = visits are not told apart."""
+    new_share: float = 0.0
+    """How much the best new product counts beside the best of the person's taste, 0 to 0.95: a chance for what nobody's
+    behaviour speaks of yet."""
     candidates: int = 100
     """How many of the best are taken to the chooser."""
     fill: bool = True
@@ -128,6 +131,7 @@ DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "cart": {"context": "cart"},
     "email": {"count": 6, "diversity": 0.1},
     "trending": {"model": "trending"},
+    "new_arrivals": {"model": "new_arrivals", "fill": False, "session_minutes": 0.0},
     "buy_again": {"model": "buy_again", "fill": False, "session_minutes": 0.0},
     "goes_with": {"context": "product", "model": "association_rules", "personal_share": 0.0, "other_kind_level": 3},
 }
@@ -169,7 +173,7 @@ def placements(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, PlacementSe
 _MOST: Final = 100
 _RANGES: Final = (
     ("count", 1, _MOST), ("candidates", 1, 10_000), ("personal_share", 0.0, 1.0), ("session_share", 0.0, 0.95),
-    ("session_minutes", 0.0, 1440.0), ("epsilon", 0.0, 1.0),
+    ("session_minutes", 0.0, 1440.0), ("new_share", 0.0, 0.95), ("epsilon", 0.0, 1.0),
     ("temperature", 0.001, 1000.0), ("diversity", 0.0, 1.0), ("already_bought_days", 0.0, math.inf),
     ("already_seen_days", 0.0, math.inf), ("category_cap", 0, _MOST), ("category_level", 1, 5), ("brand_cap", 0, _MOST),
     ("other_kind_level", 0, 5),

@@ -22,7 +22,7 @@ from shopkeeper.decide.placement import PlacementSettings, Rule
 from shopkeeper.decide.reasons import about_page, settle
 from shopkeeper.decide.rules import Filter, judge
 from shopkeeper.decide.rules.slate import BrandCap, CategoryCap, Pinned
-from shopkeeper.decide.session import session_of, with_session
+from shopkeeper.decide.session import searched_in, session_of, with_session, without_searches
 from shopkeeper.decide.shelf import Shelf, shelf_of
 
 _BRAND_WEIGHT = 0.25
@@ -62,6 +62,8 @@ class Recommend:
     """Says what suits the person."""
     context_scorer: Scorer | None = None
     """Says what suits the page's product or the cart; ``scorer`` where absent."""
+    newcomers: Scorer | None = None
+    """Says which new products suit somebody: they get the placement's ``new_share``."""
     popular: Scorer
     """Answers where nothing is known; never sees a person."""
     catalogue: Callable[[], Catalogue]
@@ -120,9 +122,10 @@ class Recommend:
 
     def _look(self, request: Request) -> Context:
         person = person_to_read(request, self.consent)
+        acts = None if person is None else self.history(person)
         return Context(
             request=request, shelf=shelf_of(self.catalogue()), now=microseconds(request.at),
-            profile=None if person is None else self.history(person),
+            profile=None if acts is None else without_searches(acts), acts=acts,
         )  # fmt: skip
 
     def _layers(self, context: Context) -> Sequence[Callable[[], Layer]]:
@@ -130,7 +133,7 @@ class Recommend:
         main = self._main(context)
         if main is None and getattr(self.scorer, "impersonal", False):
             main = _layer(self.scorer, nobody(), context, "personal")
-        popular = cache(lambda: _layer(self.popular, nobody(), context, "popular"))
+        popular = cache(lambda: self._with_new(_layer(self.popular, nobody(), context, "popular"), nobody(), context))
         if main is None:
             return (popular,)
         return (lambda: main, popular) if self.placement.fill else (lambda: main,)
@@ -140,8 +143,10 @@ class Recommend:
         page, share = self._page(context), self.placement.personal_share
         if page is not None and _says(page) and share == 0.0:
             return page
-        past = context.profile
-        personal = self._personal(past, context) if past is not None and past.events else None
+        past, acts = context.profile, context.acts
+        personal = (
+            self._personal(past, acts, context) if past is not None and acts is not None and acts.events else None
+        )
         match [layer for layer in (page, personal) if layer is not None and _says(layer)]:
             case [suits_page, suits_person]:
                 return _blend(suits_page, suits_person, share, len(context.shelf))
@@ -150,17 +155,29 @@ class Recommend:
             case _:
                 return None
 
-    def _personal(self, past: Histories, context: Context) -> Layer:
-        """What suits the person: their lasting taste, and what the visit that goes on is about."""
-        lasting = _layer(self.scorer, past, context, "personal")
+    def _personal(self, past: Histories, acts: Histories, context: Context) -> Layer:
+        """What suits the person: their lasting taste, what the visit that goes on is about, and what was searched in
+        it."""
+        lasting = self._with_new(_layer(self.scorer, past, context, "personal"), past, context)
         session = session_of(
-            past, context.now, context.shelf, share=self.placement.session_share,
+            acts, context.now, context.shelf, share=self.placement.session_share,
             gap=int(self.placement.session_minutes * _MINUTE),
         )  # fmt: skip
         if session is None:
             return lasting
-        visit = _layer(self.context_scorer or self.scorer, session.row, context, "session")
-        return with_session(lasting, visit, session.share) if len(visit.own) else lasting
+        if session.row.events:
+            visit = _layer(self.context_scorer or self.scorer, session.row, context, "session")
+            lasting = with_session(lasting, visit, session.share) if len(visit.own) else lasting
+        searched = searched_in(session)
+        return with_session(lasting, searched, session.search_share, "search") if len(searched.own) else lasting
+
+    def _with_new(self, taste: Layer, row: Histories, context: Context) -> Layer:
+        """A taste in which new products have their share, though nobody's behaviour speaks of them yet."""
+        share = self.placement.new_share
+        if self.newcomers is None or not share:
+            return taste
+        new = _layer(self.newcomers, row, context, "new")
+        return with_session(taste, new, share, "new") if len(new.own) else taste
 
     def _page(self, context: Context) -> Layer | None:
         """What suits the page's product or the cart, whoever looks at it."""

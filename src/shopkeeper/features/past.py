@@ -1,7 +1,7 @@
 """Everybody's history until the last training, as arrays, and what came since joined to it."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from heapq import merge
 from typing import Any, Final
 
@@ -23,24 +23,39 @@ _NOT_SHOPPERS: Final = frozenset({Action.STOCK_CHANGE, Action.PRICE_CHANGE})
 _RATINGS: Final = frozenset({Action.RATING, Action.REVIEW})
 _ORDERS: Final = frozenset({Action.ORDER, Action.ORDER_RETURN})
 
+_SEARCH: Final = int(Action.SEARCH)
+_SEARCHES: Final = 5
+"""So many of the newest searches count."""
+
+Search = Callable[[str], Sequence[tuple[int, float]]]
+"""Words -> products of the catalogue and how well they match, 0 to 1."""
 Fact = tuple[int, str, int, int, float, float, str]
-"""at (µs), id of the event with its line, product index, action code, quantity, price (NaN unknown), order id or ""."""
+"""at (µs), id of the event with its line, product index, action code, quantity, price (NaN unknown), order id or "".
+
+Of a search the product is -1 and the last its words."""
+
+
+def no_search(text: str) -> Sequence[tuple[int, float]]:  # noqa: ARG001 - where there is no index
+    """What words speak of where nothing is known of words."""
+    return ()
 
 
 class Past:
     """The arrays of one version, in its catalogue's numbering. Reading is safe from any thread."""
 
-    def __init__(self, *, base: Histories, product_index: Mapping[str, int]) -> None:
-        self._base, self._index = base, product_index
+    def __init__(self, *, base: Histories, product_index: Mapping[str, int], search: Search = no_search) -> None:
+        self._base, self._index, self._search = base, product_index, search
         self._row = {person: row for row, person in enumerate(base.people.tolist())}
 
     def facts(self, deeds: Iterable[Deed]) -> list[Fact]:
-        """Deeds in the catalogue's numbering; products it does not know are left out."""
+        """Deeds in the catalogue's numbering; products it does not know are left out, words are kept as they are."""
         index = self._index
         return [
             (deed.at, deed.id, index[deed.product], deed.action, deed.quantity, deed.price, deed.order)
+            if deed.action != _SEARCH
+            else (deed.at, deed.id, -1, _SEARCH, deed.quantity, deed.price, deed.product)
             for deed in deeds
-            if deed.product in index
+            if deed.product in index or deed.action == _SEARCH
         ]
 
     def has(self, person: PersonKey, fact: Fact) -> bool:
@@ -57,9 +72,25 @@ class Past:
         cuts = [self._cut(key, newest) for key in keys]
         cuts = [cut for cut in cuts if cut.stop > cut.start] or cuts[:1]
         facts = since[0] if len(since) == 1 else list(merge(*since, key=time_and_id))
+        if any(fact[3] == _SEARCH for fact in facts):
+            facts = self._searched(facts)
         if not facts and len(cuts) == 1:
             return self._only_base(cuts[0], who)
         return self._joined(cuts, facts[-newest:], newest, who)
+
+    def _searched(self, facts: list[Fact]) -> list[Fact]:
+        """The newest searches as the products that their words speak of, quantity being how well; others are left
+        out."""
+        newest = {fact[1] for fact in [fact for fact in facts if fact[3] == _SEARCH][-_SEARCHES:]}
+        found: list[Fact] = []
+        for fact in facts:
+            if fact[3] != _SEARCH:
+                found.append(fact)
+            elif fact[1] in newest:
+                found += [
+                    (*fact[:2], item, _SEARCH, strength, math.nan, "") for item, strength in self._search(fact[6])
+                ]
+        return found
 
     def _cut(self, key: str, newest: int | None = None) -> slice:
         """Where somebody's newest events lie in the base."""
@@ -74,7 +105,7 @@ class Past:
         return Histories(
             offsets=np.array([0, cut.stop - cut.start], np.int64), product=base.product[cut], at=base.at[cut],
             action=base.action[cut], quantity=base.quantity[cut], price=base.price[cut], order=base.order[cut],
-            people=np.array([person], object),
+            people=np.array([person], object), weights=base.weights,
         )  # fmt: skip
 
     def _joined(self, cuts: list[slice], facts: list[Fact], newest: int, person: str) -> Histories:
@@ -87,7 +118,7 @@ class Past:
             at=times[rank], action=_column(base.action, cuts, action)[rank],
             quantity=_column(base.quantity, cuts, quantity)[rank], price=_column(base.price, cuts, price)[rank],
             order=_baskets([base.order[cut] for cut in cuts], _numbered(facts), times)[rank],
-            people=np.array([person], object),
+            people=np.array([person], object), weights=base.weights,
         )  # fmt: skip
 
     def forget(self, person: str) -> None:
@@ -113,7 +144,9 @@ def _deeds(event: Event, currency: str) -> tuple[Deed, ...]:
     received = at if moment is None or moment == event.at else micros_of(moment)
     if event.action in _ORDERS:
         return tuple(_line(event, number, line, currency, at, received) for number, line in enumerate(event.lines, 1))
-    if not event.product:
+    if event.action is Action.SEARCH and event.query:
+        return (Deed(at, event.id, event.query, _SEARCH, 1.0, math.nan, "", received),)
+    if not event.product or event.action is Action.SEARCH:
         return ()
     price = _major(event.price, currency)
     return (Deed(at, event.id, event.product, int(event.action), meant(event), price, "", received),)

@@ -10,7 +10,7 @@ from shopkeeper.core.event import Event
 from shopkeeper.core.histories import Histories
 from shopkeeper.core.ids import PersonKey
 from shopkeeper.core.live import SignIn
-from shopkeeper.features.past import NEWEST, Fact, Past, doing_of, time_and_id
+from shopkeeper.features.past import NEWEST, Fact, Past, Search, doing_of, no_search, time_and_id
 
 
 @dataclass(slots=True)
@@ -47,8 +47,11 @@ class LiveProfiles:
     ``NEWEST`` facts a person key are kept live. Safe to call from any thread.
     """
 
-    def __init__(self, *, base: Histories, product_index: Mapping[str, int], currency: str) -> None:
-        self._past, self._currency = Past(base=base, product_index=product_index), currency
+    def __init__(
+        self, *, base: Histories, product_index: Mapping[str, int], currency: str, search: Search = no_search
+    ) -> None:
+        self._past = Past(base=base, product_index=product_index, search=search)
+        self._currency = currency
         self._since: dict[str, _Since] = {}
         self._signed_in: dict[str, SignIn] = {}
         """visitor key -> time, event id and customer of the newest event that names both."""

@@ -12,7 +12,7 @@ from shopkeeper.core.event import Event
 from shopkeeper.core.histories import Histories
 from shopkeeper.core.ids import PersonKey
 from shopkeeper.core.live import Deed, ProfileStore
-from shopkeeper.features.past import NEWEST, Fact, Past, doing_of
+from shopkeeper.features.past import NEWEST, Fact, Past, Search, doing_of, no_search
 from shopkeeper.features.state import micros_of
 
 _log: Final = logging.getLogger(__name__)
@@ -59,9 +59,10 @@ class SharedProfiles:
     """
 
     def __init__(
-        self, *, base: Histories, product_index: Mapping[str, int], store: ProfileStore, received_until: datetime
-    ) -> None:
-        self._past, self._store = Past(base=base, product_index=product_index), store
+        self, *, base: Histories, product_index: Mapping[str, int], store: ProfileStore, received_until: datetime,
+        search: Search = no_search,
+    ) -> None:  # fmt: skip
+        self._past, self._store = Past(base=base, product_index=product_index, search=search), store
         self._since = micros_of(received_until)
 
     def once(self) -> AbstractContextManager[None]:

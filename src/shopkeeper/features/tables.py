@@ -16,7 +16,7 @@ Query = Callable[[str, Mapping[str, Any]], Any]
 TABLES: Final = ("customer", "customer_product", "customer_category", "customer_basket", "customer_recent", "product")
 FORETELLING: Final = (
     "customer_rhythm", "customer_prices", "customer_browsing", "habit_counts", "order_gap", "order_outcome",
-    "category_rhythm", "category_outcome",
+    "category_rhythm", "category_outcome", "line_return",
 )  # fmt: skip
 """Tables that predictions and profiles read in one go; they have no live fold."""
 MOST_LISTED: Final = 50

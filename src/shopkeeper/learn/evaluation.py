@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from shopkeeper.core.action import Action
-from shopkeeper.core.histories import Catalogue, Float32, Histories, Int32, Int64
+from shopkeeper.core.histories import Bool, Catalogue, Float32, Histories, Int32, Int64
 from shopkeeper.core.ports import Estimator, Progress, Scorer, Snapshot, quiet
+from shopkeeper.learn.cold_start import Cold, ColdRow, Thresholds, cold_of, cold_rows, cold_tables
 from shopkeeper.learn.snapshot import ArraySnapshot, microseconds
 from shopkeeper.learn.top import block_size, top
 from shopkeeper.measure.bootstrap import RESAMPLES, Interval, mean_intervals
@@ -38,8 +39,13 @@ class How:
     """The estimator the others are compared with; absent = no comparison."""
     most_people: int = 20_000
     """Where more could be judged, so many are, drawn by the seed."""
+    cold: Thresholds = field(default_factory=Thresholds)
+    """Who and what is new, judged in rows of their own."""
     resamples: int = RESAMPLES
     seed: int = 0
+
+
+_STRANGER = Histories.of_sequences([[]])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +55,8 @@ class Row:
     name: str
     metrics: Mapping[str, Interval]
     against: Mapping[str, Interval] = field(default_factory=dict)
+    cold: Mapping[str, ColdRow] = field(default_factory=dict)
+    """By ``cold_start.GROUPS``; empty where people are not cut at one moment."""
     lists: Mapping[str, float] = field(default_factory=dict)
     """``coverage``, ``gini``, ``novelty`` (bits), ``diversity`` (by category) and ``answered`` (share of people with a
     list) at k."""
@@ -61,7 +69,7 @@ class Row:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """A comparison. ``people`` were judged; ``unjudged`` had nothing wanted; ``newcomers`` wanted something but were
-    unknown before the cut, so no list of theirs could be personal, and are not judged."""
+    unknown before the cut, so no list of theirs could be personal: they are judged in a row of their own."""
 
     protocol: Protocol
     cut_at: datetime
@@ -98,7 +106,20 @@ class Task:
     wanted: Relevant
     now: int
     unjudged: int
-    newcomers: int
+    strangers: Relevant
+    """What was wanted by people who were unknown."""
+
+    @property
+    def newcomers(self) -> int:
+        return len(self.strangers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Figures:
+    """What is compared person by person: the measures of all judged people, and of each cold group."""
+
+    everybody: Float64
+    cold: Mapping[str, Float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +151,7 @@ def evaluate_leave_one_out(
     judged = np.flatnonzero(split.wanted.sizes > 0)
     task = Task(
         known=past, profiles=split.known.rows(judged), wanted=split.wanted.rows(judged),
-        now=microseconds(known.moment), unjudged=split.wanted.unjudged, newcomers=0,
+        now=microseconds(known.moment), unjudged=split.wanted.unjudged, strangers=Relevant.of([]),
     )  # fmt: skip
     return _report("leave one out", known.moment, 0.0, _sample(task, how), estimators, how, progress)
 
@@ -151,7 +172,7 @@ def _after(known: Snapshot, cut_at: datetime, days: float) -> Task:
     return Task(
         known=past, profiles=before.rows(row[judged]), wanted=wanted.rows(judged), now=moment,
         unjudged=int(np.count_nonzero(had_past & (wanted.sizes == 0))),
-        newcomers=int(np.count_nonzero((wanted.sizes > 0) & ~had_past)),
+        strangers=wanted.rows(np.flatnonzero((wanted.sizes > 0) & ~had_past)),
     )  # fmt: skip
 
 
@@ -179,14 +200,15 @@ def _report(
     shelf = shelf_of(task.known)
     products = len(shelf.buyers)
     views = _views(task, how, products)
+    cold = cold_in(task, how) if protocol == "time split" else None
     rows: list[Row] = []
-    base: Float64 | None = None
+    base: _Figures | None = None
     # The baseline goes first, so that everybody after it can be compared with it.
     names = sorted(estimators, key=lambda name: name != how.baseline)
     for done, name in enumerate(names):
         progress(name, done, len(names))
-        row, table = _judge(name, estimators[name], task, views, how, shelf, base)
-        base = table if name == how.baseline else base
+        row, figures = _judge(name, estimators[name], task, views, cold, how, shelf, base)
+        base = figures if name == how.baseline else base
         rows.append(row)
     progress("", len(names), len(names))
     return Report(
@@ -204,29 +226,44 @@ def _views(task: Task, how: How, products: int) -> dict[str, tuple[Relevant, boo
     return {"": (task.wanted, False), "_new": fresh} if how.new_items else {"": (task.wanted, False)}
 
 
+def cold_in(task: Task, how: How) -> Cold:
+    """Who and what is new among the judged."""
+    known = task.known
+    return cold_of(task.profiles, task.strangers, known.histories(), len(known.catalogue()), task.now, how.cold)
+
+
 def _judge(
-    name: str, estimator: Estimator[Any], task: Task, views: Mapping[str, tuple[Relevant, bool]], how: How,
-    shelf: Shelf, base: Float64 | None,
-) -> tuple[Row, Float64]:  # fmt: skip
-    """One estimator's row, and its (people, metrics) table for those compared with it."""
+    name: str, estimator: Estimator[Any], task: Task, views: Mapping[str, tuple[Relevant, bool]], cold: Cold | None,
+    how: How, shelf: Shelf, base: _Figures | None,
+) -> tuple[Row, _Figures]:  # fmt: skip
+    """One estimator's row, and its figures person by person for those compared with it."""
     began = time.perf_counter()
     model = estimator.fit(task.known, seed=how.seed)
     fitted = time.perf_counter()
-    ranked = rank(model, task.profiles, task.now, how.k, hide=[hidden for _, hidden in views.values()], seed=how.seed)
+    hide = [hidden for _, hidden in views.values()]
+    only = None if cold is None else cold.products
+    ranked = rank(model, task.profiles, task.now, how.k, hide=hide, only=only, seed=how.seed)
     scored = time.perf_counter()
     columns = {
         measure + suffix: values
-        for (suffix, (wanted, _)), lists in zip(views.items(), ranked, strict=True)
+        for (suffix, (wanted, _)), lists in zip(views.items(), ranked, strict=False)
         for measure, values in accuracy(lists, wanted, how.k).items()
         if not suffix or measure in ("ndcg", "hit_rate")
     }
     table = np.stack(list(columns.values()), axis=1)
+    figures = _Figures(everybody=table, cold={} if cold is None else _cold_tables(model, task, cold, ranked, how))
     row = Row(
         name=name, metrics=_intervals(columns, table, how), people=len(task.profiles),
-        against={} if base is None else _intervals(columns, table - base, how), lists=lists_of(ranked[0], shelf),
-        fit_seconds=fitted - began, score_seconds=scored - fitted,
+        against={} if base is None else _intervals(columns, table - base.everybody, how),
+        cold=cold_rows(figures.cold, None if base is None else base.cold, how.resamples, how.seed),
+        lists=lists_of(ranked[0], shelf), fit_seconds=fitted - began, score_seconds=scored - fitted,
     )  # fmt: skip
-    return row, table
+    return row, figures
+
+
+def _cold_tables(model: Scorer, task: Task, cold: Cold, ranked: list[Int32], how: How) -> dict[str, Float64]:
+    (strangers,) = rank(model, _STRANGER, task.now, how.k, hide=[False], seed=how.seed)
+    return cold_tables(cold, task.wanted, ranked[0], ranked[-1], strangers, how.k)
 
 
 def _intervals(columns: Mapping[str, Float64], table: Float64, how: How) -> dict[str, Interval]:
@@ -268,12 +305,19 @@ def _mean(values: ArrayLike) -> float:
     return float(seen.mean()) if len(seen) else float("nan")
 
 
-def rank(model: Scorer, profiles: Histories, now: int, k: int, *, hide: list[bool], seed: int = 0) -> list[Int32]:
-    """For each entry of ``hide`` the (people, k) best products, with or without what a person has ordered before."""
-    found: list[list[Int32]] = [[] for _ in hide]
+def rank(
+    model: Scorer, profiles: Histories, now: int, k: int, *, hide: list[bool], only: Bool | None = None, seed: int = 0
+) -> list[Int32]:
+    """For each entry of ``hide`` the (people, k) best products, with or without what a person has ordered before;
+    with ``only`` (products,) at last the best of those."""
+    found: list[list[Int32]] = [[] for _ in [*hide, *([] if only is None else [only])]]
     width = _width(model, profiles, now)
     for block in profiles.blocks(block_size(width)):
         scores = model.score(block, now)
+        if only is not None:
+            some = np.flatnonzero(only[: scores.shape[1]])
+            best = top(scores[:, some], k, seed)
+            found[-1].append(np.where(best >= 0, np.append(some, 0)[best], -1).astype(np.int32))
         for number in np.argsort(hide, kind="stable"):
             if hide[number]:
                 hide_bought(scores, block)

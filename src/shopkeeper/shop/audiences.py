@@ -25,8 +25,8 @@ from shopkeeper.learn.segment.assigning import numbers_for
 from shopkeeper.learn.segment.lookalike import Lookalike
 from shopkeeper.market.audiences.counting import Bits, Counted, bits_of, both, counted, isolates, numbers_of, size_of
 from shopkeeper.market.audiences.reading import read, written
-from shopkeeper.market.audiences.rules import All, Did, Like, Rule, leaves
-from shopkeeper.market.audiences.sql import statement_of
+from shopkeeper.market.audiences.rules import All, Did, Like, Rule, Tagged, leaves
+from shopkeeper.market.audiences.sql import THIRD_PARTY, statement_of
 from shopkeeper.shop.people_table import current_people, people_file
 from shopkeeper.shop.segments import segmented
 from shopkeeper.shop.shop import Shop
@@ -94,6 +94,8 @@ def members_of(shop: Shop, rule: Rule) -> Bits:
         if isinstance(leaf, Like) and leaf not in likes:
             likes[leaf] = f"like_{len(likes)}"
             tables[likes[leaf]] = pa.table({"number": pa.array(_alike(shop, leaf))})
+        if isinstance(leaf, Tagged):
+            tables[THIRD_PARTY] = pa.table({"number": pa.array(numbers_of(agreed(shop, Purpose.THIRD_PARTY)))})
     known = shop.snapshot()
     asked = statement_of(rule, known.moment, likes)
     tables["people"] = people_file(shop).table(sorted({*_PEOPLE_COLUMN.findall(asked.sql), "person"}))

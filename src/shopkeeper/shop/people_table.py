@@ -11,9 +11,12 @@ import pyarrow.compute as pc
 from shopkeeper.core.consent import Purpose
 from shopkeeper.data.people_file import PeopleFile
 from shopkeeper.data.schema import TABLES
+from shopkeeper.data.snapshot import LakeSnapshot
 from shopkeeper.features.tables import feature_sql
 from shopkeeper.learn.segment.assigning import assigned, numbers_for
 from shopkeeper.learn.segment.spending import BANDS
+from shopkeeper.shop.everybody import FORETOLD, foretold_of_all
+from shopkeeper.shop.predicting import foretold
 from shopkeeper.shop.segments import segmented
 from shopkeeper.shop.shop import Shop
 
@@ -37,8 +40,10 @@ def refresh_people(shop: Shop) -> dict[str, Any]:
     known = shop.snapshot()
     asked = {"since": _BEGINNING, "currency": known.currency, "timezone": shop.settings.shop.timezone}
     rows = _with_segments(shop, known.query(_sql(), asked))
+    seconds = round(time.perf_counter() - began, 3)  # what is foretold is not counted: it is not made again every time
+    rows, foretold_at = _with_predictions(shop, known, rows)
     facts = {"lake": state, "version": version, "moment": known.moment.isoformat(), "people": rows.num_rows,
-             "seconds": round(time.perf_counter() - began, 3)}  # fmt: skip
+             "foretold_at": foretold_at, "seconds": seconds}  # fmt: skip
     people_file(shop).save(rows, facts)
     return people_file(shop).facts() or facts
 
@@ -49,7 +54,7 @@ def current_people(shop: Shop) -> dict[str, Any]:
     file = people_file(shop)
     with _making:
         facts = file.facts()
-        if facts is None or facts["version"] != (shop.models.current() or ""):
+        if facts is None or "foretold_at" not in facts or facts["version"] != (shop.models.current() or ""):
             return refresh_people(shop)
         same = facts["lake"] == _lake_state(shop)
         age = (shop.clock() - datetime.fromisoformat(facts["moment"])).total_seconds() / 3600
@@ -67,6 +72,26 @@ def _sql() -> str:
     for name in ("customer_portrait", "customer_contact"):
         sql = sql.replace(f"${name}$", feature_sql(name))
     return sql
+
+
+def _with_predictions(shop: Shop, known: LakeSnapshot, people: pa.Table) -> tuple[pa.Table, str]:
+    """The table with what is foretold of everybody who agreed to it, and as of when: foretold again with a new version
+    of the models, and after a day; between, what the table before says is kept, for it takes longer than the rest."""
+    agreed = frozenset(shop.state.consent.allowing(Purpose.PERSONALISE))
+    file = people_file(shop)
+    facts = file.facts() or {}
+    at = facts.get("foretold_at", "")
+    fresh = at and facts["version"] == (shop.models.current() or "")
+    if fresh and (shop.clock() - datetime.fromisoformat(at)).total_seconds() < _HOURS * 3600:
+        found = file.table(["person", *FORETOLD])
+        found = found.filter(pc.is_in(found.column("person"), value_set=pa.array(sorted(agreed), pa.string())))
+    else:
+        at = known.moment.isoformat()
+        found = foretold_of_all(foretold(shop)[1], known, agreed)
+    where = pc.index_in(people.column("person"), value_set=found.column("person").combine_chunks())
+    for name in FORETOLD:
+        people = people.append_column(name, found.column(name).take(where))
+    return people, at
 
 
 def _with_segments(shop: Shop, people: pa.Table) -> pa.Table:

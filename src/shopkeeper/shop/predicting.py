@@ -27,7 +27,7 @@ from shopkeeper.shop.shop import Shop
 YEAR: Final = 365.0
 _LEVEL: Final = 0.8
 NAMES: Final = (
-    "churn", "buy", "lifetime_value", "lifetime_orders", "alive", "next_order", "order_value", "returns",
+    "churn", "buy", "lifetime_value", "lifetime_orders", "alive", "next_order", "order_value", "value", "returns",
     "deals", "price_response",
 )  # fmt: skip
 _MODEL_OF: Final = {
@@ -148,7 +148,7 @@ class _One:
             return Meter(name=name, key="not_trained", needs=1, has=0)
         error = model.refused.get(_MODEL_OF.get(name, name))
         if error is not None:
-            return _meter(name, error, self.known.moment)
+            return meter_of(name, error, self.known.moment)
         if not self.bought:
             return Meter(name=name, key="no_orders_yet", needs=1, has=0)
         made: Answer | None = getattr(self, f"_{name}")(model)
@@ -233,6 +233,16 @@ class _One:
         return Prediction(name="order_value", value=value, low=min(low, value), high=max(high, value), level=_LEVEL,
                           unit="minor", facts=facts)  # fmt: skip
 
+    def _value(self, model: Foretold) -> Answer | None:
+        if model.value is None:
+            return None
+        columns = columns_like(model.value.names, self.columns)
+        value = float(model.value.expected(columns)[0])
+        low, high = model.value.spread.interval(value, _LEVEL)
+        why, base = model.value.why(columns)
+        return Prediction(name="value", value=value, low=low, high=high, level=_LEVEL, unit="minor", why=why, base=base,
+                          exact=True, days=round(model.value.days))  # fmt: skip
+
     def _returns(self, model: Foretold) -> Answer | None:
         if model.returns is None:
             return None
@@ -258,8 +268,9 @@ class _One:
         if model.deals is None:
             return None
         own = self._own_prices()
-        value = float(model.deals.expected(np.array([own["deals"]]), np.array([own["lines"]]))[0])
-        low, high = model.deals.interval(own["deals"], own["lines"], _LEVEL)
+        worth = self.number("paid_a_day")
+        value = float(model.deals.expected(np.array([own["deals"]]), np.array([own["lines"]]), worth)[0])
+        low, high = model.deals.interval(own["deals"], own["lines"], _LEVEL, float(worth[0]))
         return Prediction(name="deals", value=value, low=low, high=high, level=_LEVEL, unit="share",
                           facts={"deals": own["deals"], "lines": own["lines"]})  # fmt: skip
 
@@ -267,9 +278,11 @@ class _One:
         if model.prices is None:
             return None
         own = self._own_prices()
-        value, low, high = model.prices.interval(own["pull"], own["room"])
+        worth = self.number("paid_a_day")
+        value, low, high = model.prices.interval(own["pull"], own["room"], float(worth[0]))
+        segment = float(model.prices.bands.mean_of(worth, model.prices.mean)[0])
         return Prediction(name="price_response", value=value, low=low, high=high, level=_LEVEL, unit="number",
-                          facts={"shop": model.prices.mean, "own_weight": own["room"]})  # fmt: skip
+                          facts={"shop": model.prices.mean, "segment": segment, "own_weight": own["room"]})  # fmt: skip
 
     def categories(self) -> list[dict[str, Any]]:
         """What is bought from next, most likely first."""
@@ -305,7 +318,7 @@ def _category_usual(known: LakeSnapshot) -> dict[str, tuple[float, float]]:
     return {row["category"]: (float(row["buyers"]), row["days"] / row["buyers"]) for row in rows}
 
 
-def _meter(name: str, error: Mapping[str, Any], now: datetime) -> Meter:
+def meter_of(name: str, error: Mapping[str, Any], now: datetime) -> Meter:
     """Why a model could not be fitted, and about when it can: needs of days come with the calendar."""
     facts = dict(error["facts"])
     needs, has = float(facts.get("needed", 1) or 1), float(facts.get("have", 0) or 0)

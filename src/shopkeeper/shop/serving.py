@@ -18,18 +18,20 @@ from shopkeeper.core.ids import PersonKey
 from shopkeeper.core.live import ProfileStore
 from shopkeeper.core.money import exponent
 from shopkeeper.core.ports import Scorer
+from shopkeeper.core.weights import USUAL, Weights
 from shopkeeper.data.model_store import Bundle
 from shopkeeper.decide.fallback import Fallback, Static
 from shopkeeper.decide.log import Logged
 from shopkeeper.decide.placement import PlacementSettings, placements
 from shopkeeper.decide.recommend import Recommend, nothing_goes_with
-from shopkeeper.features.past import meant
+from shopkeeper.features.past import Search, meant, no_search
 from shopkeeper.features.profiles import LiveProfiles
 from shopkeeper.features.shared_profiles import SharedProfiles
 from shopkeeper.features.state import micros_of
 from shopkeeper.learn.loading import restored
 from shopkeeper.learn.propensity.foretell import NAME as FORETELL
-from shopkeeper.learn.recommend.sparse import meaning_of
+from shopkeeper.learn.recommend.search_words import NAME as SEARCH_WORDS
+from shopkeeper.learn.recommend.search_words import SearchWordsModel
 from shopkeeper.learn.recommend.trending import LiveTrending, TrendingModel
 from shopkeeper.learn.recommend.trending import live as live_trending
 from shopkeeper.learn.segment.basket_rules import NAME as BASKET_RULES
@@ -103,6 +105,8 @@ class Serving:
     counts: Mapping[str, int]
     """How many items each placement shows where the request does not say."""
     report: Mapping[str, Any]
+    weights: Weights = USUAL
+    """What the shop takes each action to say."""
     trends: tuple[LiveTrending, ...] = ()
     """Models of which every event changes what they say to everybody."""
     until: datetime | None = None
@@ -123,7 +127,7 @@ class Serving:
         places = [index[product] for product in products if product in index]
         if person is None or event.action is Action.ORDER_RETURN or not places:
             return
-        weight, at = meaning_of(event.action, meant(event)), micros_of(event.at)
+        weight, at = self.weights.of_one(event.action, meant(event)), micros_of(event.at)
         for place in places:
             for trend in self.trends:
                 trend.fold(person, place, weight, at)
@@ -135,12 +139,13 @@ def _live(scorer: Scorer) -> Scorer:
 
 
 def profiles_over(
-    base: Histories, index: Mapping[str, int], currency: str, received_until: datetime, store: ProfileStore | None
-) -> LiveProfiles | SharedProfiles:
+    base: Histories, index: Mapping[str, int], currency: str, received_until: datetime, store: ProfileStore | None,
+    search: Search = no_search,
+) -> LiveProfiles | SharedProfiles:  # fmt: skip
     """Live profiles in memory, or in the store that the shop's processes share."""
     if store is None:
-        return LiveProfiles(base=base, product_index=index, currency=currency)
-    return SharedProfiles(base=base, product_index=index, store=store, received_until=received_until)
+        return LiveProfiles(base=base, product_index=index, currency=currency, search=search)
+    return SharedProfiles(base=base, product_index=index, store=store, received_until=received_until, search=search)
 
 
 def without_models(
@@ -168,10 +173,14 @@ def serving_of(
     scorers: dict[str, Scorer] = {
         name: _live(restored(model.use, model.arrays, model.facts))
         for name, model in bundle.models.items()
-        if name not in (FORETELL, SEGMENTS, BASKET_RULES)
+        if name not in (FORETELL, SEGMENTS, BASKET_RULES, SEARCH_WORDS)
     }
     live = LiveCatalogue(extended(bundle.catalogue, today), settings.shop.currency)
-    profiles = profiles_over(bundle.histories, live.index, settings.shop.currency, bundle.received_until, store)
+    weights = settings.weights.table()
+    profiles = profiles_over(
+        replace(bundle.histories, weights=weights), live.index, settings.shop.currency, bundle.received_until, store,
+        _search_of(bundle),
+    )  # fmt: skip
     popular = scorers[settings.train.popular]
 
     def agreed(person: PersonKey) -> Consent:
@@ -192,8 +201,8 @@ def serving_of(
             personal, page = (personal, placement.model) if placement.context != "none" else (placement.model, page)
         first = Recommend(
             name=f"recommend.{name}", version=bundle.version, scorer=scorers[personal],
-            context_scorer=scorers.get(page), popular=popular, catalogue=live,
-            history=profiles.history, consent=agreed, placement=placement, rules=placement.rules(),
+            context_scorer=scorers.get(page), newcomers=scorers.get(settings.train.new), popular=popular,
+            catalogue=live, history=profiles.history, consent=agreed, placement=placement, rules=placement.rules(),
             chooser=placement.dice(), goals=placement.goals(), partners=partners,
         )  # fmt: skip
         last = replace(static, banned=frozenset(placement.banned))
@@ -202,11 +211,20 @@ def serving_of(
     wanted = placements(settings.placements)
     return Serving(
         version=bundle.version, until=bundle.received_until, scorers=scorers, catalogue=live, profiles=profiles,
-        report=bundle.report, agreed=agreed,
+        report=bundle.report, agreed=agreed, weights=weights,
         trends=tuple(one for one in scorers.values() if isinstance(one, LiveTrending)),
         policies={name: policy(name, placement) for name, placement in wanted.items()},
         counts={name: placement.count for name, placement in wanted.items()},
     )  # fmt: skip
+
+
+def _search_of(bundle: Bundle) -> Search:
+    """What words speak of; nothing in a version of before there was an index of words."""
+    stored = bundle.models.get(SEARCH_WORDS)
+    if stored is None:
+        return no_search
+    found: SearchWordsModel = restored(stored.use, stored.arrays, stored.facts)
+    return found.find
 
 
 def _top(popular: Scorer, catalogue: Catalogue) -> tuple[str, ...]:

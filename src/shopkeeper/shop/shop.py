@@ -214,7 +214,7 @@ class Shop:
         """What the lake knows (before a moment, or now), with the people who agreed to training."""
         return LakeSnapshot(
             lake=self.lake, moment=moment or self.clock(), currency=self.settings.shop.currency,
-            may_train=self.state.consent.may_train,
+            may_train=self.state.consent.may_train, weights=self.settings.weights.table(),
             batch=DuckBatch(memory=self.settings.engine.memory, threads=self.settings.engine.threads),
         )  # fmt: skip
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from shopkeeper.core.prediction import Answer, Meter
 from shopkeeper.locale import phrases, say
+from shopkeeper.shop.order_returns import OrderRisk
 from shopkeeper.shop.predicting import CustomerPredictions
 
 
@@ -31,12 +32,25 @@ def told(found: CustomerPredictions, language: str) -> dict[str, Any]:
     fields = {name: _plain(value) for name, value in found.fields.items()}
     return {
         "id": found.id, "at": found.at.isoformat(), "currency": found.currency, "version": found.version,
-        "fields": fields, "answers": {name: _answer(one, language) for name, one in found.answers.items()},
+        "fields": fields, "answers": {name: answer_told(one, language) for name, one in found.answers.items()},
         "categories": found.categories,
     }  # fmt: skip
 
 
-def _answer(answer: Answer, language: str) -> dict[str, Any]:
+def told_order(found: OrderRisk, language: str) -> dict[str, Any]:
+    """What of an order will come back, as JSON values."""
+    return {
+        "id": found.id, "at": found.at.isoformat(), "customer": found.customer, "currency": found.currency,
+        "version": found.version, "days": found.days, "expected_minor": found.expected_minor,
+        "lines": [
+            {"product": one.product, "name": one.name, "quantity": one.quantity, "paid_minor": one.paid_minor,
+             "back_days": one.back_days, "risk": answer_told(one.answer, language)} for one in found.lines
+        ],
+    }  # fmt: skip
+
+
+def answer_told(answer: Answer, language: str) -> dict[str, Any]:
+    """One answer as JSON values."""
     if isinstance(answer, Meter):
         return {
             "value": None, "message": said_meter(answer, language), "needs": answer.needs, "has": answer.has,

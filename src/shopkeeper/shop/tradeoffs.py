@@ -9,16 +9,16 @@ import numpy as np
 from shopkeeper.core.consent import Consent, Purpose
 from shopkeeper.core.decision import Request
 from shopkeeper.core.errors import SettingsError
-from shopkeeper.core.histories import Catalogue, Int32
+from shopkeeper.core.histories import Bool, Catalogue, Int32
 from shopkeeper.core.ids import CustomerId, PersonKey
 from shopkeeper.core.ports import Progress, quiet
 from shopkeeper.decide.goals import margins
 from shopkeeper.decide.placement import PlacementSettings, placement
 from shopkeeper.decide.recommend import Recommend
-from shopkeeper.learn.evaluation import How, Task, lists_of, shelf_of, task_after
+from shopkeeper.learn.evaluation import How, Task, cold_in, lists_of, shelf_of, task_after
 from shopkeeper.learn.loading import estimator
 from shopkeeper.measure.bootstrap import Interval, mean_interval, paired_difference
-from shopkeeper.measure.ranking import accuracy
+from shopkeeper.measure.ranking import Relevant, accuracy
 from shopkeeper.shop.shop import Shop
 from shopkeeper.shop.training import cut_of
 
@@ -26,6 +26,7 @@ LADDERS: Final[dict[str, tuple[float, ...]]] = {
     "diversity": (0.0, 0.1, 0.2, 0.3, 0.5, 0.7),
     "novelty_weight": (0.0, 0.1, 0.2, 0.3, 0.5, 1.0),
     "margin_weight": (0.0, 0.1, 0.2, 0.3, 0.5, 1.0),
+    "new_share": (0.0, 0.2, 0.3, 0.4, 0.5, 0.6),
 }
 """The settings that can be weighed, and the values tried."""
 _AGREED: Final = Consent(given={Purpose.PERSONALISE: True})
@@ -35,7 +36,9 @@ _TOP: Final = 10
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One value of the setting: how right the lists are, what that costs against the first value (person by person),
-    and what the lists are like. ``margin``: mean (price - cost) / price of what is shown, NaN without any cost."""
+    and what the lists are like. ``margin``: mean (price - cost) / price of what is shown, NaN without any cost;
+    ``new``: the share of places that new products take; ``new_hit``: of the people who wanted new products, how many
+    were shown one of them."""
 
     value: float
     ndcg: Interval
@@ -45,6 +48,8 @@ class Step:
     coverage: float
     gini: float
     margin: float
+    new: float
+    new_hit: float
 
 
 def weigh(
@@ -68,7 +73,7 @@ def weigh(
     base = _policy(shop, task, placement("home", table), seed, progress)
     ladder = LADDERS[setting]
     policies = [_with(base, placement("home", {**table, setting: value})) for value in ladder]
-    shelf, first = shelf_of(task.known), np.zeros(0)
+    shelf, first, fresh = shelf_of(task.known), np.zeros(0), cold_in(task, How()).products
     steps: list[Step] = []
     for number, (value, policy) in enumerate(zip(ladder, policies, strict=True)):
         progress(setting, number, len(ladder))
@@ -80,7 +85,8 @@ def weigh(
             Step(
                 value=value, ndcg=mean_interval(ndcg, seed=seed), cost=paired_difference(ndcg, first, seed=seed),
                 diversity=like["diversity"], novelty=like["novelty"], coverage=like["coverage"], gini=like["gini"],
-                margin=_margin(ranked, task.known.catalogue()),
+                margin=_margin(ranked, task.known.catalogue()), new=float(fresh[ranked[ranked >= 0]].mean()),
+                new_hit=_new_hit(ranked, task.wanted, fresh),
             )
         )  # fmt: skip
     progress("", len(ladder), len(ladder))
@@ -90,8 +96,9 @@ def weigh(
 def _policy(shop: Shop, task: Task, wanted: PlacementSettings, seed: int, progress: Progress) -> Recommend:
     named = shop.settings.train
     models = {}
-    for number, name in enumerate((named.popular, named.personal)):
-        progress(name, number, 2)
+    names = [name for name in (named.popular, named.personal, named.new) if name in shop.settings.models]
+    for number, name in enumerate(names):
+        progress(name, number, len(names))
         models[name] = estimator(name, shop.settings.models[name]).fit(task.known, seed=seed)
     catalogue = task.known.catalogue()
     row = {person: number for number, person in enumerate(task.profiles.people.tolist())}
@@ -101,6 +108,7 @@ def _policy(shop: Shop, task: Task, wanted: PlacementSettings, seed: int, progre
 
     return Recommend(
         name="recommend.home", scorer=models[named.personal], popular=models[named.popular],
+        newcomers=models.get(named.new),
         catalogue=lambda: catalogue, consent=agreed, placement=wanted, rules=wanted.rules(), chooser=wanted.dice(),
         history=lambda person: task.profiles.rows(np.array([row[person]], np.int64)), goals=wanted.goals(),
     )  # fmt: skip
@@ -127,6 +135,11 @@ def _margin(ranked: Int32, catalogue: Catalogue) -> float:
     if not np.isfinite(catalogue.cost).any():
         return float("nan")
     return float(margins(catalogue)[ranked[ranked >= 0]].mean())
+
+
+def _new_hit(ranked: Int32, wanted: Relevant, fresh: Bool) -> float:
+    hit = accuracy(ranked, wanted.keep(fresh[wanted.items]), _TOP)["hit_rate"]
+    return float(np.nanmean(hit)) if np.isfinite(hit).any() else float("nan")
 
 
 COLUMNS: Final = tuple(part.name for part in fields(Step) if part.name not in ("value", "ndcg", "cost"))

@@ -16,10 +16,14 @@ from shopkeeper.data.snapshot import LakeSnapshot
 from shopkeeper.learn.evaluation import How, Report, evaluate
 from shopkeeper.learn.loading import estimator, installed, path_of
 from shopkeeper.learn.propensity.foretell import NAME as FORETELL
+from shopkeeper.learn.rank.logged import Learned
+from shopkeeper.learn.recommend.search_words import NAME as SEARCH_WORDS
+from shopkeeper.learn.recommend.search_words import SearchWords
 from shopkeeper.learn.segment.segmenting import NAME as SEGMENTS
 from shopkeeper.learn.training import Fitted, fit_all
 from shopkeeper.settings import ModelSection
 from shopkeeper.shop.basket_rules import fit_rules
+from shopkeeper.shop.from_log import corrected
 from shopkeeper.shop.predicting import fit_predictions
 from shopkeeper.shop.segments import fit_segments
 from shopkeeper.shop.shop import Shop
@@ -36,6 +40,8 @@ class TrainReport:
     seconds: dict[str, float]
     report: Report | None = None
     """How the models compare; None where that was not asked for or there is too little history."""
+    from_log: Learned | None = None
+    """What the shop's own answers taught; None where there were none to learn from."""
 
 
 def train(shop: Shop, *, judged: bool = True, seed: int = 0, progress: Progress = quiet) -> TrainReport:
@@ -56,13 +62,14 @@ def train(shop: Shop, *, judged: bool = True, seed: int = 0, progress: Progress 
         shop.drain()
     known = shop.batch_snapshot()
     fitted = fit_all(shop.settings.models, known, seed=seed, progress=progress)
+    fitted, from_log = corrected(shop, known, fitted, seed=seed)
     version = version_of(known.moment)
     began = time.perf_counter()
     progress(FORETELL, 0, 1)
-    bundle = _foretelling(shop, _bundle(shop, version, known, fitted, report), known, seed)
+    bundle = _foretelling(shop, _bundle(shop, version, known, fitted, report, from_log), known, seed)
     foretold_seconds = time.perf_counter() - began
     progress(SEGMENTS, 0, 1)
-    bundle = _segmenting(shop, bundle, known, seed)
+    bundle = _with_words(_segmenting(shop, bundle, known, seed), known)
     progress("", 1, 1)
     shop.models.save(bundle, keep=shop.settings.train.keep_versions)
     histories = known.histories()
@@ -70,7 +77,7 @@ def train(shop: Shop, *, judged: bool = True, seed: int = 0, progress: Progress 
         version=version, people=len(histories), events=histories.events, products=len(known.catalogue()),
         seconds={**{name: model.seconds for name, model in fitted.items()}, FORETELL: foretold_seconds,
                  SEGMENTS: time.perf_counter() - began - foretold_seconds},
-        report=report,
+        report=report, from_log=from_log,
     )  # fmt: skip
 
 
@@ -108,7 +115,10 @@ def _floor(shop: Shop, report: Report | None) -> None:
         raise DataError("below_floor", model=wanted.personal, reached=round(reached, 4), floor=wanted.floor_ndcg)
 
 
-def _bundle(shop: Shop, version: str, known: LakeSnapshot, fitted: dict[str, Fitted], report: Report | None) -> Bundle:
+def _bundle(
+    shop: Shop, version: str, known: LakeSnapshot, fitted: dict[str, Fitted], report: Report | None,
+    from_log: Learned | None = None,
+) -> Bundle:  # fmt: skip
     stored = {
         name: StoredModel(use=path_of(fit.model), facts=fit.model.facts(), arrays=fit.model.arrays())
         for name, fit in fitted.items()
@@ -116,6 +126,7 @@ def _bundle(shop: Shop, version: str, known: LakeSnapshot, fitted: dict[str, Fit
     facts = {
         "evaluation": json.loads(report.to_json()) if report else None,
         "fit_seconds": {name: round(fit.seconds, 2) for name, fit in fitted.items()},
+        "from_log": from_log.facts() if from_log else None,
         "people": len(known.histories()), "events": known.histories().events,
     }  # fmt: skip
     return Bundle(
@@ -136,6 +147,13 @@ def _segmenting(shop: Shop, bundle: Bundle, known: LakeSnapshot, seed: int) -> B
     return replace(bundle, models={**bundle.models, SEGMENTS: stored, **rules})
 
 
+def _with_words(bundle: Bundle, known: LakeSnapshot) -> Bundle:
+    """The bundle with the index of what words speak of."""
+    words = SearchWords().learn(known)
+    stored = StoredModel(use=path_of(words), facts=words.facts(), arrays=words.arrays())
+    return replace(bundle, models={**bundle.models, SEARCH_WORDS: stored})
+
+
 def _for_serving(shop: Shop, known: LakeSnapshot) -> Histories:
     """Histories of everybody who agreed to personalisation, whether or not they agreed to training."""
     return known.for_people(shop.state.consent.allowing(Purpose.PERSONALISE))
@@ -150,32 +168,44 @@ def _named(shop: Shop) -> None:
 
 
 def judge(
-    shop: Shop, *, seed: int = 0, progress: Progress = quiet, others: Mapping[str, ModelSection] | None = None
-) -> Report:
+    shop: Shop, *, seed: int = 0, progress: Progress = quiet, others: Mapping[str, ModelSection] | None = None,
+    cut_at: datetime | None = None,
+) -> Report:  # fmt: skip
     """Every model against popularity: fitted before the shop's last ``test_days`` days of orders, judged on those.
 
-    ``others`` are compared too, except those whose library is not installed.
+    ``others`` are compared too, except those whose library is not installed. ``cut_at``: on the days after an earlier
+    moment; the young shop of then has more people and products of whom little is known.
 
     Raises:
         DataError: no history may be learned from, or it is shorter than twice the test days.
+        SettingsError: the shop has no ``test_days`` days on each side of ``cut_at``.
     """
     if not shop.readonly:
         shop.drain()
     models = {name: estimator(name, section) for name, section in (others or {}).items() if installed(section)}
     models |= {name: estimator(name, section) for name, section in shop.settings.models.items()}
     known = shop.batch_snapshot()
-    cut_at = cut_of(known, shop.settings.train.test_days)
+    cut_at = cut_of(known, shop.settings.train.test_days, cut_at)
     how = How(baseline=shop.settings.train.popular, seed=seed)
     days = shop.settings.train.test_days
     return evaluate(known, models, cut_at=cut_at, days=days, how=how, progress=progress)
 
 
-def cut_of(known: LakeSnapshot, days: int) -> datetime:
-    """The moment that parts the past from the days to be predicted: ``days`` before the newest order."""
+def cut_of(known: LakeSnapshot, days: int, wanted: datetime | None = None) -> datetime:
+    """The moment that parts the past from the days to be predicted: ``days`` before the newest order, or an earlier one
+    that is wanted."""
     orders = known.histories().of(Action.ORDER)
     if not orders.events:
         raise DataError("no_training_consent", people=0)
     newest, oldest = int(orders.at.max()), int(orders.at.min())
     if newest - oldest < 2 * days * 86_400_000_000:
         raise DataError("too_little_history", days=days, have=(newest - oldest) // 86_400_000_000)
-    return datetime.fromtimestamp((newest + 1) / 1_000_000, known.moment.tzinfo) - timedelta(days=days)
+    zone, room = known.moment.tzinfo, timedelta(days=days)
+    latest = datetime.fromtimestamp((newest + 1) / 1_000_000, zone) - room
+    if wanted is None:
+        return latest
+    earliest, wanted = datetime.fromtimestamp(oldest / 1_000_000, zone) + room, wanted.replace(tzinfo=zone)
+    if not earliest <= wanted <= latest:
+        span = f"{earliest:%Y-%m-%d} … {latest:%Y-%m-%d}"
+        raise SettingsError("setting_bad", where="evaluate", name="--as-of", value=f"{wanted:%Y-%m-%d}", wanted=span)
+    return wanted

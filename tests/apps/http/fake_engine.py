@@ -116,6 +116,10 @@ class FakeEngine:
         self._maybe_fail("predictions")
         return {"id": customer_id, "at": "", "currency": "USD", "version": "", "fields": {}, "answers": {}}
 
+    def order_returns(self, order_id: str, language: str) -> dict[str, Any]:
+        self._maybe_fail("order_returns")
+        return {"id": order_id, "at": "", "customer": "c1", "currency": "USD", "version": language, "days": 30}
+
     def segments(self, language: str) -> dict[str, Any]:
         self._maybe_fail("segments")
         return {"version": "", "segments": [], "refused": {}}

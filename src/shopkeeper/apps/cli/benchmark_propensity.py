@@ -29,7 +29,7 @@ def propensity(
         Path | None, typer.Argument(help="A CSV with a header, a row a case; without it, the shop's customers.")
     ] = None,
     outcome: Annotated[
-        str, typer.Option("--outcome", help="The column of yes and no; of a shop: churn, buy or category.")
+        str, typer.Option("--outcome", help="The column of yes and no; of a shop: churn, buy, category or line_return.")
     ] = "",
     moment: Annotated[
         str, typer.Option("--time", help="A column of moments or numbers to split by: the newest fifth judges.")

@@ -1,11 +1,13 @@
 """``train``, ``evaluate``, ``models`` and ``recommend``: learning from the facts, and an answer for one person."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from shopkeeper.apps.cli import say
+from shopkeeper.apps.cli.judged import show_report
 from shopkeeper.apps.cli.models_compared import compare, warn
 from shopkeeper.apps.cli.options import HERE, Folder, Json, Lang, Seed
 from shopkeeper.apps.cli.tradeoff import show_tradeoff
@@ -13,7 +15,6 @@ from shopkeeper.core.decision import Decision, Request
 from shopkeeper.core.errors import Unavailable
 from shopkeeper.core.ids import CustomerId, ProductId
 from shopkeeper.decide.reasons import say_reason
-from shopkeeper.learn.evaluation import Report
 from shopkeeper.settings import COMPARED_MODELS
 from shopkeeper.shop import Shop
 from shopkeeper.shop.tradeoffs import weigh
@@ -46,10 +47,14 @@ def train(
 def evaluate(
     folder: Folder = HERE,
     tradeoff: Annotated[
-        str, typer.Option(help="What a goal costs in accuracy: diversity, novelty_weight or margin_weight.")
+        str, typer.Option(help="What a goal costs in accuracy: diversity, novelty_weight, margin_weight or new_share.")
     ] = "",
     plot: Annotated[Path | None, typer.Option(help="With --tradeoff: write the curve into this SVG file.")] = None,
     people: Annotated[int, typer.Option(min=10, help="With --tradeoff: on how many people it is weighed.")] = 500,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Judge on the days after this one (UTC), as if it were that day."),
+    ] = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -61,7 +66,7 @@ def evaluate(
             show_tradeoff(tradeoff, steps, plot, as_json=as_json)
             return
         with say.progress() as progress:
-            report = judge(shop, seed=seed, progress=progress, others=COMPARED_MODELS)
+            report = judge(shop, seed=seed, progress=progress, others=COMPARED_MODELS, cut_at=as_of)
         if as_json:
             say.OUT.print(report.to_json(), markup=False)
         else:
@@ -143,7 +148,7 @@ def open_beside(folder: Path) -> Shop:
 def training_facts(report: TrainReport) -> dict[str, Any]:
     return {
         "version": report.version, "people": report.people, "events": report.events, "products": report.products,
-        "seconds": report.seconds,
+        "seconds": report.seconds, "from_log": report.from_log.facts() if report.from_log else None,
     }  # fmt: skip
 
 
@@ -153,31 +158,14 @@ def show_training(report: TrainReport) -> None:
         show_report(report.report)
     else:
         say.line("train_not_judged")
+    if report.from_log is not None:
+        taught = report.from_log
+        key = "train_from_log" if taught.used else "train_from_log_kept"
+        say.line(key, items=f"{taught.items:,}", clicks=f"{taught.clicks:,}")
     say.line(
         "train_done", version=report.version, people=f"{report.people:,}", events=f"{report.events:,}",
         products=f"{report.products:,}", seconds=f"{sum(report.seconds.values()):.0f}",
     )  # fmt: skip
-
-
-def show_report(report: Report) -> None:
-    """Every recommender against the popular list, with 95 % intervals."""
-    ours = report.how.k
-    rows = []
-    for row in sorted(report.rows, key=lambda row: -row.metrics["ndcg"].value):
-        ndcg, gain = row.metrics["ndcg"], row.against.get("ndcg")
-        rows.append(
-            (
-                row.name, f"{ndcg.value:.4f}", f"{ndcg.low:.4f} – {ndcg.high:.4f}",
-                "" if gain is None else f"{gain.value:+.4f} ({gain.low:+.4f} … {gain.high:+.4f})",
-                f"{row.metrics['hit_rate'].value:.3f}", f"{row.metrics['recall'].value:.3f}",
-                f"{row.lists['coverage']:.3f}", f"{row.fit_seconds:.1f}",
-            )
-        )  # fmt: skip
-    names = ("model", "ndcg", "interval", "gain", "hit_rate", "recall", "coverage", "seconds")
-    title = say.text(
-        "evaluate_title", people=f"{report.people:,}", days=f"{report.days:g}", cut=f"{report.cut_at:%Y-%m-%d}", k=ours
-    )
-    say.table(title, [say.text(f"evaluate_{name}", k=ours) for name in names], rows)
 
 
 def decision_rows(shop: Shop, decision: Decision) -> list[dict[str, Any]]:

@@ -15,9 +15,10 @@ from shopkeeper.core.money import exponent
 from shopkeeper.core.prediction import Answer, Meter, Prediction
 from shopkeeper.locale import phrases
 from shopkeeper.shop import Shop
+from shopkeeper.shop.order_returns import OrderRisk, order_risk
 from shopkeeper.shop.predicting import CustomerPredictions, foretold, predictions_of
 from shopkeeper.shop.profile import Profile, profile_of
-from shopkeeper.shop.telling import said_meter, told
+from shopkeeper.shop.telling import said_meter, told, told_order
 
 _REASONS = 3
 At = Annotated[str, typer.Option("--at", help="As of this day or moment (2026-06-30); now if not given.")]
@@ -32,6 +33,7 @@ def predict(
     customer: Annotated[
         str, typer.Argument(help="A customer's id; without one: the models and how good they are.")
     ] = "",
+    order: Annotated[str, typer.Option("--order", help="Instead: what of this order will come back.")] = "",
     folder: Folder = HERE,
     at: At = "",
     as_json: Json = False,
@@ -39,6 +41,9 @@ def predict(
 ) -> None:
     """What is foretold of a customer, in which range, and why; or what the models still need."""
     with Shop.open(folder, readonly=True) as shop:
+        if order:
+            _order(order_risk(shop, order), as_json)
+            return
         if not customer:
             _models(shop, as_json)
             return
@@ -94,6 +99,7 @@ def _models(shop: Shop, as_json: bool) -> None:
         say.as_json({"version": version, "judged": judged, "refused": refused})
         return
     columns = ("model", "days", "rows", "share", "auc", "calibration")
+    worth = judged.pop("value", None)
     rows = [
         (say.text(f"predict_{name}"), f"{one['days']:g}", f"{one['rows']:,}", f"{one['share']:.1%}",
          _figure(one["auc"]), _figure(one["calibration_error"])) for name, one in judged.items()
@@ -101,9 +107,48 @@ def _models(shop: Shop, as_json: bool) -> None:
     say.table(
         say.text("predict_models", version=version or "-"), [say.text(f"predict_column_{n}") for n in columns], rows
     )
+    if worth:
+        _worth(worth, shop.settings.shop.currency)
     for name, error in refused.items():
         sentence = phrases(say.Tongue.language, "errors")[error["key"]].format(**error["facts"])
         say.line("predict_refused", model=say.text(f"predict_{name}"), why=sentence)
+
+
+def _worth(judged: Mapping[str, Any], currency: str) -> None:
+    scale = 10 ** exponent(currency)
+
+    def mae(name: str) -> str:
+        one = judged.get(name, {}).get("mae")
+        return f"{one['value'] / scale:,.2f} ({one['low'] / scale:,.2f} – {one['high'] / scale:,.2f})" if one else "-"
+
+    say.line("predict_value_judged", days=f"{judged['days']:g}", rows=f"{judged['rows']:,}", boosted=mae("boosted"),
+             other=mae("bg_nbd"), currency=currency)  # fmt: skip
+
+
+def _order(found: OrderRisk, as_json: bool) -> None:
+    """What of an order will come back, product by product."""
+    if as_json:
+        say.as_json(told_order(found, say.Tongue.language))
+        return
+    scale = 10 ** exponent(found.currency)
+    rows = []
+    for one in found.lines:
+        risk = one.answer
+        paid = "" if one.paid_minor is None else f"{one.paid_minor / scale:,.2f}"
+        if one.back_days is not None:
+            shown = say.text("predict_order_came_back", days=f"{one.back_days:.0f}")
+            rows.append((f"{one.name} ({one.product})", f"{one.quantity:g}", paid, shown, ""))
+        elif isinstance(risk, Prediction):
+            shown = f"{risk.value:.1%} ({risk.low:.1%} – {risk.high:.1%})"
+            rows.append((f"{one.name} ({one.product})", f"{one.quantity:g}", paid, shown, _why(risk, scale)))
+        else:
+            rows.append((f"{one.name} ({one.product})", f"{one.quantity:g}", paid, "", _need(risk)))
+    names = [say.text(f"predict_order_{name}") for name in ("product", "quantity", "paid", "risk")]
+    title = say.text("predict_order_title", order=found.id, customer=found.customer, at=f"{found.at:%Y-%m-%d}",
+                     days=found.days)  # fmt: skip
+    say.table(title, [*names, say.text("predict_column_why")], rows, numbers=99)
+    if found.expected_minor is not None:
+        say.line("predict_order_expected", amount=f"{found.expected_minor / scale:,.2f} {found.currency}")
 
 
 def _figure(one: Mapping[str, float]) -> str:
@@ -116,9 +161,8 @@ def show_predictions(found: CustomerPredictions) -> None:
     for name, answer in found.answers.items():
         if isinstance(answer, Prediction):
             low, high = (amount(end, answer, found) for end in (answer.low, answer.high))
-            rows.append(
-                (say.text(f"predict_{name}"), amount(answer.value, answer, found), f"{low} – {high}", _why(answer))
-            )
+            why = _why(answer, 10 ** exponent(found.currency))
+            rows.append((say.text(f"predict_{name}"), amount(answer.value, answer, found), f"{low} – {high}", why))
         else:
             rows.append((say.text(f"predict_{name}"), "", "", _need(answer)))
     names = [say.text(f"predict_column_{name}") for name in ("what", "value", "range", "why")]
@@ -141,10 +185,11 @@ def amount(value: float, answer: Prediction, found: CustomerPredictions) -> str:
     return f"{value:,.1f}"
 
 
-def _why(answer: Prediction) -> str:
+def _why(answer: Prediction, scale: float) -> str:
     if answer.why:
-        names = phrases(say.Tongue.language, "predict")
-        return ", ".join(f"{names.get(part.feature, part.feature)} {part.share:+.2f}" for part in answer.why[:_REASONS])
+        names, unit = phrases(say.Tongue.language, "predict"), scale if answer.unit == "minor" else 1.0
+        parts = [(names.get(part.feature, part.feature), part.share / unit) for part in answer.why[:_REASONS]]
+        return ", ".join(f"{name} {share:+,.2f}" for name, share in parts)
     return ", ".join(f"{say.text(f'predict_fact_{name}')} {value:,.1f}" for name, value in answer.facts.items())
 
 

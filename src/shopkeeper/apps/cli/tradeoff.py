@@ -14,7 +14,7 @@ _WIDTH: Final = 560
 _HEIGHT: Final = 360
 _LEFT, _RIGHT, _TOP, _BOTTOM = 70, 30, 30, 60
 _FONT: Final = 'font-family="system-ui, sans-serif" font-size="13" fill="#4a433a"'
-_WON: Final = {"diversity": "diversity", "novelty_weight": "novelty", "margin_weight": "margin"}
+_WON: Final = {"diversity": "diversity", "novelty_weight": "novelty", "margin_weight": "margin", "new_share": "new"}
 """Which column of a step each setting is meant to raise."""
 
 

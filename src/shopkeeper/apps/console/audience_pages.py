@@ -26,6 +26,7 @@ _EVENTS: Final = (
 _TOLD: Final = """
 SELECT DISTINCT unnest(json_keys(attributes)) AS name FROM customers WHERE attributes IS NOT NULL ORDER BY name LIMIT 60
 """
+_TAGS: Final = "SELECT name FROM attributes WHERE name IS NOT NULL GROUP BY name ORDER BY count(*) DESC, name LIMIT 60"
 
 
 def show_audiences(visit: Visit) -> Response:
@@ -39,8 +40,8 @@ def show_audiences(visit: Visit) -> Response:
         "rows": rows, "match": "any" if visit.asked("match") == "any" else "all", "wanted": wanted,
         "purposes": [purpose.value for purpose in Purpose], "error": "", "counted": None, "json_text": typed,
         "json_shown": "", "json_open": bool(typed), "fields": [(name, words(f"audience_{name}")) for name in FIELDS],
-        "told": _told(shop), "events": [action.word for action in _EVENTS], "categories": _categories(shop),
-        "saved": _saved(shop),
+        "told": _told(shop), "tags": _tags(shop), "events": [action.word for action in _EVENTS],
+        "categories": _categories(shop), "saved": _saved(shop),
     }  # fmt: skip
     if typed or any(row["field"] for row in rows):
         try:
@@ -119,6 +120,11 @@ def _condition(row: dict[str, str], number: int) -> dict[str, Any]:
     several = [part.strip() for part in row["value"].replace("，", ",").split(",") if part.strip()]
     if kind == "told":
         return {"told": name, "in": several}
+    if kind == "tag":
+        if several:
+            return {"tag": name, "in": several}
+        pairs = (("at_least", "low"), ("at_most", "high"))
+        return {"tag": name} | {key: _number(row[part], number) for key, part in pairs if row[part]}
     if kind == "like":
         return {"like": name, "people": _number(row["high"] or row["low"] or "100", number)}
     if kind == "did":
@@ -153,6 +159,12 @@ def _told(shop: Shop) -> list[str]:
     more = shop.settings.privacy.sensitive
     rows = shop.remembered("told_fields", lambda: shop.snapshot().query(_TOLD).to_pylist())
     return [row["name"] for row in rows if not row["name"].startswith("tag.") and not is_sensitive(row["name"], more)]
+
+
+def _tags(shop: Shop) -> list[str]:
+    more = shop.settings.privacy.sensitive
+    rows = shop.remembered("tag_names", lambda: shop.snapshot().query(_TAGS).to_pylist())
+    return [row["name"] for row in rows if not is_sensitive(row["name"], more)]
 
 
 def _categories(shop: Shop) -> list[str]:

@@ -28,7 +28,8 @@ def _row(name: str, answer: Answer, found: CustomerPredictions, words: Words) ->
         share = max(0.0, min(answer.has / answer.needs, 1.0)) if answer.needs else 0.0
         return {"label": label, "need": said_meter(answer, words.language), "share": round(share * 100)}
     ends = [_amount(end, answer, found, words) for end in (answer.low, answer.high)]
-    why = [(feature_name(part.feature, words.language), words.fixed(part.share, 2), part.share > 0)
+    unit = words.scale if answer.unit == "minor" else 1
+    why = [(feature_name(part.feature, words.language), words.fixed(part.share / unit, 2), part.share > 0)
            for part in answer.why[:_REASONS]]  # fmt: skip
     return {"label": label, "need": "", "value": _amount(answer.value, answer, found, words),
             "low": ends[0], "high": ends[1], "why": why, "level": words.share(answer.level)}  # fmt: skip

@@ -25,6 +25,7 @@ from shopkeeper.apps.http.limits import Limits
 from shopkeeper.apps.http.metrics import Metrics
 from shopkeeper.apps.http.openapi import describe
 from shopkeeper.apps.http.opening import Door, Opening
+from shopkeeper.apps.http.prediction_shapes import OrderReturnsOut, PredictionsOut
 from shopkeeper.apps.http.refusal import Refused
 from shopkeeper.apps.http.routes import ApiRoute, Visit
 from shopkeeper.apps.http.shapes import (
@@ -42,7 +43,6 @@ from shopkeeper.apps.http.shapes import (
     EventsOut,
     ExportOut,
     HealthOut,
-    PredictionsOut,
     RecommendationsIn,
     RecommendationsOut,
     RulesIn,
@@ -96,6 +96,10 @@ ROUTES: Final[tuple[ApiRoute, ...]] = (
     ApiRoute(
         name="get_predictions", method="GET", path="/v1/customers/{id}/predictions", handler=customers.get_predictions,
         needs="secret", answer=PredictionsOut, statuses=(200, 404),
+    ),
+    ApiRoute(
+        name="get_order_returns", method="GET", path="/v1/orders/{id}/returns", handler=customers.get_order_returns,
+        needs="secret", answer=OrderReturnsOut, statuses=(200, 404),
     ),
     ApiRoute(
         name="get_customer", method="GET", path="/v1/customers/{id}", handler=customers.get_customer, needs="secret",

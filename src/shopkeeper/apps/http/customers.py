@@ -17,6 +17,11 @@ async def get_predictions(visit: Visit) -> Response:
     return answer(await waited(visit.engine.predictions, _customer(visit), visit.language))
 
 
+async def get_order_returns(visit: Visit) -> Response:
+    """What of an order will come back, and why."""
+    return answer(await waited(visit.engine.order_returns, id_of(visit, "order"), visit.language))
+
+
 async def get_export(visit: Visit) -> Response:
     """Everything that is kept about them."""
     customer = _customer(visit)

@@ -26,11 +26,12 @@ from shopkeeper.shop import audiences, people
 from shopkeeper.shop.basket_rules import Filter, rules_facts, rules_of
 from shopkeeper.shop.collecting import Verdict
 from shopkeeper.shop.news import News
+from shopkeeper.shop.order_returns import order_risk
 from shopkeeper.shop.predicting import predictions_of
 from shopkeeper.shop.retraining import Retraining
 from shopkeeper.shop.segment_facts import segment_facts
 from shopkeeper.shop.shop import Shop
-from shopkeeper.shop.telling import told
+from shopkeeper.shop.telling import told, told_order
 
 _log: Final = logging.getLogger(__name__)
 
@@ -125,6 +126,9 @@ class ShopEngine:
 
     def predictions(self, customer_id: str, language: str) -> Mapping[str, Any]:
         return told(predictions_of(self._shop, customer_id), language)
+
+    def order_returns(self, order_id: str, language: str) -> Mapping[str, Any]:
+        return told_order(order_risk(self._shop, order_id), language)
 
     def segments(self, language: str) -> Mapping[str, Any]:
         return segment_facts(self._shop, language)

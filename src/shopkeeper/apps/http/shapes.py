@@ -257,43 +257,6 @@ class CustomerOut(Struct, frozen=True, kw_only=True):
     consent: dict[str, Any] = {}
 
 
-class ReasonPart(Struct, frozen=True, kw_only=True):
-    """One feature's exact share in a prediction, in log-odds for probabilities."""
-
-    feature: str
-    text: str
-    value: float | None
-    share: float
-
-
-class PredictionOut(Struct, frozen=True, kw_only=True):
-    """A number with its range and reasons; or, where ``value`` is null, ``message``: what is missing."""
-
-    value: float | None = None
-    low: float | None = None
-    high: float | None = None
-    level: float | None = None
-    unit: str = ""
-    days: int = 0
-    why: list[ReasonPart] = []
-    message: str = ""
-    needs: float | None = None
-    has: float | None = None
-    ready_at: str | None = None
-
-
-class PredictionsOut(Struct, frozen=True, kw_only=True):
-    """What is foretold of a customer. ``fields``: the figures that marketing programs show, money in minor units."""
-
-    id: str
-    at: str
-    currency: str
-    version: str
-    fields: dict[str, Any] = {}
-    answers: dict[str, PredictionOut] = {}
-    categories: list[dict[str, Any]] = []
-
-
 class RulesIn(Struct, frozen=True, kw_only=True):
     """Which rules of baskets: of categories or products, of a segment, how strong, with which text in a name."""
 

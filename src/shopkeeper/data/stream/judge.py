@@ -13,7 +13,8 @@ from typing import Any, Final, cast
 
 from shopkeeper.core.errors import Unavailable
 from shopkeeper.core.event import Event
-from shopkeeper.data.journal import SCHEMA, Outcome, bodies_of, connect, key_of
+from shopkeeper.data.journal import Outcome, connect
+from shopkeeper.data.seen import bodies_of, key_of, prepare
 from shopkeeper.data.stream.envelope import Envelope
 
 _TABLES: Final = """
@@ -40,7 +41,8 @@ class Judge:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._con = connect(path)
-        self._con.executescript(SCHEMA + _TABLES)
+        prepare(self._con)
+        self._con.executescript(_TABLES)
 
     def judge(self, messages: Sequence[Message]) -> list[Outcome]:
         """What becomes of each: ``stored``, ``duplicate`` (of an earlier one) or ``conflict`` (the same id, another
@@ -83,7 +85,7 @@ class Judge:
                 refused.append((message.source, message.place, outcome))
             outcomes.append(outcome)
             upto[message.source] = message.place
-        self._con.executemany("INSERT INTO seen VALUES (?, ?, ?, ?)", new)
+        self._con.executemany("INSERT INTO seen (id, body, day, forever) VALUES (?, ?, ?, ?)", new)
         self._con.executemany("INSERT OR REPLACE INTO refused VALUES (?, ?, ?)", refused)
         self._con.executemany("INSERT OR REPLACE INTO judged VALUES (?, ?)", list(upto.items()))
         return outcomes

@@ -5,6 +5,10 @@ the same with the nearest people (TIFU-kNN), whether it is due (buy it again), w
 what follows what, what people like them bought, what everybody buys. Weights and the decay are chosen on each person's
 last given basket, foretold from the ones before it; then everything learns from all baskets.
 
+Trees learn the same from these opinions and from facts of each person and item (when, how often and how regularly it
+was bought, how it sells): from the basket before the last given one, judged on the last. Where they foretell that
+better than the sum they answer, learned again from both baskets.
+
 Source: personal frequency with decay and neighbours as in Hu et al. (2020), Modeling personalized item frequency
 information for next-basket recommendation (TIFU-KNN); the protocol of Li et al. (2023), A next basket recommendation
 reality check.
@@ -19,6 +23,8 @@ from numpy.typing import NDArray
 
 from shopkeeper.core.histories import MICROSECONDS_PER_DAY, Float32, Histories, Int32
 from shopkeeper.core.ports import Progress, Scorer, quiet
+from shopkeeper.learn.benchmarks.basket_facts import ItemFacts
+from shopkeeper.learn.benchmarks.basket_trees import LEAST_PEOPLE, BasketTrees, Told, drawn, fit_trees
 from shopkeeper.learn.benchmarks.search import Chosen, climb
 from shopkeeper.learn.benchmarks.vocabulary import Vocabulary
 from shopkeeper.learn.recommend.buy_again import BuyAgain
@@ -46,7 +52,8 @@ _FOREVER_DAYS = 1e6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextBasket:
-    """How to answer; ``budget_seconds`` bounds the choosing of settings, not the answer."""
+    """How to answer; half of ``budget_seconds`` bounds the choosing of settings, and without some left nothing learns
+    trees. The answer takes what it takes."""
 
     count: int = 20
     budget_seconds: float = 600.0
@@ -69,6 +76,7 @@ class NextBasketResult:
     items: int
     baskets: int
     settings: Mapping[str, float]
+    """Of the sum; ``trees``: 1 where trees answered, else 0."""
     tried: int
     validation: Mapping[str, Interval]
     seconds: float
@@ -114,19 +122,27 @@ def next_basket(
     past = _ending_today(split.known)
     judged = np.flatnonzero(split.wanted.sizes > 0)
     people, wanted = past.rows(judged), split.wanted.rows(judged)
-    progress("choose", 0, 3)
+    progress("choose", 0, 4)
     model = _fit(past, len(items), how.seed)
-    chosen = _choose(model, people, wanted, how, began + how.budget_seconds)
-    progress("fit", 1, 3)
-    validation = _validate(model, people, wanted, chosen.settings, how.seed)
+    chosen = _choose(model, people, wanted, how, began + how.budget_seconds / 2)
+    progress("trees", 1, 4)
+    ahead = _Ahead(people=people, wanted=wanted, model=model, facts=ItemFacts.learned(past, len(items)))
+    in_time = time.monotonic() < began + how.budget_seconds
+    trees = _better_trees(past, ahead, chosen.settings, how.seed) if in_time else None
+    progress("fit", 2, 4)
+    validation = _validate(ahead, chosen.settings, trees, how.seed)
     model = _fit(given, len(items), how.seed)
-    progress("rank", 2, 3)
+    progress("rank", 3, 4)
     ranked = _rank(model, given, chosen.settings, how.count, how.seed)
+    if trees is not None:
+        told = _told(given, model, ItemFacts.learned(given, len(items)), how.seed)
+        ranked = told.best(trees.both.score(told), how.count)
     others = _others(model, given, how) if how.others else {}
-    progress("", 3, 3)
+    progress("", 4, 4)
+    settings = {**chosen.settings, "trees": float(trees is not None)}
     return NextBasketResult(
         users=tuple(histories), lists=items.named(ranked), items=len(items),
-        baskets=sum(map(len, histories.values())), settings=chosen.settings, tried=chosen.tried, validation=validation,
+        baskets=sum(map(len, histories.values())), settings=settings, tried=chosen.tried, validation=validation,
         seconds=time.monotonic() - began, others={name: items.named(lists) for name, lists in others.items()},
     )  # fmt: skip
 
@@ -188,16 +204,62 @@ def _choose(model: _Model, people: Histories, wanted: Relevant, how: NextBasket,
     opinions = model.opinions(some)
 
     def judge(settings: Mapping[str, float]) -> float:
-        hit = hits(top(model.blend(some, opinions, settings), 20, how.seed), target)
-        return float((ndcg(hit, target, 10) + recall(hit, target, 20)).mean())
+        return _quality(top(model.blend(some, opinions, settings), 20, how.seed), target)
 
     return climb(judge, _START, _CHOICES, until=until)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ahead:
+    """People before a basket that is known, and what is known of the items then."""
+
+    people: Histories
+    wanted: Relevant
+    model: _Model
+    facts: ItemFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Trees:
+    """Lists of the last given basket by trees that have not seen it, and trees that have learned from it too."""
+
+    validated: Int32
+    both: BasketTrees
+
+
+def _better_trees(past: Histories, ahead: _Ahead, settings: Mapping[str, float], seed: int) -> _Trees | None:
+    """Trees, where they foretell the last given basket better than the sum does; None otherwise, or where too few
+    people have three baskets."""
+    split = leave_last_basket_out(past)
+    rows = drawn(np.flatnonzero(split.wanted.sizes > 0), seed)
+    if len(rows) < LEAST_PEOPLE:
+        return None
+    before, items = _ending_today(split.known), len(ahead.model.popular)
+    earlier, facts = _fit(before, items, seed), ItemFacts.learned(before, items)
+    learned = _told(before.rows(rows), earlier, facts, seed, split.wanted.rows(rows))
+    told = _told(ahead.people, ahead.model, ahead.facts, seed, ahead.wanted)
+    lists = told.best(fit_trees(learned, seed).score(told), 20)
+    if not _quality(lists, ahead.wanted) > _quality(_rank(ahead.model, ahead.people, settings, 20, seed), ahead.wanted):
+        return None
+    return _Trees(validated=lists, both=fit_trees(learned.with_more(told), seed))
+
+
+def _told(people: Histories, model: _Model, facts: ItemFacts, seed: int, wanted: Relevant | None = None) -> Told:
+    block = min(512, block_size(4 * len(model.popular)))
+    return Told.of(people, model.opinions, model.popular, facts, block, seed, wanted)
+
+
+def _quality(lists: Int32, wanted: Relevant) -> float:
+    """What settings and trees are chosen by: NDCG@10 + recall@20."""
+    hit = hits(lists, wanted)
+    return float((ndcg(hit, wanted, 10) + recall(hit, wanted, 20)).mean())
+
+
 def _validate(
-    model: _Model, people: Histories, wanted: Relevant, settings: Mapping[str, float], seed: int
-) -> dict[str, Interval]:
-    hit = hits(_rank(model, people, settings, 10, seed), wanted)
+    ahead: _Ahead, settings: Mapping[str, float], trees: _Trees | None, seed: int
+) -> dict[str, Interval]:  # fmt: skip
+    model, people, wanted = ahead.model, ahead.people, ahead.wanted
+    hit = hits(_rank(model, people, settings, 10, seed) if trees is None else trees.validated[:, :10], wanted)
     alone = dict.fromkeys(settings, 0.0) | {"decay": 1.0, "own": 1.0}
     own = hits(_rank(model, people, alone, 10, seed), wanted)
     columns: list[NDArray[np.float64]] = [recall(hit, wanted, 10), ndcg(hit, wanted, 10), ndcg(own, wanted, 10)]

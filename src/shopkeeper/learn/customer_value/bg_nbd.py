@@ -98,7 +98,8 @@ class BGNBD:
         top, left = a + self.b + known.x - 1, np.log1p(-time / (self.alpha + known.T + time))
         # Euler's transformation of the source's series: its terms stay moderate for customers with thousands of orders.
         series = hyp2f1(a + self.b - 1 - self.r, a - 1, top, -np.expm1(left))
-        grown = top / (a - 1) * (1 - np.exp((a - 1) * left) * series)
+        with np.errstate(invalid="ignore", over="ignore"):  # 0 x infinity: not finite, so the steady rate answers
+            grown = top / (a - 1) * (1 - np.exp((a - 1) * left) * series)
         # Where hardly anybody ever leaves the series cannot be summed; purchases then come at the posterior mean rate.
         steady = (self.r + known.x) / (self.alpha + known.T) * time
         rarely = self.a / (self.a + self.b) < _HARDLY

@@ -39,12 +39,16 @@ class NextOrder:
 
     def wait(self, usual: float, quiet_days: float, share: float) -> float:
         """Days from now until an order has come with this probability; infinite where it may never."""
+        return float(self.waits(np.array([usual]), np.array([quiet_days]), share)[0])
+
+    def waits(self, usual: Float64, quiet_days: Float64, share: float) -> Float64:
+        """(customers,) ``wait`` of each."""
         entered = quiet_days / usual
-        here = float(np.interp(entered, _GRID, self.stays))
-        if here <= 0:
-            return float("inf")
-        late = np.flatnonzero((entered < _GRID) & (self.stays <= (1 - share) * here))
-        return float(max(_GRID[late[0]] - entered, 0.0) * usual) if len(late) else float("inf")
+        here = np.interp(entered, _GRID, self.stays)
+        gone = np.searchsorted(-self.stays, -(1 - share) * here, side="left")
+        late = np.maximum(np.searchsorted(_GRID, entered, side="right"), gone)
+        found = np.maximum(_GRID[np.minimum(late, len(_GRID) - 1)] - entered, 0.0) * usual
+        return np.where((here > 0) & (late < len(_GRID)), found, np.inf)
 
     def arrays(self) -> Mapping[str, NDArray[Any]]:
         return {"stays": self.stays}

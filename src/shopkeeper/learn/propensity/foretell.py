@@ -17,21 +17,43 @@ from shopkeeper.learn.customer_value.lifetime import Lifetime, fit_lifetime, pur
 from shopkeeper.learn.customer_value.next_order import NextOrder, fit_next_order
 from shopkeeper.learn.customer_value.price_response import PriceResponse, fit_price_response
 from shopkeeper.learn.customer_value.shares import Shares, fit_shares
+from shopkeeper.learn.propensity.boosted_value import BoostedValue, fit_boosted_value, judge_boosted_value
 from shopkeeper.learn.propensity.columns import Columns, Float64
 from shopkeeper.learn.propensity.learned import Learned, Learner, learn, learner_of
-from shopkeeper.learn.propensity.panel import Facts, Panel, check_leaks, features_of, numbers_of, panel_of, texts_of
+from shopkeeper.learn.propensity.line_returns import line_panel
+from shopkeeper.learn.propensity.panel import (
+    Facts,
+    Panel,
+    Texts,
+    check_leaks,
+    features_of,
+    numbers_of,
+    panel_of,
+    texts_of,
+)
 from shopkeeper.measure.probability import figures
 
 NAME: Final = "foretell"
 """Under this name the model is kept beside the shop's recommenders."""
-OUTCOMES: Final = ("churn", "buy", "category")
+OUTCOMES: Final = ("churn", "buy", "category", "line_return")
 """What is learned by a classical learner."""
 CATEGORY_TABLES: Final = ("category_rhythm", "category_outcome")
 _SPAN: Final = (
     'SELECT min("at") AS first_at, max("at") AS last_at FROM order_lines '
     "WHERE coalesce(quantity, 1) > 0 AND coalesce(customer, visitor) IS NOT NULL"
 )
-_ALL: Final = ("churn", "buy", "category", "lifetime", "next_order", "returns", "deals", "prices")
+_ALL: Final = (
+    "churn",
+    "buy",
+    "category",
+    "lifetime",
+    "next_order",
+    "returns",
+    "deals",
+    "prices",
+    "line_return",
+    "value",
+)
 _MOST_ROWS: Final = 60_000
 _SHORTEST, _LONGEST = 7.0, 180.0
 Refusal = Mapping[str, Any]
@@ -45,7 +67,10 @@ class Foretold:
     """The shop's own rhythm: 9 of 10 returning customers' gaps are no longer (each customer counts once)."""
     buy_days: float
     learned: Mapping[str, Learned]
-    """``churn``, ``buy``, ``category``."""
+    """``churn``, ``buy``, ``category``, ``line_return``."""
+    return_days: float
+    """A line of an order counts as returned where that happened within so many days."""
+    value: BoostedValue | None
     lifetime: Lifetime | None
     next_order: NextOrder | None
     returns: Shares | None
@@ -59,18 +84,19 @@ class Foretold:
 
     def arrays(self) -> Mapping[str, NDArray[Any]]:
         found = {f"{name}.{part}": array for name, one in self.learned.items() for part, array in one.arrays().items()}
+        found |= {f"value.{part}": array for part, array in (self.value.arrays() if self.value else {}).items()}
         return found | ({"waits.stays": self.next_order.stays} if self.next_order else {})
 
     def facts(self) -> Mapping[str, Any]:
-        shares = {name: {"a": one.a, "b": one.b} for name, one in (("returns", self.returns), ("deals", self.deals))
-                  if one}  # fmt: skip
+        shares = {name: one.facts() for name, one in (("returns", self.returns), ("deals", self.deals)) if one}
         return {
             "churn_days": self.churn_days, "buy_days": self.buy_days, "averages": dict(self.averages),
             "learned": {name: one.facts() for name, one in self.learned.items()}, "shares": shares,
             "lifetime": self.lifetime.facts() if self.lifetime else None,
             "waits": self.next_order.facts() if self.next_order else None,
-            "prices": {"mean": self.prices.mean, "spread": self.prices.spread} if self.prices else None,
-            "refused": dict(self.refused), "judged": dict(self.judged),
+            "prices": self.prices.facts() if self.prices else None,
+            "refused": dict(self.refused), "judged": dict(self.judged), "return_days": self.return_days,
+            "value": self.value.facts() if self.value else None,
         }  # fmt: skip
 
     @classmethod
@@ -78,14 +104,16 @@ class Foretold:
         def own(name: str) -> dict[str, NDArray[Any]]:
             return {key.removeprefix(f"{name}."): array for key, array in arrays.items() if key.startswith(f"{name}.")}
 
-        shares = {name: Shares(**values) for name, values in facts["shares"].items()}
+        shares = {name: Shares.restore(values) for name, values in facts["shares"].items()}
         return cls(
             churn_days=facts["churn_days"], buy_days=facts["buy_days"], averages=facts["averages"],
             learned={name: Learned.restore(own(name), page) for name, page in facts["learned"].items()},
             lifetime=Lifetime.restore(facts["lifetime"]) if facts["lifetime"] else None,
             next_order=NextOrder.restore(own("waits"), facts["waits"]) if facts["waits"] else None,
             returns=shares.get("returns"), deals=shares.get("deals"), refused=facts["refused"], judged=facts["judged"],
-            prices=PriceResponse(**facts["prices"]) if facts["prices"] else None,
+            return_days=facts["return_days"],
+            prices=PriceResponse.restore(facts["prices"]) if facts["prices"] else None,
+            value=BoostedValue.restore(own("value"), facts["value"]) if facts["value"] else None,
         )  # fmt: skip
 
 
@@ -115,12 +143,14 @@ class Foretell:
         if span["first_at"] is None:
             nothing = {name: {"key": "no_orders_known", "facts": {"needed": 1, "have": 0}} for name in _ALL}
             return Foretold(churn_days=float(self.days), buy_days=self.days, learned={}, lifetime=None, next_order=None,
-                            returns=None, deals=None, prices=None, averages={}, refused=nothing)  # fmt: skip
+                            returns=None, deals=None, prices=None, averages={}, refused=nothing, return_days=0.0,
+                            value=None)  # fmt: skip
         who, columns = features_of(known, people)
         churn_days = _churn_days(known, people, float(self.days))
         judged: dict[str, Any] = {}
         whole = _Whole(known, people, span["first_at"], span["last_at"] + timedelta(microseconds=1), self.folds)
-        windows = {"churn": churn_days, "buy": float(self.days), "category": float(self.days)}
+        soon = float(self.days)
+        windows = {"churn": churn_days, "buy": soon, "category": soon, "line_return": soon}
         outcomes = {name: tried(name, lambda: whole.outcome(name, days)) for name, days in windows.items()}  # noqa: B023 - called at once
         rhythm = outcomes["churn"]
         learned = {}
@@ -133,15 +163,18 @@ class Foretell:
                 learned[name] = found
         number = {name: columns.values[:, place] for place, name in enumerate(columns.names)}
         bought = purchases_of(number["order_days"], number["first_days"], number["last_days"])
-        answers = _prices(known, people)
+        _, answers = prices_of(known, people, who, number["paid_a_day"])
+        lines, recent = outcomes["line_return"], outcomes["buy"]
         return Foretold(
             churn_days=churn_days, buy_days=self.days, learned=learned, judged=judged, refused=refused,
+            return_days=lines.days if lines is not None else 0.0,
+            value=_valued(recent, refused, judged, tried, seed),
             averages=_averages(number, len(who)),
             lifetime=tried("lifetime", lambda: fit_lifetime(bought, number["paid_a_day"])),
             next_order=_waiting(rhythm, refused, tried),
             returns=tried("returns", lambda: _returns(number["returns"], number["order_days"])),
-            deals=tried("deals", lambda: fit_shares(answers["deals"], answers["lines"])),
-            prices=tried("prices", lambda: fit_price_response(answers["pull"], answers["room"])),
+            deals=tried("deals", lambda: fit_shares(answers["deals"], answers["lines"], answers["worth"])),
+            prices=tried("prices", lambda: fit_price_response(answers["pull"], answers["room"], answers["worth"])),
         )  # fmt: skip
 
 
@@ -165,6 +198,8 @@ class _Whole:
         """The rows that an outcome is learned from."""
         if name == "category":
             return self.panel(days, folds=3, tables=CATEGORY_TABLES)
+        if name == "line_return":
+            return line_panel(self.known, self.people)
         return self.panel(days)
 
 
@@ -206,7 +241,9 @@ def _still(panel: Panel, days: float) -> Panel:
 
 
 def outcome_of(name: str, panel: Panel) -> Float64:
-    """(rows,) what is foretold: churn = no order in the window, else an order."""
+    """(rows,) what is foretold: churn = no order in the window; of a line: it came back; else an order."""
+    if name == "line_return":
+        return panel.outcome["came_back"]
     came = panel.outcome["order_days"] > 0
     return np.asarray(~came if name == "churn" else came, np.float64)
 
@@ -235,6 +272,18 @@ def _fitted(learner: Learner, panel: Panel, truth: Float64, newest: int, seed: i
     return learn(learner, columns.rows(early), truth[early], columns.rows(later), truth[later], seed=seed)
 
 
+def _valued(
+    panel: Panel | None, refused: dict[str, Refusal], judged: dict[str, Any], tried: Callable[..., Any], seed: int
+) -> BoostedValue | None:
+    if panel is None:
+        refused["value"] = refused["buy"]
+        return None
+    found: BoostedValue | None = tried("value", lambda: fit_boosted_value(panel, seed=seed))
+    if found is not None and (figures_of_value := judge_boosted_value(panel, seed=seed)):
+        judged["value"] = figures_of_value
+    return found
+
+
 def _waiting(rhythm: Panel | None, refused: dict[str, Refusal], tried: Callable[..., Any]) -> NextOrder | None:
     if rhythm is None:
         refused["next_order"] = refused["churn"]
@@ -256,9 +305,14 @@ def _returns(returns: Float64, order_days: Float64) -> Shares:
     return fit_shares(returns, order_days)
 
 
-def _prices(known: Facts, people: frozenset[str] | None) -> dict[str, Float64]:
-    _, columns = features_of(known, people, "customer_prices")
-    return {name: columns.values[:, place] for place, name in enumerate(columns.names)}
+def prices_of(
+    known: Facts, people: frozenset[str] | None, who: Texts, worth: Float64
+) -> tuple[Texts, dict[str, Float64]]:
+    """Who bought, and how against prices, by column; ``worth`` is what each of ``who`` spends an order day."""
+    buyers, columns = features_of(known, people, "customer_prices")
+    spends = dict(zip(who.tolist(), worth.tolist(), strict=True))
+    found = {name: columns.values[:, number] for number, name in enumerate(columns.names)}
+    return buyers, found | {"worth": np.array([spends.get(one, np.nan) for one in buyers.tolist()])}
 
 
 def _averages(number: Mapping[str, Float64], people: int) -> dict[str, float]:

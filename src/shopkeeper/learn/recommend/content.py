@@ -7,19 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shopkeeper.core.action import Action
 from shopkeeper.core.decision import Reason
 from shopkeeper.core.histories import MICROSECONDS_PER_DAY, Catalogue, Float32, Histories, Int32, Int64
 from shopkeeper.core.ports import Arrays, Snapshot
 from shopkeeper.learn.recommend.product_likeness import Block, coded, nearest, price_bands
 from shopkeeper.learn.recommend.product_words import word_vectors
-
-_INTEREST = {
-    Action.PRODUCT_VIEW: 0.3, Action.CART_ADD: 0.6, Action.WISHLIST_ADD: 0.6, Action.ORDER: 1.0, Action.CART_VIEW: 0.3,
-    Action.CHECKOUT: 0.6, Action.RATING: 0.6, Action.REVIEW: 0.6,
-}  # fmt: skip
-_WEIGHT = np.zeros(128, np.float32)
-_WEIGHT[[int(action) for action in _INTEREST]] = list(_INTEREST.values())
+from shopkeeper.learn.recommend.sparse import meanings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,10 +101,10 @@ class ContentModel:
 
     def _chosen(self, profiles: Histories, now: int) -> tuple[Int64, Int32, Float32]:
         """(row, product, weight) of the events that show interest."""
-        known = (_WEIGHT[profiles.action] > 0) & (profiles.product >= 0) & (profiles.product < len(self.neighbour))
+        known = (meanings(profiles) > 0) & (profiles.product >= 0) & (profiles.product < len(self.neighbour))
         shown = profiles.keep(known).last(self.recent)
         age_days = np.maximum(now - shown.at, 0) / MICROSECONDS_PER_DAY
-        weight = _WEIGHT[shown.action] * np.exp2(-np.minimum(age_days / self.half_life_days, 60)).astype(np.float32)
+        weight = meanings(shown) * np.exp2(-np.minimum(age_days / self.half_life_days, 60)).astype(np.float32)
         return shown.row_of_event().astype(np.int64), shown.product, weight
 
     def _shared(self, one: int, other: int) -> str:

@@ -1,19 +1,17 @@
 """Which products foretell which, all others considered: a linear model with a closed form."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 from scipy import linalg, sparse
 from threadpoolctl import threadpool_limits
 
-from shopkeeper.core.decision import Reason
-from shopkeeper.core.histories import Float32, Histories, Int64
-from shopkeeper.core.opinion import Opinion, Why
-from shopkeeper.core.ports import Arrays, Snapshot
-from shopkeeper.learn.recommend.because import because_of
-from shopkeeper.learn.recommend.sparse import Neighbours, Tastes, tastes, weigh, weigh_one
+from shopkeeper.core.histories import Float32, Int64
+from shopkeeper.core.ports import Snapshot
+from shopkeeper.learn.recommend.product_sums import ProductSums
+from shopkeeper.learn.recommend.sparse import Neighbours, tastes
 
 _COLUMNS: Final = 500
 _DENSE_CELLS: Final = 20_000_000
@@ -60,7 +58,7 @@ class EASE:
         a, b, weight = (np.concatenate(column) for column in zip(blank, *parts, strict=True))
         table = sparse.csr_matrix((weight, (a, b)), (products, products))
         return EASEModel(
-            weights=Neighbours.of_matrix(table), half_life_days=self.asked_half_life_days, newest=self.newest
+            table=Neighbours.of_matrix(table), half_life_days=self.asked_half_life_days, newest=self.newest
         )
 
     def _groups(self, matrix: Any, seed: int) -> Iterator[tuple[Int64, Int64, Float32]]:
@@ -131,45 +129,7 @@ def _strongest(table: Any, columns: Int64, count: int) -> tuple[Int64, Int64, Fl
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EASEModel:
-    """What each product of a history adds to others. Score: the sum over the history's weighted products."""
+class EASEModel(ProductSums):
+    """What each product of a history adds to others."""
 
-    weights: Neighbours
-    half_life_days: float
-    newest: int
-
-    def score(self, profiles: Histories, now: int) -> Float32:  # noqa: ARG002
-        """(people, products); NaN where nothing of the history speaks of it."""
-        liked = self._liked(profiles)
-        return weigh(liked.row, liked.item, liked.weight, self.weights, len(profiles), len(self.weights))
-
-    def opinion(self, profile: Histories, now: int) -> Opinion:  # noqa: ARG002
-        """``score`` and ``reason`` in a few numbers: only what the history speaks of."""
-        liked = self._liked(profile)
-        own, scores = weigh_one(liked.item, liked.weight, self.weights)
-
-        def explain(products: Sequence[int]) -> list[Why]:
-            return [(reason, {}) for reason in self._reasons(profile, liked, products)]
-
-        return Opinion(own=own, scores=scores, explain=explain)
-
-    def reason(self, profile: Histories, product: int, now: int) -> Reason | None:  # noqa: ARG002
-        """The product of the history that adds most to the score."""
-        return self._reasons(profile, self._liked(profile), [product])[0]
-
-    def _liked(self, profiles: Histories) -> Tastes:
-        return tastes(profiles, len(self.weights), half_life_days=self.half_life_days, newest=self.newest)
-
-    def _reasons(self, profile: Histories, liked: Tastes, products: Sequence[int]) -> list[Reason | None]:
-        shares = liked.weight * self.weights.weights_of(liked.item, products)
-        return because_of(profile, liked.event, shares, scorer="ease")
-
-    def arrays(self) -> Arrays:
-        return {name: getattr(self.weights, name) for name in ("offsets", "item", "weight")}
-
-    def facts(self) -> Mapping[str, Any]:
-        return {"half_life_days": self.half_life_days, "newest": self.newest}
-
-    @classmethod
-    def restore(cls, arrays: Arrays, facts: Mapping[str, Any]) -> "EASEModel":
-        return cls(weights=Neighbours(**arrays), **facts)
+    scorer: ClassVar[str] = "ease"

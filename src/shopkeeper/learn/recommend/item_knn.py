@@ -1,16 +1,14 @@
 """Which products the same people bought: item-based collaborative filtering."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from shopkeeper.core.decision import Reason
-from shopkeeper.core.histories import Float32, Histories
-from shopkeeper.core.opinion import Opinion, Why
-from shopkeeper.core.ports import Arrays, Heavy, Snapshot, heavy_of
-from shopkeeper.learn.recommend.because import because_of
+from shopkeeper.core.histories import Float32
+from shopkeeper.core.ports import Heavy, Snapshot, heavy_of
+from shopkeeper.learn.recommend.product_sums import ProductSums
 from shopkeeper.learn.recommend.sparse import (
     Float64,
     Neighbours,
@@ -21,8 +19,6 @@ from shopkeeper.learn.recommend.sparse import (
     strongest,
     tastes,
     wanted_by,
-    weigh,
-    weigh_one,
 )
 
 
@@ -54,7 +50,7 @@ class ItemKNN:
         return self._model(table)
 
     def _model(self, table: Neighbours) -> "ItemKNNModel":
-        return ItemKNNModel(neighbours=table, half_life_days=self.half_life_days, newest=self.newest)
+        return ItemKNNModel(table=table, half_life_days=self.half_life_days, newest=self.newest)
 
     def _counted_by(self, heavy: Heavy, people: Tastes) -> Neighbours:
         """The same table from an engine's SQL, for catalogues whose pairs do not fit here; ties go by number."""
@@ -86,45 +82,7 @@ class ItemKNN:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ItemKNNModel:
-    """Each product's most similar ones. Score: the sum of their similarity over the history's weighted products."""
+class ItemKNNModel(ProductSums):
+    """Each product's most similar ones."""
 
-    neighbours: Neighbours
-    half_life_days: float
-    newest: int
-
-    def score(self, profiles: Histories, now: int) -> Float32:  # noqa: ARG002
-        """(people, products); NaN where no product of the history has it as a neighbour."""
-        liked = self._liked(profiles)
-        return weigh(liked.row, liked.item, liked.weight, self.neighbours, len(profiles), len(self.neighbours))
-
-    def opinion(self, profile: Histories, now: int) -> Opinion:  # noqa: ARG002
-        """``score`` and ``reason`` in a few numbers: only the neighbours of what is in the history."""
-        liked = self._liked(profile)
-        own, scores = weigh_one(liked.item, liked.weight, self.neighbours)
-
-        def explain(products: Sequence[int]) -> list[Why]:
-            return [(reason, {}) for reason in self._reasons(profile, liked, products)]
-
-        return Opinion(own=own, scores=scores, explain=explain)
-
-    def reason(self, profile: Histories, product: int, now: int) -> Reason | None:  # noqa: ARG002
-        """The product of the history that adds most to the score."""
-        return self._reasons(profile, self._liked(profile), [product])[0]
-
-    def _liked(self, profiles: Histories) -> Tastes:
-        return tastes(profiles, len(self.neighbours), half_life_days=self.half_life_days, newest=self.newest)
-
-    def _reasons(self, profile: Histories, liked: Tastes, products: Sequence[int]) -> list[Reason | None]:
-        shares = liked.weight * self.neighbours.weights_of(liked.item, products)
-        return because_of(profile, liked.event, shares, scorer="item_knn")
-
-    def arrays(self) -> Arrays:
-        return {name: getattr(self.neighbours, name) for name in ("offsets", "item", "weight")}
-
-    def facts(self) -> Mapping[str, Any]:
-        return {"half_life_days": self.half_life_days, "newest": self.newest}
-
-    @classmethod
-    def restore(cls, arrays: Arrays, facts: Mapping[str, Any]) -> "ItemKNNModel":
-        return cls(neighbours=Neighbours(**arrays), **facts)
+    scorer: ClassVar[str] = "item_knn"

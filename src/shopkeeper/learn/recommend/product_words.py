@@ -26,6 +26,27 @@ def words(text: str) -> list[str]:
     return found
 
 
+def search_words(text: str) -> list[str]:
+    """Words as they are looked for: of long Chinese words their parts too, of English plurals the singular.
+
+    >>> search_words("Baby DOLLS")
+    ['baby', 'doll']
+    """
+    found: list[str] = []
+    for run in _RUNS.findall(text.casefold()):
+        found.extend(_chinese().lcut_for_search(run) if "\u3400" <= run[0] <= "\u9fff" else [_singular(run)])
+    return found
+
+
+def _singular(word: str) -> str:
+    """Source: the s-stemmer, Harman (1991), How effective is suffixing?"""
+    if len(word) < 4 or not word.endswith("s") or word.endswith(("us", "ss")):
+        return word
+    if word.endswith("ies") and not word.endswith(("eies", "aies")):
+        return word[:-3] + "y"
+    return word[:-2] if word.endswith(("ches", "shes", "xes", "oes")) else word[:-1]
+
+
 @cache
 def _chinese() -> Any:
     """jieba's cutter: loaded at the first Chinese name, since its dictionary takes a second."""

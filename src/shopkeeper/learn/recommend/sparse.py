@@ -12,36 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from shopkeeper.core.action import Action
 from shopkeeper.core.histories import MICROSECONDS_PER_DAY, Bool, Float32, Histories, Int32, Int64
 from shopkeeper.core.ports import Wanted
 
 Float64 = NDArray[np.float64]
 
-ACTION_WEIGHT: Final[dict[Action, float]] = {
-    Action.ORDER: 1.0, Action.ORDER_RETURN: -1.0, Action.CART_ADD: 0.5, Action.CART_REMOVE: -0.4,
-    Action.WISHLIST_ADD: 0.4, Action.WISHLIST_REMOVE: -0.3, Action.REVIEW: 0.3, Action.RATING: 0.3,
-    Action.SHARE: 0.3, Action.PRODUCT_VIEW: 0.2, Action.CLICK: 0.2, Action.QUESTION: 0.2, Action.DISMISS: -1.0,
-}  # fmt: skip
-"""How much an action says that a person wants a product; one not listed says nothing."""
-
-_SAID = np.zeros(256, np.bool_)
-_SAID[[Action.RATING, Action.REVIEW, Action.PRODUCT_VIEW]] = True
-
-
-def meaning_of(action: Action, quantity: float) -> float:
-    """The same of one event."""
-    return _WEIGHTS[action] * (quantity if _SAYS[action] else 1.0)
-
 
 def meanings(histories: Histories) -> Float32:
-    """(events,) how much each event says that the person wants its product: the weight of its action, and of a rating
-    how good it was, of a view how long it was. Negative: they do not; 0: nothing."""
-    code = histories.action.view(np.uint8)
-    meaning: Float32 = WEIGHT_BY_CODE[code]
-    said = _SAID[code]
-    meaning[said] *= histories.quantity[said]
-    return meaning
+    """(events,) how much each event says that the person wants its product, as the shop weighs actions. Negative: they
+    do not; 0: nothing."""
+    return histories.weights.of(histories.action, histories.quantity)
 
 
 BLOCK_CELLS: Final = 4_000_000
@@ -50,19 +30,6 @@ BLOCK_CELLS: Final = 4_000_000
 
 _WIDE: Final = 64
 """A catalogue of so many products for each that is spoken of is too wide to be looked through."""
-
-
-def _weight_by_code() -> Float32:
-    table = np.zeros(256, np.float32)
-    for action, weight in ACTION_WEIGHT.items():
-        table[action] = weight
-    return table
-
-
-WEIGHT_BY_CODE: Final = _weight_by_code()
-_WEIGHTS: Final[list[float]] = WEIGHT_BY_CODE.tolist()
-_SAYS: Final[list[bool]] = _SAID.tolist()
-"""The same two, for one event at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from shopkeeper.market.audiences.rules import (
     Not,
     Rule,
     Some,
+    Tagged,
     Told,
     Word,
 )
@@ -91,7 +92,7 @@ class _Reader:
             _bad(place, "an object")
         readers: dict[str, Callable[[Json, str, int], Rule]] = {
             "all": self._all, "any": self._any, "not": self._not, "field": self._field, "told": self._told,
-            "did": self._did, "like": self._like,
+            "tag": self._tag, "did": self._did, "like": self._like,
         }  # fmt: skip
         named = [key for key in readers if key in value]
         if len(named) != 1:
@@ -143,7 +144,26 @@ class _Reader:
         _only(value, place, "told", "is", "in")
         name = _text(value["told"], f"{place}.told")
         self._asked(name)
+        if name.startswith("tag."):
+            _bad(f"{place}.told", "a registration field; what third parties say is asked for by tag")
         return Told(field=name, values=_values(value, place))
+
+    def _tag(self, value: Json, place: str, depth: int) -> Rule:  # noqa: ARG002
+        _only(value, place, "tag", "origin", "is", "in", "at_least", "at_most")
+        name = _text(value["tag"], f"{place}.tag")
+        self._asked(name)
+        origin = _text(value["origin"], f"{place}.origin") if "origin" in value else ""
+        if "is" in value or "in" in value:
+            if "at_least" in value or "at_most" in value:
+                _bad(place, "is or in, or at_least and at_most")
+            values = _values(value, place)
+            for word in values:
+                self._asked(word)
+            return Tagged(tag=name, origin=origin, values=values)
+        ends = [_finite(value[key], f"{place}.{key}") if key in value else None for key in ("at_least", "at_most")]
+        if ends == [None, None]:
+            _bad(place, "is, in, at_least or at_most")
+        return Tagged(tag=name, origin=origin, low=ends[0], high=ends[1])
 
     def _did(self, value: Json, place: str, depth: int) -> Rule:  # noqa: ARG002
         _only(value, place, "did", "times_at_least", "times_at_most", "days", *ABOUT)
@@ -230,6 +250,11 @@ def written(rule: Rule, *, scale: int = 100) -> dict[str, Any]:
             return {"field": name, "in": list(values)}
         case Told(field=name, values=values):
             return {"told": name, "in": list(values)}
+        case Tagged():
+            found: dict[str, Any] = {"tag": rule.tag} | ({"origin": rule.origin} if rule.origin else {})
+            found |= {"in": list(rule.values)} if rule.values else {}
+            pair = (("at_least", rule.low), ("at_most", rule.high))
+            return found | {key: _plain(end) for key, end in pair if end is not None}
         case Like(audience=audience, people=people):
             return {"like": audience, "people": people}
         case Did():

@@ -41,6 +41,16 @@ FIELDS: Final[dict[str, Field]] = {
     "recency_score": Field(column="people.recency_score", kind="count"),
     "frequency_score": Field(column="people.frequency_score", kind="count"),
     "money_score": Field(column="people.money_score", kind="count"),
+    "churn_probability": Field(column="people.churn_probability", kind="share"),
+    "buy_probability": Field(column="people.buy_probability", kind="share"),
+    "alive_probability": Field(column="people.alive_probability", kind="share"),
+    "predicted_value": Field(column="people.predicted_value", kind="money"),
+    "predicted_orders": Field(column="people.predicted_orders", kind="count"),
+    "predicted_soon": Field(column="people.predicted_soon", kind="money"),
+    "next_order_days": Field(column="date_diff('second', $moment, people.next_order_at) / 86400.0", kind="days"),
+    "return_share": Field(column="people.return_share", kind="share"),
+    "deal_share": Field(column="people.deal_share", kind="share"),
+    "price_response": Field(column="people.price_response", kind="count"),
     "segment": Field(column="people.segment", kind="word"),
     "spending": Field(column="people.spending", kind="word"),
     "language": Field(column="people.language", kind="word"),
@@ -99,6 +109,19 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tagged:
+    """What a third party says: the newest value of a tag is one of several, or a number between two ends. It is read of
+    those alone who agree to third parties now."""
+
+    tag: str
+    origin: str = ""
+    """Who says it; "": anybody."""
+    values: tuple[str, ...] = ()
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Did:
     """Something was done between ``low`` and ``high`` times (None = open) in the last ``days`` days (None = ever)."""
 
@@ -117,7 +140,7 @@ class Like:
     people: int
 
 
-Rule = All | Some | Not | Measure | Word | Told | Did | Like
+Rule = All | Some | Not | Measure | Word | Told | Tagged | Did | Like
 
 
 def leaves(rule: Rule) -> Iterator[Rule]:

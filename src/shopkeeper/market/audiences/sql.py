@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from shopkeeper.core.action import Action
-from shopkeeper.market.audiences.rules import FIELDS, All, Did, Like, Measure, Not, Rule, Some, Told, Word
+from shopkeeper.market.audiences.rules import FIELDS, All, Did, Like, Measure, Not, Rule, Some, Tagged, Told, Word
 
 _EVENT_COLUMNS: Final = {
     "product": "e.product = {value}", "campaign": "e.campaign = {value}", "coupon": "e.coupon = {value}",
@@ -19,6 +19,8 @@ _GOODS: Final = {
 }
 _LINES: Final = (Action.ORDER, Action.ORDER_RETURN)
 _NOTHING: Final = "FALSE"
+THIRD_PARTY: Final = "may_third_party"
+"""The table of the numbers of those who agree to third parties, which a rule with tags is asked with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +64,30 @@ class _Writer:
             case Told(field=name, values=values):
                 told = f"json_extract_string(people.attributes, {self.value(_path(name))})"
                 return f"coalesce(list_contains({self.value(list(values))}, {told}), FALSE)"
+            case Tagged():
+                return self._tagged(rule)
             case Like():
                 return f"people.number IN (SELECT number FROM {self.likes[rule]})"
             case Did():
                 return self._did(rule)
+
+    def _tagged(self, rule: Tagged) -> str:
+        """The newest value of a tag, from each who says it."""
+        tests = [f"name = {self.value(rule.tag)}"]
+        if rule.origin:
+            tests.append(f"origin = {self.value(rule.origin)}")
+        fits = []
+        if rule.values:
+            fits.append(f"list_contains({self.value(list(rule.values))}, value)")
+        number = "TRY_CAST(value AS DOUBLE)"
+        fits += [f"{number} >= {self.value(rule.low)}"] if rule.low is not None else []
+        fits += [f"{number} <= {self.value(rule.high)}"] if rule.high is not None else []
+        newest = (
+            "SELECT customer, value, row_number() OVER (PARTITION BY customer, origin "
+            f'ORDER BY "at" DESC, value) AS age FROM attributes WHERE {" AND ".join(tests)}'
+        )
+        who = f"SELECT customer FROM ({newest}) WHERE age = 1 AND coalesce({' AND '.join(fits)}, FALSE)"
+        return f"(people.number IN (SELECT number FROM {THIRD_PARTY}) AND people.person IN ({who}))"
 
     def _did(self, rule: Did) -> str:
         name = self.tables.get(rule)

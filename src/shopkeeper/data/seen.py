@@ -1,0 +1,127 @@
+"""The ids that the journal has seen, so that a repeated event has one effect.
+
+An entry bears its own key while it waits in the journal, and the keys of those that wait are in memory too. They go
+into the table of seen ids together, in their order, when the entries leave. Keys are as good as random: each of a few
+alone changes a page of its own, and all those pages would have to be written and synced before anybody is answered.
+"""
+
+import sqlite3
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Final
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS entries (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, id TEXT NOT NULL, person TEXT, body BLOB NOT NULL,
+  key BLOB, digest BLOB, day INTEGER, forever INTEGER);
+CREATE TABLE IF NOT EXISTS seen (
+  id BLOB PRIMARY KEY, body BLOB NOT NULL, day INTEGER NOT NULL, forever INTEGER NOT NULL, seq INTEGER) WITHOUT ROWID;
+"""
+_UPGRADE: Final = (
+    "ALTER TABLE entries ADD COLUMN key BLOB",
+    "ALTER TABLE entries ADD COLUMN digest BLOB",
+    "ALTER TABLE entries ADD COLUMN day INTEGER",
+    "ALTER TABLE entries ADD COLUMN forever INTEGER",
+    "ALTER TABLE seen ADD COLUMN seq INTEGER",
+    "DROP INDEX IF EXISTS entries_id",
+)
+"""From the layout in which an id was put among the seen ones with its entry; such entries have no key."""
+_MOVE: Final = (
+    "INSERT OR IGNORE INTO seen (id, body, day, forever, seq) SELECT key, digest, day, forever, seq FROM entries "
+    "WHERE key IS NOT NULL AND"
+)
+_WAITING: Final = "SELECT key, digest, seq FROM entries WHERE key IS NOT NULL ORDER BY seq LIMIT ?"
+_LOOKUP: Final = 500
+_MOST: Final = 200_000
+"""How many keys may wait in memory."""
+
+
+def key_of(kind: str, entry_id: str) -> bytes:
+    """Under what an id is remembered."""
+    return digest_of(f"{kind}:{entry_id}".encode(), 16)
+
+
+def digest_of(data: bytes, size: int = 8) -> bytes:
+    """BLAKE2b of some bytes."""
+    return blake2b(data, digest_size=size).digest()
+
+
+def prepare(con: sqlite3.Connection) -> None:
+    """Make the tables, or bring those of an older release up to date."""
+    con.executescript(_SCHEMA)
+    if _is_new(con):
+        return
+    con.execute("BEGIN IMMEDIATE")
+    if not _is_new(con):  # nor did another process just do it
+        for statement in _UPGRADE:
+            con.execute(statement)
+        old = con.execute("SELECT seq, kind, id FROM entries").fetchall()
+        con.executemany("UPDATE seen SET seq = ? WHERE id = ?", [(seq, key_of(kind, its)) for seq, kind, its in old])
+    con.execute("COMMIT")
+
+
+def _is_new(con: sqlite3.Connection) -> bool:
+    return any(name == "key" for _, name, *_ in con.execute("PRAGMA table_info(entries)").fetchall())
+
+
+def move(con: sqlite3.Connection, which: str, parameters: Sequence[object] = ()) -> None:
+    """Put the keys of entries (a condition) among the seen ones; within the transaction that is open."""
+    con.execute(f"{_MOVE} {which} ORDER BY key", parameters)
+
+
+def bodies_of(con: sqlite3.Connection, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+    """What is remembered of some ids: the digest of each one's body."""
+    found: dict[bytes, bytes] = {}
+    for begin in range(0, len(keys), _LOOKUP):
+        part = keys[begin : begin + _LOOKUP]
+        marks = ",".join("?" * len(part))
+        found.update(con.execute(f"SELECT id, body FROM seen WHERE id IN ({marks})", part).fetchall())
+    return found
+
+
+@dataclass(slots=True)
+class Recent:
+    """Keys of entries that wait, with their digests and numbers. One thread changes it, any may ask."""
+
+    _known: dict[bytes, tuple[bytes, int]] = field(default_factory=dict)
+    _order: "deque[tuple[int, Sequence[bytes]]]" = field(default_factory=deque)
+    """Numbers up to which some keys go."""
+
+    @property
+    def full(self) -> bool:
+        return len(self._known) > _MOST
+
+    def read(self, con: sqlite3.Connection) -> None:
+        """Take up what waits in a journal; where that is too much, it is moved."""
+        rows = con.execute(_WAITING, (_MOST + 1,)).fetchall()
+        if len(rows) > _MOST:
+            con.execute("BEGIN IMMEDIATE")
+            move(con, "true")
+            con.execute("COMMIT")
+        elif rows:
+            keys, digests, numbers = zip(*rows, strict=True)
+            self.add(keys, digests, numbers)
+
+    def add(self, keys: Sequence[bytes], digests: Iterable[bytes], numbers: Sequence[int]) -> None:
+        """Remember keys of entries with these numbers, which grow."""
+        if keys:
+            self._known.update(zip(keys, zip(digests, numbers, strict=True), strict=True))
+            self._order.append((numbers[-1], keys))
+
+    def forget(self, upto: int) -> None:
+        """Drop the keys of entries up to a number: they stand in the table."""
+        while self._order and self._order[0][0] <= upto:
+            for key in self._order.popleft()[1]:
+                self._known.pop(key, None)
+
+    def digest(self, key: bytes) -> bytes | None:
+        """That of the body that waits under a key."""
+        found = self._known.get(key)
+        return None if found is None else found[0]
+
+    def number(self, key: bytes) -> int | None:
+        """That of the entry that waits under a key."""
+        found = self._known.get(key)
+        return None if found is None else found[1]
