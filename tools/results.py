@@ -1,7 +1,9 @@
-"""Writes the tables of docs/{en,zh}/results.md from what ``shopkeeper benchmark … --truth … --json`` printed.
+"""Writes the tables of docs/{en,zh}/results.md from what ``shopkeeper benchmark … --truth … --json`` and ``shopkeeper
+evaluate … --json`` printed.
 
 ``python tools/results.py Beauty=beauty.json "Beauty, attributes=beauty_a.json" …``: a name and its file for each row,
-of next-item or of next-basket. A table of which no file is named stays as it is.
+of next-item or of next-basket, or of ``evaluate``, alone, with ``--goes-with`` or with ``--tradeoff new_share``. A
+table of which no file is named stays as it is.
 """
 
 import json
@@ -23,6 +25,11 @@ WORDS = {
         "all": "all", "repeat": "bought before", "new": "new to the user", "ours": "**this benchmark**",
         "tifu_knn": "TIFU-kNN", "buy_again": "buy it again", "own_frequency": "personal frequency",
         "popularity": "popularity",
+        "cold": "| shop | recommender | all | unknown customers | new customers | lapsed customers "
+        "| new products, in everything | new products, among themselves |",
+        "together": "| shop | recommender | list | bought along, of another kind | of its own kind |",
+        "anything": "anything", "other": "another kind only",
+        "share": "| shop | new_share | NDCG@10 | cost | places of new products | wanted new ones shown |",
     },
     "zh": {
         "head": "| 数据 | HR@10 | NDCG@10 | 验证 HR@10 / NDCG@10 | 种子数 | 时间预算 | 每个种子的秒数 |",
@@ -34,6 +41,10 @@ WORDS = {
         "| 本基准减去它，NDCG@10 | 本基准减去它，recall@20 |",
         "all": "全部", "repeat": "以前买过", "new": "第一次买", "ours": "**本基准**",
         "tifu_knn": "TIFU-kNN", "buy_again": "再次购买", "own_frequency": "个人频率", "popularity": "热销榜",
+        "cold": "| 店铺 | 推荐算法 | 全部 | 陌生顾客 | 新客 | 沉睡顾客 | 新品，与全部商品一起排 | 新品，只在新品中排 |",
+        "together": "| 店铺 | 推荐算法 | 列表 | 一起买了其他类 | 同类占比 |",
+        "anything": "任何商品", "other": "只列其他类",
+        "share": "| 店铺 | new_share | NDCG@10 | 代价 | 新品占比 | 想要的新品被展示 |",
     },
 }  # fmt: skip
 
@@ -92,6 +103,49 @@ def baskets(found: dict[str, Any], words: dict[str, str]) -> str:
     return "\n".join(lines)
 
 
+GROUPS = ("unknown", "new", "lapsed", "new_products", "among_new")
+
+
+def cold(found: dict[str, Any], words: dict[str, str]) -> str:
+    """NDCG@10 of each recommender on everybody and on those of whom little is known; behind each name of a shop, how
+    many people of each group were judged."""
+    lines = [words["cold"], "|---|---|---|---|---|---|---|---|"]
+    for name, facts in found.items():
+        people = [facts["people"], *(facts["rows"][0]["cold"][group]["people"] for group in GROUPS)]
+        lines.append(f"| {name} | | {' | '.join(f'{count:,}' for count in people)} |")
+        for row in sorted(facts["rows"], key=lambda row: -row["metrics"]["ndcg"]["value"]):
+            shown = [row["metrics"]["ndcg"], *(row["cold"][group]["metrics"]["ndcg"] for group in GROUPS)]
+            cells = ["–" if one["value"] is None else figure(one, 1) for one in shown]
+            lines.append(f"| {name} | {words.get(row['name'], row['name'].replace('_', ' '))} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def together(found: dict[str, Any], words: dict[str, str]) -> str:
+    """What product pages list, and how often it was bought along."""
+    lines = [words["together"], "|---|---|---|---|---|"]
+    for name, facts in found.items():
+        for kind, rows in (("anything", facts["plain"]), ("other", facts["other_kind"])):
+            for row in rows:
+                said = words.get(row["name"], row["name"].replace("_", " "))
+                own = row["own_kind"]
+                lines.append(
+                    f"| {name} | {said} | {words[kind]} | {figure(row['bought'], 1)} | {own or 0:.1%} |"
+                )  # fmt: skip
+    return "\n".join(lines)
+
+
+def share(found: dict[str, Any], words: dict[str, str]) -> str:
+    """What a share for new products costs, and what it brings."""
+    lines = [words["share"], "|---|---|---|---|---|---|"]
+    for name, steps in found.items():
+        lines += [
+            f"| {name} | {step['value']:g} | {figure(step['ndcg'], 1)} | {difference(step['cost'])} "
+            f"| {step['new']:.1%} | {step['new_hit']:.1%} |"
+            for step in steps
+        ]
+    return "\n".join(lines)
+
+
 def put(text: str, mark: str, table: str) -> str:
     """The page with what stands behind ``<!-- mark -->`` exchanged."""
     before, _, after = re.split(rf"(?<=<!-- {mark} -->\n)(.*?)(?=<!-- end -->)", text, maxsplit=1, flags=re.DOTALL)
@@ -101,6 +155,11 @@ def put(text: str, mark: str, table: str) -> str:
 def main() -> None:
     pairs = [argument.partition("=") for argument in sys.argv[1:]]
     found = {name: json.loads(Path(path).read_text("utf-8")) for name, _, path in pairs}
+    steps = {name: facts for name, facts in found.items() if isinstance(facts, list)}
+    shops = {name: facts for name, facts in found.items() if "rows" in facts and name not in steps}
+    pages = {name: facts for name, facts in found.items() if "plain" in facts}
+    other = {*steps, *shops, *pages}
+    found = {name: facts for name, facts in found.items() if name not in other}
     items = {name: facts for name, facts in found.items() if "baskets" not in facts}
     compared = {name: facts for name, facts in items.items() if facts.get("alone")}
     households = {name: facts for name, facts in found.items() if "baskets" in facts}
@@ -109,6 +168,7 @@ def main() -> None:
         text = page.read_text("utf-8")
         for mark, table, rows in (
             ("next-item", tables, items), ("alone", alone, compared), ("next-basket", baskets, households),
+            ("cold", cold, shops), ("goes-with", together, pages), ("new-share", share, steps),
         ):  # fmt: skip
             text = put(text, mark, table(rows, words)) if rows else text
         page.write_text(text, "utf-8")

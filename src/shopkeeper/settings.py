@@ -159,7 +159,8 @@ class PredictSection:
     """What is foretold of customers, and by whom."""
 
     learner: str = "gradient_boosting"
-    """linear_regression, logistic_regression, decision_tree, random_forest, svm or gradient_boosting."""
+    rating: str = "logistic_regression"
+    """One of the classical learners by name; ``rating``: of stars, where bias and factors are learners too."""
     days: int = 30
     """The window of "will buy within n days"."""
     folds: int = 6
@@ -289,10 +290,9 @@ def _check(settings: Settings, folder: Path) -> None:
         _bad("train", "every_hours", settings.train.every_hours, "hours, or 0 for never")
     if settings.train.test_days < 1:
         _bad("train", "test_days", settings.train.test_days, "at least 1")
-    if settings.predict.days < 1:
-        _bad("predict", "days", settings.predict.days, "at least 1")
-    if settings.predict.folds < 3:
-        _bad("predict", "folds", settings.predict.folds, "at least 3")
+    for name, least in (("days", 1), ("folds", 3)):
+        if getattr(settings.predict, name) < least:
+            _bad("predict", name, getattr(settings.predict, name), f"at least {least}")
     _check_segments(settings.segments)
     _check_weights(settings.weights)
 

@@ -38,6 +38,13 @@ def anchors(path: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
 
 
+def estimator_of(path: str) -> type:
+    """The class that a path of shop.toml names."""
+    module, _, name = path.rpartition(".")
+    found: type = getattr(importlib.import_module(f"shopkeeper.learn.{module}"), name)
+    return found
+
+
 @pytest.mark.parametrize("path", EVERY_TEXT, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_lead_somewhere(path: Path) -> None:
     """Each relative link names a file that exists, and each anchor a heading of it."""
@@ -152,6 +159,24 @@ def test_every_algorithm_is_documented(lang: str) -> None:
                 missing += [path] if f"`{path}`" not in text else []
                 missing += [f"{path}: {f.name}" for f in dataclasses.fields(kind) if f"`{f.name}`" not in text]
     assert missing == []
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_documented_defaults_are_the_true_ones(lang: str) -> None:
+    """Where algorithms.md gives a number as a setting's default, the setting has it."""
+    wrong = []
+    for section in page(lang, "algorithms.md").split("\n## "):
+        path = re.search(r"`(recommend\.[\w.]+)`", section)
+        if path is None or not hasattr(estimator_of(path[1]), "fit"):
+            continue
+        real = {field.name: field.default for field in dataclasses.fields(estimator_of(path[1]))}
+        for names, values in re.findall(r"^\| (`[^|]*) \| ([^|]*) \|", section, re.MULTILINE):
+            settings, told = re.findall(r"`(\w+)`", names), re.split(r"、|, ", values)
+            numbers = [value.replace(",", "") for value in told]
+            if len(settings) == len(numbers) and all(re.fullmatch(r"[\d.]+", number) for number in numbers):
+                pairs = zip(settings, numbers, strict=True)
+                wrong += [f"{path[1]}.{name} = {value}" for name, value in pairs if float(value) != float(real[name])]
+    assert wrong == []
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

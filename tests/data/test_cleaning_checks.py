@@ -27,6 +27,9 @@ ODD = [
     "03/04/2026", "1760000000", "1760000000000", "1760000000000000", "12345678901", "2026-11-25", "1999-12-31",
     "0000-01-01", "guest", "Guest", "NULL", "gueſt", "游客", "true", "YES", "否", "USD", "usd", "XXX", "product_view", "fly",
     "x" * 257, "a\x07b", "[object Object]", "99999999999999", "1000001", "100001", "86401", "10.5", "2026-11-01T10:00:00 Z",
+    "2026-11-01 10:00:00Z", "2026-11-01 10:00:00", "2026-11-1  10:00:00Z", "2026-11-01  9:00:00Z", "2026-11-01 24:00:00Z", "2026-11-01 10:00:0 Z",
+    "0044-03-15 10:00:00Z", "0000-11-01 10:00:00Z", "12026-11-01 10:00:0", "2026-11-01 10:00:0.Z", "infinity", "epoch", "2026/11/01 10:00:00Z",
+    "16.90", "16.9", "0.00", "-0.00", ".50", "01.50", "+1.50", "1_000.00", "9999999999999.99", "10000000000000.00", "99999999999999.99",
     "2026-11-01T10:00:00+0800", "2026-11-01T10:00:00+08", "2026-11-01T10:00:00 +08:00", "2026-11-01T10:00:00UTC",
 ]  # fmt: skip
 CELLS = st.one_of(
@@ -36,6 +39,14 @@ CELLS = st.one_of(
     st.from_regex(r"-?[0-9]{1,14}([.,][0-9]{0,6})?", fullmatch=True),
     st.datetimes(datetime(1950, 1, 1), datetime(2100, 1, 1)).map(lambda at: at.isoformat()),
     st.datetimes(datetime(1950, 1, 1), datetime(2100, 1, 1)).map(lambda at: f"{at:%Y-%m-%d %H:%M}+05:30"),
+    st.builds(
+        lambda at, place, sign: (
+            f"{at:%Y-%m-%d %H:%M:%S}Z"[:place] + sign + f"{at:%Y-%m-%d %H:%M:%S}Z"[place + len(sign) :]
+        ),
+        st.datetimes(datetime(1950, 1, 1), datetime(2100, 1, 1)),
+        st.integers(0, 19),
+        st.sampled_from(["", "", " ", "0", "-", "Z", "9"]),
+    ),
 )
 
 
@@ -47,12 +58,14 @@ def connection() -> Any:
     return con
 
 
-def in_sql(form: str, cells: list[str], reading: Reading = READING) -> list[Any]:
-    """Trimmed text, value and each check's verdict of each cell."""
+def in_sql(form: str, cells: list[str], reading: Reading = READING, *, quick: bool = True) -> list[Any]:
+    """Trimmed text, value and each check's verdict of each cell. ``quick``: by the quick reading first, where there is one."""
+    first = FORMS[form].first("r", reading) if quick else ""
+    value = FORMS[form].sql("r", reading, first="f") if first else FORMS[form].sql("r", reading)
     checks = ", ".join(f"coalesce({check.sql('r', 'v', reading)}, false)" for check in CHECKS[form])
     sql = (
-        f"SELECT r, v{', ' if checks else ''}{checks} FROM (SELECT *, {FORMS[form].sql('r', reading)} AS v FROM ("
-        f"SELECT {trimmed_sql('x')} AS r FROM (SELECT unnest($cells) AS x)))"
+        f"SELECT r, v{', ' if checks else ''}{checks} FROM (SELECT *, {value} AS v FROM (SELECT *, {first or 'NULL'} AS f FROM ("
+        f"SELECT {trimmed_sql('x')} AS r FROM (SELECT unnest($cells) AS x))))"
     )
     return connection().execute(sql, {"cells": cells}).fetchall()
 
@@ -72,13 +85,27 @@ def test_sql_and_python_agree_on_known_oddities(form: str) -> None:
 
 
 def assert_agree(form: str, cells: list[str]) -> None:
-    for cell, (text, value, *verdicts) in zip(cells, in_sql(form, cells), strict=True):
+    found = in_sql(form, cells)
+    assert found == in_sql(form, cells, quick=False)
+    for cell, (text, value, *verdicts) in zip(cells, found, strict=True):
         mine = trimmed(cell)
         assert mine == text
         if mine is not None:
             its = FORMS[form].python(mine, READING)
             assert its == value, (cell, its, value)
             assert [check.bad(mine, its, READING) for check in CHECKS[form]] == verdicts, cell
+
+
+@pytest.mark.parametrize(
+    ("timezone", "decimal", "currency"), [("Asia/Shanghai", ".", "JPY"), ("UTC", ",", "KWD"), ("UTC", ".", "KWD")]
+)
+@pytest.mark.parametrize("form", ["time", "amount"])
+def test_the_quick_reading_is_the_usual_one(form: str, timezone: str, decimal: str, currency: str) -> None:
+    """In other zones, with a decimal comma, and for money with no places or with three."""
+    reading = Reading(currency=currency, timezone=timezone, decimal=decimal)
+    connection().execute(f"SET TimeZone='{timezone}'")
+    assert in_sql(form, ODD, reading) == in_sql(form, ODD, reading, quick=False)
+    connection().execute("SET TimeZone='UTC'")
 
 
 @pytest.mark.parametrize("form", sorted(FORMS))

@@ -5,7 +5,7 @@ import random
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -27,6 +27,7 @@ from shopkeeper.data.lake import Lake
 from shopkeeper.data.schema import TABLES, event_row, line_rows, table_of
 from shopkeeper.data.snapshot import LakeSnapshot
 from shopkeeper.data.spark import SparkBatch
+from shopkeeper.features.tone import PATTERNS
 from shopkeeper.learn.recommend.als import ALS, ALSModel
 from shopkeeper.learn.recommend.item_knn import ItemKNN
 from shopkeeper.learn.snapshot import ArraySnapshot
@@ -37,7 +38,7 @@ PEOPLE, PRODUCTS = 12, 15
 PACKAGE = Path(shopkeeper.__file__).parent
 SQL_FILES = sorted(PACKAGE.rglob("*.sql"))
 VALUES = {"currency": "CNY", "timezone": "Asia/Shanghai", "since": START + timedelta(days=3), "most": 5,
-          "alpha": 0.5, "shrink": 2.0}  # fmt: skip
+          "alpha": 0.5, "shrink": 2.0, **PATTERNS}  # fmt: skip
 """What a file's parameters stand for."""
 AGES = (
     None,
@@ -48,14 +49,30 @@ AGES = (
     "{}",
     '{"age":44}',
 )
-SUMS_OF_LOGARITHMS = {"customer_portrait", "customer_prices", "customer_rhythm", "people"}
+SUMS_OF_FRACTIONS = {
+    "customer_habits",
+    "customer_portrait",
+    "customer_prices",
+    "customer_rhythm",
+    "habit_base",
+    "people",
+}
 """Their sums depend on the order of adding, which no engine promises: compared to 9 digits."""
+REVIEWS = ("", "Good tea", "not very good", "bad", "很好，但是包装差", "不喜欢", "茶叶")
 DICE = np.random.default_rng(5)
+HABITS: dict[str, Sequence[object]] = {
+    "hour": range(24), "weekday": range(1, 8), "price_band": (1, 2, 3), "channel": ("app", "web"),
+    "category": ("Tea", "Home"), "return": ("returned", "kept"), "discount": ("deal", "full"),
+}  # fmt: skip
 TABLES_OF_ONES_OWN: dict[str, pa.Table] = {
     "tastes": pa.table({
         "person": np.repeat(np.arange(40), 4), "product": np.concatenate([DICE.permutation(15)[:4] for _ in range(40)]),
         "weight": DICE.integers(1, 9, 160) / 4,
-    })
+    }),
+    "habit_shop": pa.Table.from_pylist([
+        {"habit": habit, "value": str(value), "usual": 1 / (2 + place), "prior_acts": 4.0 + place}
+        for habit, values in HABITS.items() for place, value in enumerate(values)
+    ]),
 }  # fmt: skip
 """Tables that a file reads and that are not the lake's."""
 
@@ -73,7 +90,8 @@ def _events(dice: random.Random) -> Iterator[Event]:
         customer = CustomerId(f"c{dice.randrange(PEOPLE)}") if dice.random() < 0.7 else None
         visitor = VisitorId(f"v{dice.randrange(PEOPLE)}") if customer is None or dice.random() < 0.3 else None
         action = dice.choice([Action.ORDER, Action.ORDER, Action.ORDER_RETURN, Action.PRODUCT_VIEW, Action.CART_ADD,
-                              Action.WISHLIST_ADD, Action.CLICK, Action.SEARCH, Action.STOCK_CHANGE])  # fmt: skip
+                              Action.WISHLIST_ADD, Action.CLICK, Action.SEARCH, Action.STOCK_CHANGE, Action.REVIEW,
+                              Action.PAGE_VIEW, Action.MAIL_OPEN])  # fmt: skip
         known: dict[str, Any] = {"id": EventId(f"e{number}"), "at": at, "action": action, "received_at": at}
         if action in (Action.ORDER, Action.ORDER_RETURN):
             lines = tuple(
@@ -89,8 +107,18 @@ def _events(dice: random.Random) -> Iterator[Event]:
             yield Event(**known, product=ProductId(f"p{dice.randrange(PRODUCTS)}"), quantity=dice.randint(0, 9))
         else:
             product = None if action is Action.SEARCH else ProductId(f"p{dice.randrange(PRODUCTS)}")
-            yield Event(**known, customer=customer, visitor=visitor, product=product,
-                        query="茶" if product is None else None, decision=DecisionId("d1"))  # fmt: skip
+            yield Event(
+                **known,
+                customer=customer,
+                visitor=visitor,
+                product=product,
+                query="茶 " if product is None else "",
+                decision=DecisionId("d1"),
+                channel=dice.choice(["", "app", "web"]),
+                dwell_seconds=dice.choice([None, dice.random() * 3_000]),
+                rating=dice.choice([None, 1.0, 4.5]) if action is Action.REVIEW else None,
+                text=dice.choice(REVIEWS) if action is Action.REVIEW else "",
+            )
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +176,7 @@ def test_every_sql_file(both: tuple[LakeSnapshot, LakeSnapshot], path: Path) -> 
     sql = _whole(path)
     values = {name: value for name, value in VALUES.items() if f"${name}" in sql}
     more = {name: rows for name, rows in TABLES_OF_ONES_OWN.items() if re.search(rf"\b{name}\b", sql)}
-    digits = 9 if path.stem in SUMS_OF_LOGARITHMS else 14
+    digits = 9 if path.stem in SUMS_OF_FRACTIONS else 14
     duck, spark = (_plain(snapshot.query(sql, values, more).to_pylist(), digits) for snapshot in both)
     assert duck
     if "ORDER BY" not in sql.rpartition(")")[2]:

@@ -31,11 +31,12 @@ _lines = st.builds(
     discount=_small,
     refund=_small,
 )
+_texts = st.sampled_from(["", "Good", "not very good", "差", "很好，但是破了", "茶"])
 _people = st.sampled_from([("c1", None), ("c2", None), ("c2", "v1"), (None, "v1"), (None, "v2"), (None, None)])
 _ORDERS = [Action.ORDER, Action.ORDER, Action.ORDER_RETURN]
 _ACTIONS = [
     Action.PRODUCT_VIEW, Action.CART_ADD, Action.CLICK, Action.WISHLIST_ADD, Action.SEARCH, Action.STOCK_CHANGE,
-    Action.REVIEW, *_ORDERS, *_ORDERS,
+    Action.PAGE_VIEW, Action.REVIEW, Action.REVIEW, *_ORDERS, *_ORDERS,
 ]  # fmt: skip
 
 
@@ -51,6 +52,10 @@ def _event(draw: st.DrawFn) -> Event:
         lines=tuple(draw(st.lists(_lines, max_size=4))) if ordered else (),
         order=draw(st.sampled_from([None, OrderId("O1"), OrderId("O2")])) if ordered else None,
         quantity=draw(st.sampled_from([None, 1.0, 3.0])), price=draw(_money),
+        query=draw(st.sampled_from(["Tea", " tea ", "茶"])) if action is Action.SEARCH else "",
+        dwell_seconds=draw(st.sampled_from([None, 0.0, 12.3456, 86_400.0])), channel=draw(st.sampled_from(["", "app"])),
+        rating=draw(st.sampled_from([None, 1.0, 4.5])) if action is Action.REVIEW else None,
+        text=draw(_texts) if action is Action.REVIEW else "",
     )  # fmt: skip
 
 

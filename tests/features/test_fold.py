@@ -14,11 +14,16 @@ from shopkeeper.core.action import Action
 from shopkeeper.core.event import Event
 from shopkeeper.core.ids import PersonKey
 from shopkeeper.features.fold import WORTH, FeatureFold
+from shopkeeper.features.sessions import with_event
 from shopkeeper.features.state import HALF_LIFE_DAYS, grown, micros_of, moment_of, shrunk
 from shopkeeper.features.tables import feature_sql, names_of
+from shopkeeper.features.tone import PATTERNS
 
 END = START + timedelta(days=20)
 _STEPS = st.integers(0, 41).map(lambda step: START + timedelta(hours=7 * step))
+VISITS = ("sessions", "session_depth")
+"""What only the table counts: a fold would have to keep every visit."""
+REVIEWED = ("review_tone", "toned_reviews", "tone_sum")
 few = settings(max_examples=40, deadline=None)
 fewer = settings(max_examples=20, deadline=None)
 Row = dict[str, Any]
@@ -32,8 +37,11 @@ def folded(events: Sequence[Event]) -> FeatureFold:
 
 
 def rows(tables: Tables, name: str) -> list[Row]:
-    sql = feature_sql(name)
-    return tables(sql, {"currency": CURRENCY} if "$currency" in sql else {}).to_pylist()
+    sql, told = feature_sql(name), {"currency": CURRENCY, **PATTERNS}
+    found = tables(sql, {key: value for key, value in told.items() if f"${key}" in sql}).to_pylist()
+    if name == "customer_reviews":  # a fold does not remember who reviewed without saying anything
+        found = [row for row in found if row["toned_reviews"]]
+    return [{key: value for key, value in row.items() if key not in VISITS} for row in found]
 
 
 def assert_close(one: Row, other: Row) -> None:
@@ -52,6 +60,14 @@ def everything(fold: FeatureFold, moment: datetime) -> dict[str, list[Row]]:
     ranked = [(person, enumerate(fold.recent(person), 1)) for person in people]
     return {
         "customer": [fold.customer(person, moment) for person in people],
+        "customer_browsing": [
+            {"person": person, **{name: value for name, value in fold.browsing(person).items() if name not in REVIEWED}}
+            for person in people
+        ],
+        "customer_reviews": [
+            {"person": person, **{name: fold.browsing(person)[name] for name in REVIEWED}}
+            for person in people if fold.browsing(person)["toned_reviews"]
+        ],
         "product": [fold.product(product, moment) for product in fold.products],
         "customer_product": [
             {"person": person, "product": product, **row}
@@ -122,6 +138,20 @@ def test_folding_goes_on_where_the_tables_end(events: list[Event], split: dateti
             fold.fold(event)
     later = Tables(events, END)
     assert_same({name: rows(later, name) for name in everything(fold, END)}, everything(fold, END))
+
+
+@fewer
+@given(streams(18))
+def test_visits_are_those_of_live_profiles(events: list[Event]) -> None:
+    """The table counts as many visits as a live profile keeps of the same acts; pages a visit follow from them."""
+    acts = [each for each in events if each.action not in (Action.ORDER_RETURN, Action.STOCK_CHANGE)]
+    for row in Tables(acts, END)(feature_sql("customer_browsing"), {}).to_pylist():
+        visits: tuple[Any, ...] = ()
+        for event in acts:
+            if event.person == row["person"]:
+                visits = with_event(visits, micros_of(event.at))
+        assert row["sessions"] == len(visits)
+        assert row["session_depth"] == pytest.approx(row["pages"] / len(visits))
 
 
 @few

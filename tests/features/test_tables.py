@@ -72,6 +72,7 @@ def test_a_customer_in_numbers(query: Callable[..., Any]) -> None:
     found = customer_features(query, PersonKey("c1"), currency=CURRENCY)
     assert found["orders"] == 3
     assert found["returns"] == 1
+    assert found["return_rate"] == pytest.approx(1 / 5)
     assert found["monetary_minor"] == 200 + 250 + 100 + 100 - 250
     assert found["mean_basket_lines"] == pytest.approx(5 / 3)
     assert found["mean_basket_minor"] == pytest.approx(650 / 3)

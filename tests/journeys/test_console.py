@@ -30,6 +30,8 @@ pytestmark = [
 PAGES = {
     "overview": "/", "customers": "/customers", "customer": "/customer?id=c01",
     "customer-odd": "/customer?" + urlencode({"id": small_shop.SPECIAL}), "erase": "/customer/erase?id=c02",
+    "customer-events": "/customer/events?id=c01&field=orders",
+    "customers-filtered": "/customers?spending=high&last=within90&field=age_band&value=35&consent=train",
     "products": "/products", "product": "/product?id=p10", "product-odd": "/product?id=p03", "models": "/models",
     "decisions": "/decisions", "decision": "/decision?id=", "quarantine": "/quarantine",
     "quarantine-reason": "/quarantine?reason=not_an_amount", "segments": "/segments", "rules": "/rules?level=product",

@@ -14,9 +14,11 @@ from shopkeeper.data.schema import TABLES
 from shopkeeper.data.store.consent import Answer
 from shopkeeper.learn.loading import path_of
 from shopkeeper.learn.propensity.foretell import NAME
+from shopkeeper.learn.rating.rater import NAME as RATER
 from shopkeeper.learn.training import fit_all
 from shopkeeper.shop import Shop
 from shopkeeper.shop.predicting import fit_predictions
+from shopkeeper.shop.rating import fit_rates
 from shopkeeper.shop.training import version_of
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -65,6 +67,19 @@ def line_of(
             "quantity": quantity, "price_minor": price, "discount_minor": deal, "currency": currency}  # fmt: skip
 
 
+def stars_of(people: int, each: int = 8) -> list[dict[str, Any]]:
+    """Everybody rates ``each`` products: p0 to p9 are good (4 to 5), the others bad (1 to 2); some rate twice."""
+    dice, rows = np.random.default_rng(0), []
+    for person in range(people):
+        for product in dice.choice(20, each, replace=False).tolist():
+            good = product < 10
+            rows.append({"id": f"r{person}-{product}", "at": NOW - timedelta(days=float(dice.uniform(1, 200))),
+                         "received_at": NOW, "action": "rating", "customer": f"c{person}", "product": f"p{product}",
+                         "rating": float(dice.integers(4, 6) if good else dice.integers(1, 3))})  # fmt: skip
+    again = {**rows[0], "id": "again", "at": NOW - timedelta(hours=2), "rating": 3.0, "action": "review"}
+    return [*rows, again]
+
+
 def shop_of(folder: Path, lines: list[dict[str, Any]], *, now: datetime = NOW, products: int = 20) -> Shop:
     """An open shop of these lines; everybody in them agreed to personalisation and to training."""
     Shop.create(folder / "shop", name="simulated", currency="EUR", timezone="UTC", language="en").close()
@@ -89,8 +104,9 @@ def train_predictions(shop: Shop) -> None:
     known = shop.snapshot()
     models = {name: StoredModel(use=path_of(one.model), facts=one.model.facts(), arrays=one.model.arrays())
               for name, one in fit_all(shop.settings.models, known).items()}  # fmt: skip
+    made = {NAME: fit_predictions(shop, known), RATER: fit_rates(shop, known)}
     bundle = Bundle(
         version=version_of(known.moment), moment=known.moment, received_until=known.received_until(), report={},
-        models=models | {NAME: fit_predictions(shop, known)}, catalogue=known.catalogue(), histories=known.histories(),
+        models=models | made, catalogue=known.catalogue(), histories=known.histories(),
     )  # fmt: skip
     shop.models.save(bundle, keep=1)

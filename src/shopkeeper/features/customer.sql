@@ -28,6 +28,7 @@ WITH lines AS (
          sum(CASE WHEN bought THEN 0 ELSE 1 END) AS returns,
          sum(paid) AS monetary_minor,
          sum(CASE WHEN bought THEN lines END) AS lines,
+         sum(CASE WHEN bought THEN 0 ELSE lines END) AS returned_lines,
          sum(CASE WHEN bought THEN in_currency END) AS paid_orders,
          sum(CASE WHEN bought THEN gross END) AS gross_minor,
          sum(CASE WHEN bought THEN discount END) AS discount_minor,
@@ -49,7 +50,8 @@ WITH lines AS (
          CAST(coalesce(orders, 0) AS BIGINT) AS orders, CAST(coalesce(returns, 0) AS BIGINT) AS returns,
          CAST(coalesce(monetary_minor, 0) AS BIGINT) AS monetary_minor,
          CAST(coalesce(views, 0) AS BIGINT) AS views, CAST(coalesce(cart_adds, 0) AS BIGINT) AS cart_adds,
-         CAST(coalesce(lines, 0) AS BIGINT) AS lines, CAST(coalesce(paid_orders, 0) AS BIGINT) AS paid_orders,
+         CAST(coalesce(lines, 0) AS BIGINT) AS lines, CAST(coalesce(returned_lines, 0) AS BIGINT) AS returned_lines,
+         CAST(coalesce(paid_orders, 0) AS BIGINT) AS paid_orders,
          CAST(coalesce(gross_minor, 0) AS BIGINT) AS gross_minor,
          CAST(coalesce(discount_minor, 0) AS BIGINT) AS discount_minor,
          CAST(coalesce(priced_lines, 0) AS BIGINT) AS priced_lines,
@@ -69,8 +71,9 @@ SELECT person, last_seen_at, first_order_at, last_order_at,
             THEN sqrt(CAST(priced_lines * price_log_squares - CAST(price_logs AS HUGEINT) * price_logs AS DOUBLE))
                  / priced_lines / 1000000 END AS price_spread,
        CASE WHEN gross_minor > 0 THEN discount_minor / gross_minor END AS discount_share,
+       CASE WHEN lines > 0 THEN least(returned_lines / lines, 1.0) END AS return_rate,
        returns, views, cart_adds,
-       lines, paid_orders, gross_minor, discount_minor, priced_lines, price_logs,
+       lines, returned_lines, paid_orders, gross_minor, discount_minor, priced_lines, price_logs,
        CAST(price_log_squares AS DOUBLE) AS price_log_squares
 FROM known
 ORDER BY person

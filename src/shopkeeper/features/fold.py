@@ -16,8 +16,18 @@ from shopkeeper.core.action import Action
 from shopkeeper.core.event import Event, OrderLine
 from shopkeeper.core.ids import PersonKey
 from shopkeeper.core.money import Money
-from shopkeeper.features.state import LOG_UNITS, ActsState, CustomerState, ProductState, grown, micros_of, moment_of
+from shopkeeper.features.state import (
+    LOG_UNITS,
+    ActsState,
+    BrowsingState,
+    CustomerState,
+    ProductState,
+    grown,
+    micros_of,
+    moment_of,
+)
 from shopkeeper.features.tables import Query, feature_sql
+from shopkeeper.features.tone import PATTERNS, tone_of
 
 WORTH: Final[Mapping[Action, float]] = {
     Action.PRODUCT_VIEW: 1.0, Action.CLICK: 1.0, Action.WISHLIST_ADD: 2.0, Action.CART_ADD: 3.0, Action.ORDER: 5.0,
@@ -27,6 +37,9 @@ RECENT: Final = 20
 USUAL_ORDERS: Final = 3
 _NOT_SHOPPERS: Final = frozenset({Action.STOCK_CHANGE, Action.PRICE_CHANGE})
 _ORDERS: Final = frozenset({Action.ORDER, Action.ORDER_RETURN})
+_OPENINGS: Final = frozenset({Action.PRODUCT_VIEW, Action.LIST_VIEW, Action.SEARCH, Action.CART_VIEW, Action.CHECKOUT})
+_REVIEWS: Final = frozenset({Action.RATING, Action.REVIEW})
+_LONGEST_DWELL: Final = 1_800.0
 
 Act = tuple[int, str, int, str, str]
 """at (µs), event, line, action, product: sorts as ``customer_recent.sql`` does."""
@@ -37,6 +50,7 @@ class PersonState:
     """What a fold remembers of one person."""
 
     customer: CustomerState | None = None
+    browsing: BrowsingState = field(default_factory=BrowsingState)
     acts: Mapping[str, ActsState] = field(default_factory=dict)
     recent: list[Act] = field(default_factory=list)
     """Oldest first."""
@@ -48,6 +62,7 @@ class FeatureFold:
     def __init__(self, *, currency: str) -> None:
         self._currency = currency
         self._people: dict[str, CustomerState] = {}
+        self._browsing: dict[str, BrowsingState] = {}
         self._acts: dict[str, dict[str, ActsState]] = {}
         self._recent: dict[str, list[Act]] = {}
         self._products: dict[str, ProductState] = {}
@@ -61,9 +76,13 @@ class FeatureFold:
 
         def rows(name: str) -> Any:
             sql = feature_sql(name)
-            return query(sql, {"currency": currency} if "$currency" in sql else {}).to_pylist()
+            told = {"currency": currency, **PATTERNS}
+            return query(sql, {key: value for key, value in told.items() if f"${key}" in sql}).to_pylist()
 
         fold._people = {row["person"]: CustomerState.from_row(row) for row in rows("customer")}
+        for row in [*rows("customer_browsing"), *rows("customer_reviews")]:
+            names = BrowsingState.__slots__
+            fold._add_browsing(row["person"], BrowsingState(**{name: row[name] for name in names if name in row}))
         fold._products = {row["product"]: ProductState.from_row(row, moment) for row in rows("product")}
         for row in rows("customer_product"):
             fold._add_acts(row["person"], row["product"], ActsState.from_row(row, moment))
@@ -80,6 +99,7 @@ class FeatureFold:
         lines = [(line, _signed(event, line)) for line in event.lines] if event.action in _ORDERS else []
         if person is not None:
             self._add_person(person, self._person(event, lines))
+            self._add_browsing(person, _browsing(event))
         if lines:
             self._fold_lines(event, person, lines)
         elif event.product and event.action not in _ORDERS:
@@ -89,6 +109,7 @@ class FeatureFold:
         """Go on from what another fold remembered of a person whom this one does not know yet."""
         if state.customer is not None:
             self._people[person] = state.customer
+        self._browsing[person] = state.browsing
         for product, acts in state.acts.items():
             self._add_acts(person, product, acts)
         self._recent[person] = list(state.recent)
@@ -96,7 +117,8 @@ class FeatureFold:
     def state_of(self, person: str) -> PersonState:
         """What this one remembers of a person."""
         return PersonState(
-            customer=self._people.get(person), acts=dict(self._acts.get(person, {})),
+            customer=self._people.get(person), browsing=self._browsing.get(person, BrowsingState()),
+            acts=dict(self._acts.get(person, {})),
             recent=list(self._recent.get(person, ())),
         )  # fmt: skip
 
@@ -104,6 +126,8 @@ class FeatureFold:
         """Take in what another fold of the same shop has seen; no event may be in both."""
         for person, state in other._people.items():
             self._add_person(person, state)
+        for person, browsing in other._browsing.items():
+            self._add_browsing(person, browsing)
         for product, sales in other._products.items():
             self._add_product(product, sales)
         for person, acts in other._acts.items():
@@ -122,6 +146,7 @@ class FeatureFold:
         return CustomerState(
             last_seen_at=at, first_order_at=at if bought else None, last_order_at=at if bought else None,
             orders=int(bool(bought)), returns=int(len(bought) < len(lines)), lines=len(bought),
+            returned_lines=len(lines) - len(bought),
             monetary_minor=sum(self._paid(line, quantity) for line, quantity in lines),
             views=int(event.action is Action.PRODUCT_VIEW), cart_adds=int(event.action is Action.CART_ADD),
             paid_orders=int(bool(ours)), gross_minor=sum(_gross(line) for line in ours),
@@ -178,6 +203,9 @@ class FeatureFold:
         known = self._people.get(person)
         self._people[person] = state if known is None else known + state
 
+    def _add_browsing(self, person: str, state: BrowsingState) -> None:
+        self._browsing[person] = self._browsing.get(person, BrowsingState()) + state
+
     def _add_product(self, product: str, state: ProductState) -> None:
         known = self._products.get(product)
         self._products[product] = state if known is None else known + state
@@ -210,6 +238,10 @@ class FeatureFold:
         """A person's row of ``customer.sql``; {} for somebody unknown."""
         state = self._people.get(person)
         return {} if state is None else {"person": person, **state.features(moment)}
+
+    def browsing(self, person: PersonKey) -> dict[str, Any]:
+        """A person's columns of ``customer_browsing.sql`` and ``customer_reviews.sql``, without visits."""
+        return self._browsing.get(person, BrowsingState()).features()
 
     def product(self, product: str, moment: datetime) -> dict[str, Any]:
         """A product's row of ``product.sql``; {} where nobody did anything with it."""
@@ -250,6 +282,19 @@ class FeatureFold:
     def recent(self, person: PersonKey) -> list[Act]:
         """A person's last acts with products, newest first."""
         return self._recent.get(person, [])[::-1]
+
+
+def _browsing(event: Event) -> BrowsingState:
+    """What one event says of how its person looks round."""
+    tone = tone_of(event.rating, event.text) if event.action in _REVIEWS else None
+    dwell, rating = event.dwell_seconds, event.rating
+    return BrowsingState(
+        page_views=int(event.action is Action.PAGE_VIEW), openings=int(event.action in _OPENINGS),
+        searches=int(event.action is Action.SEARCH), dwells=int(dwell is not None),
+        dwell_millis=0 if dwell is None else floor(min(dwell, _LONGEST_DWELL) * 1000 + 0.5),
+        reviews=int(rating is not None), rating_sum=0 if rating is None else floor(rating * 1000 + 0.5),
+        toned_reviews=int(tone is not None), tone_sum=tone or 0,
+    )  # fmt: skip
 
 
 def _signed(event: Event, line: OrderLine) -> float:

@@ -1,9 +1,10 @@
-"""When, where and what a person usually buys, drawn towards everybody's habits by ten acts' worth.
+"""When, where, how and what a person usually buys, drawn towards everybody's habits.
 
-``share`` = (acts + 10 x the shop's share) / (all acts + 10); ``confidence`` = all acts / (all acts + 10): how much of
-the share is the person's own.
+``share`` = (acts + k x the shop's share) / (all acts + k); ``confidence`` = all acts / (all acts + k): how much of the
+share is the person's own. How many acts k the shop's shares are worth is learned from how much its people differ.
 
-Source: Dirichlet-multinomial shrinkage: Good (1965), The estimation of probabilities.
+Source: empirical Bayes: Efron & Morris (1973), Stein's estimation rule and its competitors; Good (1965), The estimation
+of probabilities; k by the moments of Mosimann (1962), On the compound multinomial distribution. See ``habit_base.sql``.
 """
 
 from collections.abc import Mapping
@@ -14,23 +15,11 @@ from shopkeeper.core.ids import PersonKey
 from shopkeeper.features.tables import Query, feature_sql
 
 PRIOR_ACTS: Final = 10.0
+"""What the shop's shares are worth where nobody did anything twice."""
 _SHOWN: Final = 3
-Base = Mapping[tuple[str, str], float]
+UNTOLD: Final = frozenset({"full", "kept"})
+"""The other halves of ``deal`` and ``returned``."""
 
-EVERYBODY: Final = """
-WITH counts AS ({counts}), base AS (
-  SELECT habit, value, sum(acts) AS acts, sum(sum(acts)) OVER (PARTITION BY habit) AS whole FROM counts GROUP BY 1, 2
-), own AS (
-  SELECT person, habit, value, acts, sum(acts) OVER (PARTITION BY person, habit) AS whole FROM counts
-)
-SELECT own.person, own.habit, own.value, own.acts,
-       (own.acts + {prior} * base.acts / base.whole) / (own.whole + {prior}) AS share,
-       base.acts / base.whole AS usual, own.whole / (own.whole + {prior}) AS confidence
-FROM own JOIN base ON base.habit = own.habit AND base.value = own.value
-QUALIFY row_number() OVER (PARTITION BY own.person, own.habit ORDER BY own.acts / base.acts DESC, own.value) <= {most}
-ORDER BY own.person, own.habit, share DESC
-"""
-_BASE: Final = "SELECT habit, value, sum(acts) AS acts FROM ({counts}) GROUP BY habit, value"
 THEIRS: Final = """
 WITH order_lines AS MATERIALIZED (SELECT * FROM order_lines WHERE {theirs}),
      events AS MATERIALIZED (SELECT * FROM events WHERE {theirs}), found AS ({inner})
@@ -52,9 +41,12 @@ class Habit:
     confidence: float
 
 
-def every_habit_sql(most: int = _SHOWN) -> str:
-    """The batch query: everybody's strongest values of every habit."""
-    return EVERYBODY.format(counts=feature_sql("habit_counts"), prior=PRIOR_ACTS, most=most)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    """The shop's share of each value of each habit, and how many acts the shares of a habit are worth."""
+
+    usual: Mapping[tuple[str, str], float]
+    prior_acts: Mapping[str, float]
 
 
 def of_one(query: Query, person: PersonKey, table: str, **values: object) -> Any:
@@ -64,28 +56,30 @@ def of_one(query: Query, person: PersonKey, table: str, **values: object) -> Any
     return query(THEIRS.format(theirs=theirs, inner=feature_sql(table)), {"key": visitor, **values})
 
 
-def base_of(query: Query, timezone: str) -> Base:
-    """The shop's share of each value of each habit."""
-    rows = query(_BASE.format(counts=feature_sql("habit_counts")), {"timezone": timezone}).to_pylist()
+def base_of(query: Query, *, currency: str, timezone: str) -> Base:
+    """The shop's habits."""
+    rows = query(feature_sql("habit_base"), {"currency": currency, "timezone": timezone}).to_pylist()
+    return Base(
+        usual={(row["habit"], row["value"]): row["usual"] for row in rows},
+        prior_acts={row["habit"]: row["prior_acts"] for row in rows},
+    )
+
+
+def habits_of(query: Query, person: PersonKey, base: Base, *, currency: str, timezone: str) -> list[Habit]:
+    """One person's habits: their rows of ``customer_habits.sql``."""
+    rows = of_one(query, person, "habit_counts", currency=currency, timezone=timezone).to_pylist()
     whole: dict[str, float] = {}
     for row in rows:
         whole[row["habit"]] = whole.get(row["habit"], 0.0) + float(row["acts"])
-    return {(row["habit"], row["value"]): float(row["acts"]) / whole[row["habit"]] for row in rows}
-
-
-def habits_of(query: Query, person: PersonKey, base: Base, timezone: str) -> list[Habit]:
-    """One person's habits: of each the values in which they differ most from everybody, shrunk."""
-    rows = of_one(query, person, "habit_counts", timezone=timezone).to_pylist()
-    whole: dict[str, float] = {}
-    for row in rows:
-        whole[row["habit"]] = whole.get(row["habit"], 0.0) + float(row["acts"])
-    found = [_habit(row, whole[row["habit"]], base.get((row["habit"], row["value"]), 0.0)) for row in rows]
+    found = [_habit(row, whole[row["habit"]], base) for row in rows if row["value"] not in UNTOLD]
     ranked = sorted(found, key=lambda each: (each.habit, -each.share / max(each.usual, 1e-9), each.value))
-    return [each for place, each in enumerate(ranked) if place < _SHOWN or ranked[place - _SHOWN].habit != each.habit]
+    best = [each for place, each in enumerate(ranked) if place < _SHOWN or ranked[place - _SHOWN].habit != each.habit]
+    return sorted(best, key=lambda each: (each.habit, -each.share, each.value))
 
 
-def _habit(row: Mapping[str, Any], whole: float, usual: float) -> Habit:
+def _habit(row: Mapping[str, Any], whole: float, base: Base) -> Habit:
+    usual, prior = base.usual.get((row["habit"], row["value"]), 0.0), base.prior_acts.get(row["habit"], PRIOR_ACTS)
     return Habit(
         habit=row["habit"], value=row["value"], acts=int(row["acts"]), usual=usual,
-        share=(row["acts"] + PRIOR_ACTS * usual) / (whole + PRIOR_ACTS), confidence=whole / (whole + PRIOR_ACTS),
+        share=(row["acts"] + prior * usual) / (whole + prior), confidence=whole / (whole + prior),
     )  # fmt: skip

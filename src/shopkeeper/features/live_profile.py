@@ -13,7 +13,7 @@ from shopkeeper.core.event import Event
 from shopkeeper.core.ids import PersonKey
 from shopkeeper.features.fold import FeatureFold, PersonState
 from shopkeeper.features.sessions import Session, with_event
-from shopkeeper.features.state import ActsState, CustomerState, micros_of
+from shopkeeper.features.state import ActsState, BrowsingState, CustomerState, micros_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,7 @@ class LiveProfile:
         state = self.state
         told: Mapping[str, Any] = {
             "customer": None if state.customer is None else asdict(state.customer),
+            "browsing": asdict(state.browsing),
             "acts": {product: asdict(acts) for product, acts in state.acts.items()},
             "recent": state.recent, "sessions": self.sessions,
         }  # fmt: skip
@@ -47,6 +48,7 @@ class LiveProfile:
         customer = told["customer"]
         state = PersonState(
             customer=None if customer is None else CustomerState(**customer),
+            browsing=BrowsingState(**told.get("browsing", {})),
             acts={product: ActsState(**acts) for product, acts in told["acts"].items()},
             recent=[tuple(act) for act in told["recent"]],
         )

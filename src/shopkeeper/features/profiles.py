@@ -72,7 +72,9 @@ class LiveProfiles:
                 self._sign_in(doing.visitor, doing.sign_in)
             new = [fact for fact in facts if not self._past.has(person, fact)]
             if new:
-                since = self._since.setdefault(person, _Since())
+                since = self._since.get(person)
+                if since is None:
+                    since = self._since[person] = _Since()
                 for fact in new:
                     since.add(fact)
 

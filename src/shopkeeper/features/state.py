@@ -19,7 +19,7 @@ HALF_LIFE_DAYS: Final = 60
 LOG_UNITS: Final = 1_000_000
 """Logarithms are kept as whole millionths: whole numbers add up to the same in any order."""
 
-S = TypeVar("S", bound="CustomerState | ActsState | ProductState")
+S = TypeVar("S", bound="CustomerState | BrowsingState | ActsState | ProductState")
 Row = Mapping[str, Any]
 
 
@@ -78,6 +78,7 @@ class CustomerState:
     views: int = 0
     cart_adds: int = 0
     lines: int = 0
+    returned_lines: int = 0
     paid_orders: int = 0
     """Orders with at least one line in the shop's currency."""
     gross_minor: int = 0
@@ -107,7 +108,12 @@ class CustomerState:
             "days_between_orders": self._days_between(),
             "usual_price_minor": self._usual_price(),
             "price_spread": self._price_spread(), "discount_share": share(self.discount_minor, self.gross_minor),
+            "return_rate": self._return_rate(),
         }  # fmt: skip
+
+    def _return_rate(self) -> float | None:
+        rate = share(self.returned_lines, self.lines)
+        return None if rate is None else min(rate, 1.0)
 
     def _days_between(self) -> float | None:
         days = _days(self.first_order_at, self.last_order_at)
@@ -125,6 +131,40 @@ class CustomerState:
 
 def _days(first: int | None, last: int | None) -> float | None:
     return None if first is None or last is None else (last - first) / _DAY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrowsingState:
+    """A person in ``customer_browsing.sql``, without visits, and in ``customer_reviews.sql``."""
+
+    page_views: int = 0
+    openings: int = 0
+    """Products, lists, searches, carts and checkouts that were looked at."""
+    searches: int = 0
+    dwells: int = 0
+    dwell_millis: int = 0
+    reviews: int = 0
+    rating_sum: int = 0
+    """Thousandths, as is ``tone_sum``."""
+    toned_reviews: int = 0
+    tone_sum: int = 0
+
+    def __add__(self, other: "BrowsingState") -> "BrowsingState":
+        return _merged(self, other)
+
+    def features(self) -> dict[str, Any]:
+        """The columns of both tables that have no visit in them, without the person."""
+        row = {name: getattr(self, name) for name in self.__slots__}
+        return row | {
+            "pages": max(self.page_views, self.openings),
+            "dwell_seconds": _thousandths(self.dwell_millis, self.dwells),
+            "rating_mean": _thousandths(self.rating_sum, self.reviews),
+            "review_tone": _thousandths(self.tone_sum, self.toned_reviews),
+        }  # fmt: skip
+
+
+def _thousandths(total: int, count: int) -> float | None:
+    return total / count / 1000 if count else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ A table's parameters are ``$moment`` (the snapshot gives it) and ``$currency`` (
 and translate to Spark SQL.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -15,10 +16,17 @@ from shopkeeper.core.ids import PersonKey
 Query = Callable[[str, Mapping[str, Any]], Any]
 TABLES: Final = ("customer", "customer_product", "customer_category", "customer_basket", "customer_recent", "product")
 FORETELLING: Final = (
-    "customer_rhythm", "customer_prices", "customer_browsing", "habit_counts", "order_gap", "order_outcome",
-    "category_rhythm", "category_outcome", "line_return",
+    "customer_rhythm", "customer_prices", "order_gap", "order_outcome", "category_rhythm", "category_outcome",
+    "line_return", "rating",
 )  # fmt: skip
-"""Tables that predictions and profiles read in one go; they have no live fold."""
+"""Tables that predictions read in one go; they have no live fold."""
+PROFILE: Final = (
+    "customer", "customer_browsing", "customer_reviews", "customer_category", "customer_basket", "customer_search",
+    "habit_base", "customer_habits",
+)  # fmt: skip
+"""Tables that everybody's profiles are made of, in the order in which they are made."""
+HANDED_ON: Final[Mapping[str, str]] = {"habit_base": "habit_shop"}
+"""Tables whose rows a later one reads, and under which name."""
 MOST_LISTED: Final = 50
 
 
@@ -28,8 +36,8 @@ class Feature:
 
     name: str
     unit: str
-    """moment, days, count, minor (minor units of the shop's currency), share (0 to 1), log, decayed (halves every
-    60 days) or list."""
+    """moment, days, seconds, count, minor (minor units of the shop's currency), share (0 to 1), tone (-1 to 1), log,
+    decayed (halves every 60 days) or list."""
     table: str
 
 
@@ -42,8 +50,13 @@ FEATURES: Final[tuple[Feature, ...]] = (
         "customer", last_seen_at="moment", first_order_at="moment", last_order_at="moment", recency_days="days",
         orders="count", monetary_minor="minor", mean_basket_lines="count", mean_basket_minor="minor",
         days_between_orders="days", usual_price_minor="minor", price_spread="log", discount_share="share",
-        returns="count", views="count", cart_adds="count",
+        return_rate="share", returns="count", views="count", cart_adds="count",
     ),
+    *_features(
+        "customer_browsing", sessions="count", session_depth="count", pages="count", dwell_seconds="seconds",
+        searches="count", reviews="count", rating_mean="count",
+    ),
+    *_features("customer_reviews", review_tone="tone", toned_reviews="count"),
     *_features("customer_category", categories="list"),
     *_features("customer_basket", usual="list"),
     *_features("customer_recent", recent="list"),
@@ -63,8 +76,9 @@ def names_of(table: str) -> tuple[str, ...]:
 
 @cache
 def feature_sql(name: str) -> str:
-    """The SQL of a feature table (one of ``TABLES``)."""
-    return files(__package__).joinpath(f"{name}.sql").read_text("utf-8")
+    """The SQL of a feature table; ``$name$`` in its file stands for the table of that name."""
+    text = files(__package__).joinpath(f"{name}.sql").read_text("utf-8")
+    return re.sub(r"\$(\w+)\$", lambda found: feature_sql(found[1]), text)
 
 
 _ONE_PERSON: Final = """

@@ -94,7 +94,7 @@ class Report:
 
     def to_json(self) -> str:
         """Everything as JSON text; NaN becomes null, moments ISO text."""
-        return json.dumps(_plain(asdict(self)), ensure_ascii=False, indent=2)
+        return plain_json(asdict(self))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -334,6 +334,11 @@ def hide_bought(scores: Float32, profiles: Histories) -> None:
 def _width(model: Scorer, profiles: Histories, now: int) -> int:
     """How many products a model scores: asked with one person, so that a block's memory is known before it is made."""
     return int(model.score(profiles.rows(np.arange(1)), now).shape[1]) if len(profiles) else 0
+
+
+def plain_json(value: Any) -> str:
+    """JSON text; NaN becomes null, moments ISO text."""
+    return json.dumps(_plain(value), ensure_ascii=False, indent=2)
 
 
 def _plain(value: Any) -> Any:

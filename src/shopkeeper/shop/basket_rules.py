@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from shopkeeper.core.errors import DataError, NotFound
-from shopkeeper.data.model_store import StoredModel
+from shopkeeper.data.model_store import Bundle, StoredModel
 from shopkeeper.data.snapshot import LakeSnapshot
 from shopkeeper.learn.loading import path_of
 from shopkeeper.learn.segment.basket_rules import NAME, BasketRules, FoundRules
 from shopkeeper.learn.segment.segmenting import Segmented
+from shopkeeper.shop.of_version import of_version
 from shopkeeper.shop.shop import Shop
 
 
@@ -59,21 +60,17 @@ def found_rules(shop: Shop) -> tuple[str, FoundRules, list[str]]:
     Raises:
         DataError: nothing was trained yet (``rules_not_trained``), or by another release (``model_outdated``).
     """
-    version = shop.models.current()
-    if version is None:
+    version, found = of_version(shop, NAME, _read)
+    if found is None:
         raise DataError("rules_not_trained")
-    kept: dict[str, tuple[FoundRules, list[str]]] = shop.__dict__.setdefault("_basket_rules", {})
-    if version not in kept:
-        bundle = shop.models.load(version, verify=False)
-        stored = bundle.models.get(NAME)
-        if stored is None:
-            raise DataError("rules_not_trained")
-        kept.clear()
-        try:
-            kept[version] = FoundRules.restore(stored.arrays, stored.facts), bundle.catalogue.ids.tolist()
-        except (KeyError, TypeError, ValueError) as error:
-            raise DataError("model_outdated", model=NAME) from error
-    return version, *kept[version]
+    return version, *found
+
+
+def _read(bundle: Bundle) -> tuple[FoundRules, list[str]] | None:
+    stored = bundle.models.get(NAME)
+    if stored is None:
+        return None
+    return FoundRules.restore(stored.arrays, stored.facts), bundle.catalogue.ids.tolist()
 
 
 def rules_of(shop: Shop, wanted: Filter) -> ShownRules:

@@ -39,7 +39,7 @@ def refresh_people(shop: Shop) -> dict[str, Any]:
     state, version = _lake_state(shop), shop.models.current() or ""
     known = shop.snapshot()
     asked = {"since": _BEGINNING, "currency": known.currency, "timezone": shop.settings.shop.timezone}
-    rows = _with_segments(shop, known.query(_sql(), asked))
+    rows = _with_segments(shop, known.query(feature_sql("people"), asked))
     seconds = round(time.perf_counter() - began, 3)  # what is foretold is not counted: it is not made again every time
     rows, foretold_at = _with_predictions(shop, known, rows)
     facts = {"lake": state, "version": version, "moment": known.moment.isoformat(), "people": rows.num_rows,
@@ -65,13 +65,6 @@ def current_people(shop: Shop) -> dict[str, Any]:
 
 def _lake_state(shop: Shop) -> list[int]:
     return [shop.lake.version(table) for table in TABLES if table != "decisions"]
-
-
-def _sql() -> str:
-    sql = feature_sql("people")
-    for name in ("customer_portrait", "customer_contact"):
-        sql = sql.replace(f"${name}$", feature_sql(name))
-    return sql
 
 
 def _with_predictions(shop: Shop, known: LakeSnapshot, people: pa.Table) -> tuple[pa.Table, str]:

@@ -9,11 +9,11 @@ from typing import Any, Final
 import numpy as np
 
 from shopkeeper.core.consent import Purpose
-from shopkeeper.core.errors import DataError, NotFound
+from shopkeeper.core.errors import NotFound
 from shopkeeper.core.ids import PersonKey
 from shopkeeper.core.prediction import Answer, Meter, Prediction
 from shopkeeper.data import reports
-from shopkeeper.data.model_store import StoredModel
+from shopkeeper.data.model_store import Bundle, StoredModel
 from shopkeeper.data.snapshot import LakeSnapshot
 from shopkeeper.features.habits import of_one
 from shopkeeper.features.tables import customer_features, feature_sql
@@ -22,6 +22,7 @@ from shopkeeper.learn.loading import path_of
 from shopkeeper.learn.propensity.columns import Columns
 from shopkeeper.learn.propensity.foretell import NAME, Foretell, Foretold, columns_like, panel_to_judge
 from shopkeeper.learn.propensity.panel import BETWEEN, Panel, numbers_of, texts_of
+from shopkeeper.shop.of_version import of_version
 from shopkeeper.shop.shop import Shop
 
 YEAR: Final = 365.0
@@ -84,18 +85,12 @@ def panel_for(shop: Shop, outcome: str) -> Panel:
 
 def foretold(shop: Shop) -> tuple[str, Foretold | None]:
     """The current version's model, loaded once; None before the first training."""
-    version = shop.models.current()
-    if version is None:
-        return "", None
-    kept: dict[str, Foretold | None] = shop.__dict__.setdefault("_foretold", {})
-    if version not in kept:
-        found = shop.models.load(version, verify=False).models.get(NAME)
-        kept.clear()
-        try:
-            kept[version] = Foretold.restore(found.arrays, found.facts) if found else None
-        except (KeyError, TypeError, ValueError) as error:
-            raise DataError("model_outdated", model=NAME) from error
-    return version, kept[version]
+    return of_version(shop, NAME, _read)
+
+
+def _read(bundle: Bundle) -> Foretold | None:
+    found = bundle.models.get(NAME)
+    return Foretold.restore(found.arrays, found.facts) if found else None
 
 
 def predictions_of(shop: Shop, customer_id: str, *, at: datetime | None = None) -> CustomerPredictions:

@@ -1,35 +1,44 @@
-"""A customer's profile as of any moment, in three groups: what they told us, what they did, what others say of them."""
+"""The profile of a customer or visitor as of any moment: what they told us, what they did, what others say."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 from shopkeeper.core.consent import Purpose
-from shopkeeper.core.errors import NotFound
+from shopkeeper.core.errors import NotFound, SettingsError
 from shopkeeper.core.ids import PersonKey
 from shopkeeper.data import reports
-from shopkeeper.features.habits import Habit, base_of, habits_of, of_one
-from shopkeeper.features.tables import customer_features
+from shopkeeper.data.snapshot import LakeSnapshot
+from shopkeeper.features.evidence import FIELDS, Evidence, evidence_of
+from shopkeeper.features.habits import Base, Habit, base_of, habits_of, of_one
+from shopkeeper.features.tables import customer_features, names_of
+from shopkeeper.features.tone import PATTERNS
 from shopkeeper.shop.people import readable
 from shopkeeper.shop.shop import Shop
 
 TAG: Final = "tag."
 """Registration fields named ``tag.<source>.<name>`` came from a third party."""
-_CONTACT: Final = frozenset({"name", "email", "phone", "attributes", "at", "id"})
-_SEARCHES: Final = """
-SELECT query, count(*) AS times FROM events
-WHERE customer = $key AND query IS NOT NULL GROUP BY query ORDER BY times DESC, query LIMIT 10
+_CONTACT: Final = frozenset({"name", "email", "phone", "attributes", "at", "id", "source"})
+_WORDS: Final = 10
+_OTHERS: Final = """
+SELECT name, value, origin, consent_source, "at" FROM attributes WHERE customer = $key
+QUALIFY row_number() OVER (PARTITION BY name, origin ORDER BY "at" DESC, value) = 1
+ORDER BY name, origin
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tag:
-    """Something a third party says of a customer."""
+    """Something a third party says of a customer, and how they agreed that it is used."""
 
     name: str
     value: str
     source: str
+    consent: str
+    """Where the customer agreed; "" where only their general consent to third parties is known."""
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,17 +47,37 @@ class Profile:
 
     id: str
     at: datetime
+    registered: Mapping[str, Any]
+    """The newest imported row, with contact fields, for those who may see them."""
     basic: Mapping[str, Any]
     behaviour: Mapping[str, Any]
+    """Every number by its feature's name; None: nothing to make it from."""
     habits: list[Habit]
+    categories: list[dict[str, Any]]
+    usual: list[dict[str, Any]]
     searches: list[dict[str, Any]]
     tags: list[Tag]
     tags_allowed: bool
     """Whether the customer agreed to third parties; without it no tag is read."""
 
 
+def moment_of(text: str, name: str) -> datetime | None:
+    """A day or moment that a person typed; UTC where it has no zone; None for "".
+
+    Raises:
+        SettingsError: it is no moment (``name`` says whose value it is).
+    """
+    if not text:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise SettingsError("setting_bad", where="profile", name=name, value=text, wanted="2026-06-30") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
 def profile_of(shop: Shop, customer_id: str, *, at: datetime | None = None) -> Profile:
-    """What was known of a customer before a moment (now, where absent).
+    """What was known of a customer, or of ``visitor:<id>``, before a moment (now, where absent).
 
     Raises:
         NotFound: nobody of this id was known then.
@@ -60,27 +89,71 @@ def profile_of(shop: Shop, customer_id: str, *, at: datetime | None = None) -> P
         raise NotFound("unknown_customer", customer=customer_id)
     registered = readable(row) if row else {}
     told = dict(registered.get("attributes") or {})
-    zone = shop.settings.shop.timezone
-    base = shop.remembered("habit_base", lambda: base_of(shop.snapshot().query, zone)) if at is None else None
     allowed = shop.consent_of(person).allows(Purpose.THIRD_PARTY)
+    zone = shop.settings.shop.timezone
+    base = shop.remembered("habit_base", partial(_base, shop)) if at is None else _base_of(known, zone)
     return Profile(
-        id=customer_id, at=known.moment,
+        id=customer_id, at=known.moment, registered=registered,
         basic={name: value for name, value in registered.items() if name not in _CONTACT}
         | {name: value for name, value in told.items() if not name.startswith(TAG)},
-        behaviour={name: value for name, value in features.items() if not isinstance(value, list)}
-        | _browsing(known, person),
-        habits=habits_of(known.query, person, base_of(known.query, zone) if base is None else base, zone),
-        searches=known.query(_SEARCHES, {"key": customer_id}).to_pylist(),
-        tags=[_tag(name, value) for name, value in sorted(told.items()) if name.startswith(TAG)] if allowed else [],
-        tags_allowed=allowed,
+        behaviour={name: features.get(name) for name in names_of("customer")} | _looking(known, person),
+        habits=habits_of(known.query, person, base, currency=known.currency, timezone=zone),
+        categories=features.get("categories", []), usual=features.get("usual", []),
+        searches=of_one(known.query, person, "customer_search").to_pylist()[:_WORDS],
+        tags=_tags(known, person, told) if allowed else [], tags_allowed=allowed,
     )  # fmt: skip
 
 
-def _browsing(known: Any, person: PersonKey) -> dict[str, Any]:
-    rows = of_one(known.query, person, "customer_browsing").to_pylist()
-    return {name: value for name, value in rows[0].items() if name != "person"} if rows else {}
+def evidence(
+    shop: Shop, customer_id: str, field: str, *, value: str = "", at: datetime | None = None, most: int = 100
+) -> Evidence:
+    """The events behind a number of a profile, newest first.
+
+    Raises:
+        SettingsError: no number bears this name.
+        NotFound: nobody of this id did anything before the moment.
+    """
+    if field not in FIELDS:
+        raise SettingsError(
+            "setting_bad", where="profile", name="events", value=field, wanted=", ".join(sorted(FIELDS))
+        )
+    known, person = shop.snapshot(at), PersonKey(customer_id)
+    zone = shop.settings.shop.timezone
+    found = evidence_of(known.query, person, field, value=value, currency=known.currency, timezone=zone, most=most)
+    if found.rows or reports.one(known, "customers", customer_id) is not None:
+        return found
+    if not reports.timeline(known, customer_id, size=1):
+        raise NotFound("unknown_customer", customer=customer_id)
+    return found
+
+
+def _base(shop: Shop) -> Base:
+    return _base_of(shop.snapshot(), shop.settings.shop.timezone)
+
+
+def _base_of(known: LakeSnapshot, timezone: str) -> Base:
+    return base_of(known.query, currency=known.currency, timezone=timezone)
+
+
+def _looking(known: LakeSnapshot, person: PersonKey) -> dict[str, Any]:
+    """How they look round and what their reviews sound like."""
+    found: dict[str, Any] = {}
+    for table, values in (("customer_browsing", {}), ("customer_reviews", PATTERNS)):
+        rows = of_one(known.query, person, table, **values).to_pylist()
+        found |= {name: rows[0][name] if rows else None for name in names_of(table)}
+    return found
+
+
+def _tags(known: LakeSnapshot, person: PersonKey, told: Mapping[str, Any]) -> list[Tag]:
+    """The newest of what each third party says, from imported attributes and from registration fields."""
+    found = [
+        Tag(name=row["name"], value=str(row["value"]), source=row["origin"] or "", consent=row["consent_source"] or "",
+            at=row["at"])
+        for row in known.query(_OTHERS, {"key": person}).to_pylist()
+    ]  # fmt: skip
+    return found + [_tag(name, value) for name, value in sorted(told.items()) if name.startswith(TAG)]
 
 
 def _tag(name: str, value: object) -> Tag:
     source, _, what = name.removeprefix(TAG).partition(".")
-    return Tag(name=what or source, value=str(value), source=source if what else "")
+    return Tag(name=what or source, value=str(value), source=source if what else "", consent="")

@@ -6,10 +6,11 @@ from typing import Final
 from shopkeeper.core.consent import Purpose
 from shopkeeper.core.errors import DataError
 from shopkeeper.core.sensitive import is_sensitive
-from shopkeeper.data.model_store import StoredModel
+from shopkeeper.data.model_store import Bundle, StoredModel
 from shopkeeper.data.snapshot import LakeSnapshot
 from shopkeeper.learn.loading import path_of
 from shopkeeper.learn.segment.segmenting import NAME, Segmented, Segmenting
+from shopkeeper.shop.of_version import of_version
 from shopkeeper.shop.shop import Shop
 
 _TOLD: Final = "SELECT id, attributes FROM customers WHERE attributes IS NOT NULL"
@@ -56,18 +57,12 @@ def segmented(shop: Shop) -> tuple[str, Segmented | None]:
     Raises:
         DataError: they are of another release (``model_outdated``): training makes new ones.
     """
-    version = shop.models.current()
-    if version is None:
-        return "", None
-    kept: dict[str, Segmented | None] = shop.__dict__.setdefault("_segmented", {})
-    if version not in kept:
-        found = shop.models.load(version, verify=False).models.get(NAME)
-        kept.clear()
-        try:
-            kept[version] = Segmented.restore(found.arrays, found.facts) if found else None
-        except (KeyError, TypeError, ValueError) as error:
-            raise DataError("model_outdated", model=NAME) from error
-    return version, kept[version]
+    return of_version(shop, NAME, _read)
+
+
+def _read(bundle: Bundle) -> Segmented | None:
+    found = bundle.models.get(NAME)
+    return Segmented.restore(found.arrays, found.facts) if found else None
 
 
 def segment_of(shop: Shop, customer_id: str) -> str:

@@ -30,6 +30,7 @@ from shopkeeper.features.shared_profiles import SharedProfiles
 from shopkeeper.features.state import micros_of
 from shopkeeper.learn.loading import restored
 from shopkeeper.learn.propensity.foretell import NAME as FORETELL
+from shopkeeper.learn.rating.rater import NAME as RATER
 from shopkeeper.learn.recommend.search_words import NAME as SEARCH_WORDS
 from shopkeeper.learn.recommend.search_words import SearchWordsModel
 from shopkeeper.learn.recommend.trending import LiveTrending, TrendingModel
@@ -173,7 +174,7 @@ def serving_of(
     scorers: dict[str, Scorer] = {
         name: _live(restored(model.use, model.arrays, model.facts))
         for name, model in bundle.models.items()
-        if name not in (FORETELL, SEGMENTS, BASKET_RULES, SEARCH_WORDS)
+        if name not in (FORETELL, SEGMENTS, BASKET_RULES, RATER, SEARCH_WORDS)
     }
     live = LiveCatalogue(extended(bundle.catalogue, today), settings.shop.currency)
     weights = settings.weights.table()

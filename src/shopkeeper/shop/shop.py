@@ -76,6 +76,8 @@ class Shop:
         self._drain = Drain(self.journal, self.lake) if isinstance(self.journal, Journal) else None
         self._collector = Collector(self.journal, self.quarantine, settings.shop.currency, clock, self.take)
         self._remembered: dict[str, tuple[tuple[int, ...], Any]] = {}
+        self.of_version: dict[str, tuple[str, Any]] = {}
+        """By name: a version of the models and what was read from it (``shop.of_version``)."""
         self.store = profile_store(settings.profiles)
         self._writer = None if self.store is None else ProfileWriter(self.store, settings.shop.currency)
         self._serving: Serving | None = None

@@ -8,6 +8,7 @@ from shopkeeper.core.prediction import Answer, Meter
 from shopkeeper.locale import phrases, say
 from shopkeeper.shop.order_returns import OrderRisk
 from shopkeeper.shop.predicting import CustomerPredictions
+from shopkeeper.shop.rating import RatingsOf
 
 
 def said_meter(meter: Meter, language: str) -> str:
@@ -46,6 +47,16 @@ def told_order(found: OrderRisk, language: str) -> dict[str, Any]:
             {"product": one.product, "name": one.name, "quantity": one.quantity, "paid_minor": one.paid_minor,
              "back_days": one.back_days, "risk": answer_told(one.answer, language)} for one in found.lines
         ],
+    }  # fmt: skip
+
+
+def told_ratings(found: RatingsOf, language: str) -> dict[str, Any]:
+    """What a customer would give some products, as JSON values."""
+    return {
+        "id": found.customer, "at": found.at.isoformat(), "version": found.version, "learner": found.learner,
+        "lowest": _plain(found.low), "highest": _plain(found.high), "gave": found.gave,
+        "products": [{"product": product, "name": name, "stars": answer_told(answer, language)}
+                     for product, name, answer in found.products],
     }  # fmt: skip
 
 

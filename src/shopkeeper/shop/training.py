@@ -17,6 +17,7 @@ from shopkeeper.learn.evaluation import How, Report, evaluate
 from shopkeeper.learn.loading import estimator, installed, path_of
 from shopkeeper.learn.propensity.foretell import NAME as FORETELL
 from shopkeeper.learn.rank.logged import Learned
+from shopkeeper.learn.rating.rater import NAME as RATER
 from shopkeeper.learn.recommend.search_words import NAME as SEARCH_WORDS
 from shopkeeper.learn.recommend.search_words import SearchWords
 from shopkeeper.learn.segment.segmenting import NAME as SEGMENTS
@@ -25,6 +26,7 @@ from shopkeeper.settings import ModelSection
 from shopkeeper.shop.basket_rules import fit_rules
 from shopkeeper.shop.from_log import corrected
 from shopkeeper.shop.predicting import fit_predictions
+from shopkeeper.shop.rating import fit_rates
 from shopkeeper.shop.segments import fit_segments
 from shopkeeper.shop.shop import Shop
 
@@ -137,7 +139,8 @@ def _bundle(
 
 def _foretelling(shop: Shop, bundle: Bundle, known: LakeSnapshot, seed: int) -> Bundle:
     """The bundle with the model of all predictions."""
-    return replace(bundle, models={**bundle.models, FORETELL: fit_predictions(shop, known, seed=seed)})
+    made = {FORETELL: fit_predictions(shop, known, seed=seed), RATER: fit_rates(shop, known, seed=seed)}
+    return replace(bundle, models={**bundle.models, **made})
 
 
 def _segmenting(shop: Shop, bundle: Bundle, known: LakeSnapshot, seed: int) -> Bundle:

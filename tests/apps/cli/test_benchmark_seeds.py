@@ -69,4 +69,38 @@ def test_the_results_page_is_written_from_the_account(
         assert text.endswith("\n<!-- end -->\nafter\n")
         assert text.count("| Tiny |") >= 1 + 7  # all users, and each other method alone
         assert text.count("| Shop |") == 3 * 5
-        assert "old" not in text
+        assert "\nold\n" not in text
+
+
+def test_what_evaluate_says_is_written_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Law: accounts of ``evaluate`` fill the tables of cold starts, product pages and shares for new products."""
+    marks = "".join(f"<!-- {mark} -->\nold\n<!-- end -->\n" for mark in ("cold", "goes-with", "new-share"))
+    for lang in ("en", "zh"):
+        (tmp_path / lang).mkdir()
+        (tmp_path / lang / "results.md").write_text(marks)
+    spec = importlib.util.spec_from_file_location("results_tool", TOOL)
+    assert spec is not None
+    assert spec.loader is not None
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    monkeypatch.setattr(tool, "DOCS", tmp_path)
+    known = {"value": 0.25, "low": 0.2, "high": 0.3}
+    cold = {group: {"people": 7, "metrics": {"ndcg": known}} for group in tool.GROUPS}
+    cold["lapsed"] = {"people": 0, "metrics": {"ndcg": {"value": None, "low": None, "high": None}}}
+    accounts = {
+        "shop": {"people": 9, "rows": [{"name": "hybrid", "metrics": {"ndcg": known}, "cold": cold}]},
+        "page": {"plain": [{"name": "content", "bought": known, "own_kind": 0.5}], "other_kind": []},
+        "home": [{"value": 0.2, "ndcg": known, "cost": known, "new": 0.1, "new_hit": 0.05}],
+    }
+    for name, account in accounts.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(account))
+    monkeypatch.setattr(sys, "argv", ["results.py", *(f"{name}={tmp_path / name}.json" for name in accounts)])
+    tool.main()
+    for lang in ("en", "zh"):
+        text = (tmp_path / lang / "results.md").read_text()
+        assert text.count("| shop | ") == 2 + (lang == "en") * 3  # people and one recommender; three headings
+        assert text.count("| hybrid | 0.2500 [0.2000, 0.3000] | 0.2500 [0.2000, 0.3000] |") == 1
+        assert "| – |" in text
+        assert "| 0.2500 [0.2000, 0.3000] | 50.0% |" in text
+        assert "| home | 0.2 | 0.2500 [0.2000, 0.3000] | +0.2500 [+0.2000, +0.3000] | 10.0% | 5.0% |" in text
+        assert "\nold\n" not in text

@@ -10,7 +10,7 @@ import pytest
 from shopkeeper.apps.jobs.growth import exponent
 from shopkeeper.apps.jobs.speed import Asked, measure
 from shopkeeper.apps.jobs.stages import STAGES, Clock
-from shopkeeper.features.tables import FORETELLING, TABLES
+from shopkeeper.features.tables import FORETELLING, PROFILE, TABLES
 
 FIGURES = {"import", "train", "import_tenth", "train_tenth", "stages", "serve", "drain", "growth_exponent"}
 
@@ -50,7 +50,7 @@ def test_every_feature_table_is_measured_at_three_sizes(tmp_path: Path) -> None:
     assert [size["events"] for size in found["features"]] == [200, 2_000, 10_000]
     assert [size["load"]["rows"]["order_lines"] for size in found["features"]] == [120, 1_200, 6_000]
     for size in found["features"]:
-        assert size["tables"].keys() == {*TABLES, *FORETELLING}
+        assert size["tables"].keys() == {*TABLES, *FORETELLING, *PROFILE}
         assert size["tables"]["customer"]["rows"] == size["tables"]["customer_browsing"]["rows"] > 0
     assert list(tmp_path.iterdir()) == []
 

@@ -15,7 +15,7 @@ from shopkeeper.shop import Shop
 
 QUERIES = {
     "/customer": {"id": small_shop.SPECIAL}, "/customer/erase": {"id": "c04"}, "/product": {"id": "p03"},
-    "/quarantine": {"reason": "not_an_amount"},
+    "/quarantine": {"reason": "not_an_amount"}, "/customer/events": {"id": "c04", "field": "orders"},
 }  # fmt: skip
 
 

@@ -112,9 +112,21 @@ class FakeEngine:
         self._maybe_fail("customer")
         return {"id": customer_id, "features": {"orders": 3}}
 
+    def profile(self, customer_id: str, as_of: str) -> dict[str, Any]:
+        self._maybe_fail("profile")
+        return {"id": customer_id, "at": as_of, "currency": "USD"}
+
+    def evidence(self, customer_id: str, field: str, value: str, as_of: str, count: int) -> dict[str, Any]:
+        self._maybe_fail("evidence")
+        return {"id": customer_id, "field": field, "value": value, "total": 0}
+
     def predictions(self, customer_id: str, language: str) -> dict[str, Any]:
         self._maybe_fail("predictions")
         return {"id": customer_id, "at": "", "currency": "USD", "version": "", "fields": {}, "answers": {}}
+
+    def ratings(self, customer_id: str, products: Sequence[str], language: str) -> dict[str, Any]:
+        self._maybe_fail("ratings")
+        return {"id": customer_id, "at": "", "version": language, "products": [{"product": one} for one in products]}
 
     def order_returns(self, order_id: str, language: str) -> dict[str, Any]:
         self._maybe_fail("order_returns")

@@ -46,6 +46,16 @@ def test_a_walk_through_a_real_shop(shop: Shop) -> None:
     assert why.json()["request"]["visitor"] == visitor
     shop.drain()
     assert ask("GET", "/v1/customers/c1", key=secret).json()["id"] == "c1"
+    profile = ask("GET", "/v1/customers/c1/profile", key=secret).json()
+    assert set(profile) == {"id", "at", "currency", "basic", "behaviour", "others"}
+    orders = profile["behaviour"]["numbers"]["orders"]
+    rows = ask("GET", orders["events"], key=secret).json()["rows"]
+    assert orders == {"value": len({row["event"] for row in rows}), "unit": "count", "events": orders["events"]}
+    assert "e3" in {row["event"] for row in rows}
+    assert ask("GET", "/v1/customers/c1/profile?as_of=2020-01-01", key=secret).status_code == 404
+    for wrong in ("profile?as_of=soon", "events?field=shoe_size", "events"):
+        assert ask("GET", f"/v1/customers/c1/{wrong}", key=secret).status_code == 400
+    assert ask("GET", "/v1/customers/c1/profile", key=publishable).status_code == 403
     kept = ask("GET", "/v1/customers/c1/export", key=secret)
     assert kept.status_code == 200, kept.text
     assert kept.json()["kept"]["events"]

@@ -15,7 +15,7 @@ from shopkeeper.learn.discovery import discover
 from shopkeeper.learn.segment.assigning import assigned
 from shopkeeper.learn.segment.choosing import Trial, chosen, gap_choice
 from shopkeeper.learn.segment.components import PrincipalComponents
-from shopkeeper.learn.segment.k_means import KMeansSegments
+from shopkeeper.learn.segment.k_means import KMeansSegments, _why_none
 from shopkeeper.learn.segment.mixture import GaussianMixtureSegments
 from shopkeeper.learn.segment.portraits import Portraits, portraits_of
 from shopkeeper.learn.segment.scaling import RobustScaling
@@ -97,6 +97,9 @@ def test_groups_that_do_not_come_back_are_refused() -> None:
                      smallest=smallest)  # fmt: skip
 
     assert chosen([trial(2, 0.7, 0.5), trial(3, 0.79, 0.5)], 20) is None
+    told = [_why_none(trials, 20) for trials in ([trial(2, 0.7, 0.5)], [trial(2, 0.9, 0.5, smallest=9)], [])]
+    assert [error.key for error in told] == ["segments_unstable", "segments_small", "segments_unstable"]
+    assert told[1].facts == {"have": 9, "needed": 20}
     rest = [trial(2, 0.9, 0.5), trial(3, 0.85, 0.45), trial(4, 0.95, 0.3), trial(5, 0.9, 0.44, smallest=19)]
     found = chosen(rest, 20)
     assert found is not None

@@ -12,7 +12,9 @@ from shopkeeper.apps.cli import benchmark_files as files
 from shopkeeper.apps.cli import benchmark_seeds as several
 from shopkeeper.apps.cli import say
 from shopkeeper.apps.cli.benchmark_audience import audience
+from shopkeeper.apps.cli.benchmark_profiles import profiles
 from shopkeeper.apps.cli.benchmark_propensity import propensity
+from shopkeeper.apps.cli.benchmark_rating import rating
 from shopkeeper.apps.cli.benchmark_speed import speed
 from shopkeeper.apps.cli.benchmark_stream import stream
 from shopkeeper.apps.cli.options import Json, Seed
@@ -27,8 +29,10 @@ from shopkeeper.measure.bootstrap import Interval
 app = typer.Typer(no_args_is_help=True, help="Published tasks on your own files, with honest figures.")
 
 app.command()(propensity)
+app.command()(rating)
 app.command()(speed)
 app.command()(audience)
+app.command()(profiles)
 app.command()(stream)
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}

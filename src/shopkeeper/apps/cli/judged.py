@@ -1,8 +1,13 @@
 """How recommenders compare, as tables: on everybody, and on those of whom little is known."""
 
+import math
+from dataclasses import asdict
+
 from shopkeeper.apps.cli import say
 from shopkeeper.learn.cold_start import GROUPS, ColdRow
-from shopkeeper.learn.evaluation import Report
+from shopkeeper.learn.evaluation import Report, plain_json
+from shopkeeper.measure.bootstrap import Interval
+from shopkeeper.shop.goes_with import Complements
 
 
 def show_report(report: Report) -> None:
@@ -43,6 +48,30 @@ def show_cold(report: Report) -> None:
         "cold_title", k=report.how.k, orders=who.new_orders, lapsed=f"{who.lapsed_days:g}", days=f"{who.product_days:g}"
     )
     say.table(title, [say.text("evaluate_model"), *columns], rows)
+
+
+def show_goes_with(found: Complements, *, as_json: bool) -> None:
+    """What each model lists beside a product: of which kind, and how often it came along."""
+    if as_json:
+        say.OUT.print(plain_json(asdict(found)), markup=False)
+        return
+    rows = [
+        [one.name, say.text("goes_with_other" if other else "goes_with_any"), _range(one.bought), _range(one.viewed),
+         _share(one.own_kind)]
+        for other, kind in ((False, found.plain), (True, found.other_kind)) for one in kind
+    ]  # fmt: skip
+    names = ("model", "list", "bought", "viewed", "own_kind")
+    title = say.text("goes_with_title", baskets=f"{found.baskets:,}", visits=f"{found.visits:,}")
+    say.table(title, [say.text(f"goes_with_{name}") for name in names], rows, numbers=2)
+    say.line("goes_with_kinds", bought=_share(found.bought_kind), viewed=_share(found.viewed_kind))
+
+
+def _range(figure: Interval) -> str:
+    return "–" if math.isnan(figure.value) else f"{figure.value:.3f} ({figure.low:.3f} – {figure.high:.3f})"
+
+
+def _share(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.1%}"
 
 
 def _cell(row: ColdRow) -> str:

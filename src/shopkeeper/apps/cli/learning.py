@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from shopkeeper.apps.cli import say
-from shopkeeper.apps.cli.judged import show_report
+from shopkeeper.apps.cli.judged import show_goes_with, show_report
 from shopkeeper.apps.cli.models_compared import compare, warn
 from shopkeeper.apps.cli.options import HERE, Folder, Json, Lang, Seed
 from shopkeeper.apps.cli.tradeoff import show_tradeoff
@@ -17,6 +17,7 @@ from shopkeeper.core.ids import CustomerId, ProductId
 from shopkeeper.decide.reasons import say_reason
 from shopkeeper.settings import COMPARED_MODELS
 from shopkeeper.shop import Shop
+from shopkeeper.shop.goes_with import complements
 from shopkeeper.shop.tradeoffs import weigh
 from shopkeeper.shop.training import TrainReport, judge
 from shopkeeper.shop.training import train as train_shop
@@ -55,6 +56,9 @@ def evaluate(
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="Judge on the days after this one (UTC), as if it were that day."),
     ] = None,
+    goes_with: Annotated[
+        bool, typer.Option("--goes-with", help="Whether product pages show complements or substitutes.")
+    ] = False,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -64,6 +68,11 @@ def evaluate(
             with say.progress() as progress:
                 steps = weigh(shop, tradeoff, people=people, seed=seed, progress=progress)
             show_tradeoff(tradeoff, steps, plot, as_json=as_json)
+            return
+        if goes_with:
+            with say.progress() as progress:
+                found = complements(shop, seed=seed, progress=progress)
+            show_goes_with(found, as_json=as_json)
             return
         with say.progress() as progress:
             report = judge(shop, seed=seed, progress=progress, others=COMPARED_MODELS, cut_at=as_of)

@@ -16,6 +16,7 @@ from shopkeeper.apps.cli import (
     learning,
     people,
     predicting,
+    profile,
     running,
     say,
     segments,
@@ -50,6 +51,7 @@ facts.add_to(app)
 learning.add_to(app)
 people.add_to(app)
 predicting.add_to(app)
+profile.add_to(app)
 segments.add_to(app)
 keys.add_to(app)
 running.add_to(app)

@@ -1,24 +1,23 @@
-"""``predict`` and ``profile``: what is foretold of a customer and why, and what is known of them."""
+"""``predict``: what is foretold of a customer and why."""
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
 
 from shopkeeper.apps.cli import say
 from shopkeeper.apps.cli.options import HERE, Folder, Json, Lang
-from shopkeeper.core.errors import SettingsError
 from shopkeeper.core.money import exponent
 from shopkeeper.core.prediction import Answer, Meter, Prediction
 from shopkeeper.locale import phrases
 from shopkeeper.shop import Shop
 from shopkeeper.shop.order_returns import OrderRisk, order_risk
 from shopkeeper.shop.predicting import CustomerPredictions, foretold, predictions_of
-from shopkeeper.shop.profile import Profile, profile_of
-from shopkeeper.shop.telling import said_meter, told, told_order
+from shopkeeper.shop.profile import moment_of
+from shopkeeper.shop.rating import RatingsOf, rates_of, would_rate
+from shopkeeper.shop.telling import said_meter, told, told_order, told_ratings
 
 _REASONS = 3
 At = Annotated[str, typer.Option("--at", help="As of this day or moment (2026-06-30); now if not given.")]
@@ -26,13 +25,15 @@ At = Annotated[str, typer.Option("--at", help="As of this day or moment (2026-06
 
 def add_to(app: typer.Typer) -> None:
     app.command()(predict)
-    app.command()(profile)
 
 
 def predict(
     customer: Annotated[
         str, typer.Argument(help="A customer's id; without one: the models and how good they are.")
     ] = "",
+    product: Annotated[
+        list[str] | None, typer.Option("--product", help="The stars the customer would give this; may be repeated.")
+    ] = None,
     order: Annotated[str, typer.Option("--order", help="Instead: what of this order will come back.")] = "",
     folder: Folder = HERE,
     at: At = "",
@@ -44,51 +45,17 @@ def predict(
         if order:
             _order(order_risk(shop, order), as_json)
             return
+        if customer and product:
+            show_ratings(would_rate(shop, customer, product, at=moment_of(at, "--at")), as_json)
+            return
         if not customer:
             _models(shop, as_json)
             return
-        found = predictions_of(shop, customer, at=moment_of(at))
+        found = predictions_of(shop, customer, at=moment_of(at, "--at"))
     if as_json:
         say.as_json(told(found, say.Tongue.language))
     else:
         show_predictions(found)
-
-
-def profile(
-    customer: Annotated[str, typer.Argument(help="The customer's id.")],
-    folder: Folder = HERE,
-    at: At = "",
-    as_json: Json = False,
-    lang: Lang = None,  # noqa: ARG001 - its callback has set the language
-) -> None:
-    """What is known of a customer: what they told, what they did, what others say of them. Read as of any day."""
-    with Shop.open(folder, readonly=True) as shop:
-        found = profile_of(shop, customer, at=moment_of(at))
-        currency = shop.settings.shop.currency
-    if as_json:
-        say.as_json(plain(asdict(found)))
-    else:
-        show_profile(found, currency)
-
-
-def moment_of(text: str) -> datetime | None:
-    """A moment typed by a person; UTC where it has no zone."""
-    if not text:
-        return None
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise SettingsError("setting_bad", where="predict", name="--at", value=text, wanted="2026-06-30") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def plain(value: Any) -> Any:
-    """JSON has no NaN and no infinity: null."""
-    if isinstance(value, Mapping):
-        return {name: plain(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _models(shop: Shop, as_json: bool) -> None:
@@ -109,6 +76,7 @@ def _models(shop: Shop, as_json: bool) -> None:
     )
     if worth:
         _worth(worth, shop.settings.shop.currency)
+    _stars(shop, refused)
     for name, error in refused.items():
         sentence = phrases(say.Tongue.language, "errors")[error["key"]].format(**error["facts"])
         say.line("predict_refused", model=say.text(f"predict_{name}"), why=sentence)
@@ -123,6 +91,36 @@ def _worth(judged: Mapping[str, Any], currency: str) -> None:
 
     say.line("predict_value_judged", days=f"{judged['days']:g}", rows=f"{judged['rows']:,}", boosted=mae("boosted"),
              other=mae("bg_nbd"), currency=currency)  # fmt: skip
+
+
+def _stars(shop: Shop, refused: dict[str, Mapping[str, Any]]) -> None:
+    """How good the model of ratings is; why there is none goes among the refused."""
+    rates = rates_of(shop)[1]
+    if rates is not None and rates.judged:
+        one = rates.judged
+        say.line("predict_rating_judged", learner=one["learner"], rows=f"{one['rows']:,}", rmse=_figure(one["rmse"]),
+                 mae=_figure(one["mae"]), held=f"{one['held']:.0%}")  # fmt: skip
+    elif rates is not None and rates.refused:
+        refused["rating"] = rates.refused
+
+
+def show_ratings(found: RatingsOf, as_json: bool) -> None:
+    """What a customer would give each product."""
+    if as_json:
+        say.as_json(told_ratings(found, say.Tongue.language))
+        return
+    rows = []
+    for product, name, stars in found.products:
+        if isinstance(stars, Prediction):
+            shown = f"{stars.value:.1f} ({stars.low:.1f} – {stars.high:.1f})"
+            rows.append((f"{name} ({product})", shown, _why(stars, 1.0)))
+        else:
+            rows.append((f"{name} ({product})", "", _need(stars)))
+    names = [say.text(name) for name in ("predict_order_product", "predict_rating_stars", "predict_column_why")]
+    low, high = (f"{end:g}" if math.isfinite(end) else "-" for end in (found.low, found.high))
+    title = say.text("predict_rating_title", customer=found.customer, low=low, high=high,
+                     learner=found.learner or "-", gave=found.gave)  # fmt: skip
+    say.table(title, names, rows, numbers=99)
 
 
 def _order(found: OrderRisk, as_json: bool) -> None:
@@ -195,37 +193,3 @@ def _why(answer: Prediction, scale: float) -> str:
 
 def _need(meter: Answer) -> str:
     return said_meter(meter, say.Tongue.language) if isinstance(meter, Meter) else ""
-
-
-def show_profile(found: Profile, currency: str) -> None:
-    """Three groups, one table each."""
-    names = {**phrases(say.Tongue.language, "features"), **phrases(say.Tongue.language, "predict")}
-    columns = [say.text("profile_field"), say.text("profile_value")]
-    say.table(
-        say.text("profile_basic", customer=found.id), columns, [(k, str(v)) for k, v in found.basic.items()], numbers=99
-    )
-    scale = 10 ** exponent(currency)
-    rows = []
-    for name, value in found.behaviour.items():
-        if value is None:
-            continue
-        if isinstance(value, datetime):
-            shown = f"{value:%Y-%m-%d}"
-        elif name.endswith("_minor"):
-            shown = f"{value / scale:,.2f} {currency}"
-        else:
-            shown = f"{value:,.2f}"
-        rows.append((names.get(name, name), shown))
-    say.table(say.text("profile_behaviour"), columns, rows, numbers=99)
-    habits = [
-        (say.text(f"profile_{h.habit}"), h.value, f"{h.share:.1%}", f"{h.usual:.1%}", f"{h.confidence:.0%}")
-        for h in found.habits
-    ]
-    heads = [say.text(f"profile_{name}") for name in ("field", "value", "share", "usual", "confidence")]
-    say.table(say.text("profile_habits"), heads, habits, numbers=2)
-    for row in found.searches:
-        say.line("profile_searched", query=row["query"], times=row["times"])
-    if not found.tags_allowed:
-        say.line("profile_tags_not_allowed")
-    for tag in found.tags:
-        say.line("profile_tag", name=tag.name, value=tag.value, source=tag.source or "-")

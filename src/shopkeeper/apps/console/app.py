@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from shopkeeper.apps.console import audience_pages, segment_views, views
+from shopkeeper.apps.console import audience_pages, prediction_pages, segment_views, views
 from shopkeeper.apps.console.doors import Doors, right_token, same_origin
 from shopkeeper.apps.console.visit import PREFIX, Visit, address, finished, language_asked, static
 from shopkeeper.apps.console.words import Words
@@ -30,11 +30,12 @@ _TYPES: Final = {"console.css": "text/css", "seal.svg": "image/svg+xml"}
 OPEN: Final[dict[str, View]] = {"/login": views.show_login, "/enter": views.enter}
 """Answered to everybody."""
 PAGES: Final[dict[str, View]] = {
-    "/": views.overview, "/customers": views.customers, "/customer": views.customer, "/products": views.products,
-    "/product": views.product, "/models": views.models, "/decisions": views.decisions, "/decision": views.decision,
+    "/": views.overview, "/customers": views.customers, "/customer": views.customer,
+    "/customer/events": views.customer_events, "/products": views.products, "/product": views.product,
+    "/models": views.models, "/decisions": views.decisions, "/decision": views.decision,
     "/quarantine": views.quarantine, "/customer/erase": views.ask_erase, "/segments": segment_views.show_segments,
     "/segment": segment_views.show_segment, "/rules": segment_views.show_rules,
-    "/audiences": audience_pages.show_audiences,
+    "/audiences": audience_pages.show_audiences, "/predictions": prediction_pages.show_predictions,
 }  # fmt: skip
 """Shown to who is inside; others are sent to the login page."""
 FORMS: Final[dict[str, View]] = {

@@ -2,37 +2,27 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
-from itertools import groupby
 from pathlib import PurePath
 from typing import Any, Final
 
-from shopkeeper.apps.console.charts import Point, bars, line, lying_bars, shares
+from shopkeeper.apps.console.charts import Point, bars, line, shares
+from shopkeeper.apps.console.customer import customer_values, request_for
+from shopkeeper.apps.console.customers import customers_values
 from shopkeeper.apps.console.predictions import prediction_values
 from shopkeeper.apps.console.scores import judged_values, verdict
 from shopkeeper.apps.console.words import Words
-from shopkeeper.core.consent import Purpose
-from shopkeeper.core.decision import Choice, Decision, Request
+from shopkeeper.core.decision import Choice, Decision
 from shopkeeper.core.errors import NotFound
-from shopkeeper.core.ids import CustomerId
 from shopkeeper.data import reports
 from shopkeeper.decide.reasons import say_reason
-from shopkeeper.features.tables import FEATURES
 from shopkeeper.shop import Shop, people
+from shopkeeper.shop.customer_list import CustomerFilter
 from shopkeeper.shop.results import outcomes_of
 
 Values = dict[str, Any]
 _PAGE: Final = 50
 _HELD: Final = 50
-_TWIGS: Final = 8
 _DAYS: Final = 90
-_FACTS: Final = 120
-SHOWN: Final = (
-    "orders", "monetary_minor", "mean_basket_minor", "mean_basket_lines", "usual_price_minor", "discount_share",
-    "recency_days", "days_between_orders", "first_order_at", "last_order_at", "last_seen_at", "returns", "views",
-    "cart_adds",
-)  # fmt: skip
-"""The numbers of a profile that are shown, in this order."""
-_UNITS: Final = {feature.name: feature.unit for feature in FEATURES}
 _NAMED: Final = 12
 """How many of the products that a rule removed are named."""
 
@@ -92,82 +82,16 @@ class Pages:
 
     # --- customers
 
-    def customers(self, text: str, page: int, order: str) -> Values:
-        """A page of customers."""
-        order = order if order in ("revenue", "orders", "last", "id") else "revenue"
-        everybody = self.shop.remembered("customers", lambda: reports.customer_list(self.shop.snapshot()))
-        found = reports.page_of(everybody, text=text, page=page, size=_PAGE, order=order)
-        return {"list": found, "text": text, "order": order}
+    def customers(self, wanted: CustomerFilter, page: int, order: str) -> Values:
+        """A page of the customers whom a filter fits."""
+        return customers_values(self.shop, self.words, wanted, page, order)
 
-    def customer(self, customer_id: str) -> Values:
-        """One customer: what is known, what would be recommended now, and why."""
-        view = people.customer(self.shop, customer_id, facts=_FACTS)
-        request = Request(
-            placement="home", at=self.shop.clock(), customer=CustomerId(customer_id), count=10,
-            language=self.words.language,
-        )  # fmt: skip
-        decision = self.shop.preview(request)
-        registered = {name: value for name, value in view.registered.items() if name not in ("attributes", "id")}
-        return {
-            "view": view, "name": registered.pop("name", ""), "registered": self._registered(registered),
-            "attributes": sorted((view.registered.get("attributes") or {}).items()), "decision": decision,
-            "tastes": self._tastes(view.features), "facts": self._facts(view.features),
-            "usual": self._usual(view.features),
-            "consent": [(purpose.value, view.consent.given.get(purpose)) for purpose in Purpose],
-            "timeline": self._timeline(view.timeline), "more": len(view.timeline) >= _FACTS,
-            **prediction_values(self.shop, customer_id, self.words), **self.choices(decision),
-        }  # fmt: skip
-
-    def _registered(self, row: Mapping[str, Any]) -> list[tuple[str, str]]:
-        dates = {"registered_at"}
-        hidden = {"at", "source"}
-        return [
-            (self.words.named("field", name), self.words.day(value) if name in dates else self.words.plain(value))
-            for name, value in row.items()
-            if name not in hidden
-        ]
-
-    def _tastes(self, features: Mapping[str, Any]) -> Any:
-        points = [
-            Point(label=str(row["category"]), value=float(row["weight"]), title=self.words.number(row["weight"], 1))
-            for row in (features.get("categories") or [])[:_TWIGS]
-        ]
-        return lying_bars(points, self.words("chart_tastes"), self.words.axis)
-
-    def _facts(self, features: Mapping[str, Any]) -> list[tuple[str, str]]:
-        return [
-            (self.words(f"feature_{name}"), self._fact(name, features[name]))
-            for name in SHOWN
-            if features.get(name) is not None
-        ]
-
-    def _fact(self, name: str, value: Any) -> str:
-        """A feature with its unit."""
-        words = self.words
-        match _UNITS.get(name):
-            case "minor":
-                return words.money(value)
-            case "share":
-                return words.share(value)
-            case "days":
-                return words("unit_days", count=words.number(value, 0 if value >= 10 else 1))
-            case "moment":
-                return words.day(value)
-        return words.number(value, 1)
-
-    def _usual(self, features: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-        return [
-            (row["product"], self.shop.name_of(row["product"]), self.words.number(row["orders"]))
-            for row in (features.get("usual") or [])[:_TWIGS]
-            if row["orders"] > 1
-        ]
-
-    def _timeline(self, rows: Sequence[Values]) -> list[Values]:
-        """Rows of one moment, action and order together, newest first."""
-        together = groupby(rows, key=lambda row: (row["at"], row["action"], row["order_id"]))
-        return [
-            {"at": at, "action": action, "order": order, "rows": list(group)} for (at, action, order), group in together
-        ]
+    def customer(self, customer_id: str, as_of: str) -> Values:
+        """One customer or visitor: who they are, what is foretold, what would be recommended now, and why."""
+        values = customer_values(self.shop, self.words, customer_id, as_of)
+        decision = self.shop.preview(request_for(self.shop, customer_id, self.words.language))
+        predicted = prediction_values(self.shop, customer_id, self.words)
+        return {**values, "decision": decision, **predicted, **self.choices(decision)}
 
     def erase(self, customer_id: str) -> Values:
         """Whom it is about."""

@@ -1,10 +1,11 @@
 """How models compare, as a table, a chart and a sentence each."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from shopkeeper.apps.console.charts import Range, ranges
 from shopkeeper.apps.console.words import Words
+from shopkeeper.learn.cold_start import GROUPS
 
 METRICS: Final = ("hit_rate", "recall", "precision", "mrr")
 
@@ -12,7 +13,7 @@ METRICS: Final = ("hit_rate", "recall", "precision", "mrr")
 def judged_values(judged: Mapping[str, Any] | None, ours: str, words: Words) -> dict[str, Any]:
     """What the page of models shows of an evaluation; empty where there was none."""
     if judged is None:
-        return {"judged": None, "rows": [], "chart": "", "metrics": METRICS}
+        return {"judged": None, "rows": [], "chart": "", "metrics": METRICS, "cold": []}
     rows = sorted(judged["rows"], key=lambda row: -(_ndcg(row)["value"] or 0.0))
     marks = [
         Range(
@@ -23,7 +24,7 @@ def judged_values(judged: Mapping[str, Any] | None, ours: str, words: Words) -> 
     ]  # fmt: skip
     base = next((_ndcg(row)["value"] for row in rows if row["name"] == judged["how"]["baseline"]), None)
     return {
-        "judged": judged, "metrics": METRICS, "chart": ranges(marks, words("chart_ndcg"), base),
+        "judged": judged, "metrics": METRICS, "cold": _cold(rows), "chart": ranges(marks, words("chart_ndcg"), base),
         "rows": [
             {"name": row["name"], "ndcg": _ndcg(row), "metrics": row["metrics"], "gain": row["against"].get("ndcg"),
              "coverage": row["lists"].get("coverage"),
@@ -31,6 +32,17 @@ def judged_values(judged: Mapping[str, Any] | None, ours: str, words: Words) -> 
             for row in rows
         ],
     }  # fmt: skip
+
+
+def _cold(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The groups of which little is known that anybody is in, each with every model's NDCG; none in versions that were
+    judged before there were such groups."""
+    first = rows[0].get("cold", {}) if rows else {}
+    return [
+        {"key": f"cold_{group}", "people": first[group]["people"],
+         "figures": [row["cold"][group]["metrics"]["ndcg"] for row in rows]}
+        for group in GROUPS if first.get(group, {}).get("people")
+    ]  # fmt: skip
 
 
 def _ndcg(row: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -5,11 +5,13 @@ from urllib.parse import quote
 
 from starlette.responses import RedirectResponse, Response
 
+from shopkeeper.apps.console.customer import evidence_values
 from shopkeeper.apps.console.doors import same_origin
 from shopkeeper.apps.console.visit import PREFIX, Visit, with_session
 from shopkeeper.core.errors import NotAllowed, NotFound
 from shopkeeper.core.ids import is_id
 from shopkeeper.shop import people
+from shopkeeper.shop.customer_list import CustomerFilter
 from shopkeeper.shop.importing import replay as replay_held
 
 _MOST_PAGES = 1_000_000
@@ -83,11 +85,21 @@ def overview(visit: Visit) -> Response:
 
 
 def customers(visit: Visit) -> Response:
-    return visit.page("customers.html", **visit.pages.customers(visit.asked("q"), _page(visit), visit.asked("sort")))
+    """A page of the list, by the filters of the address."""
+    names = ("segment", "spending", "field", "value", "last", "consent")
+    wanted = CustomerFilter(text=visit.asked("q"), **{name: visit.asked(name) for name in names})
+    return visit.page("customers.html", **visit.pages.customers(wanted, _page(visit), visit.asked("sort")))
 
 
 def customer(visit: Visit) -> Response:
-    return visit.page("customer.html", **visit.pages.customer(_id(visit, "customer")))
+    """One customer or visitor; ``as_of`` reads the profile as of a day."""
+    return visit.page("customer.html", **visit.pages.customer(_id(visit, "customer"), visit.asked("as_of")))
+
+
+def customer_events(visit: Visit) -> Response:
+    """The events behind a number of a profile."""
+    asked = (visit.asked(name) for name in ("field", "value", "as_of"))
+    return visit.page("evidence.html", **evidence_values(visit.shop, visit.words, _id(visit, "customer"), *asked))
 
 
 def products(visit: Visit) -> Response:

@@ -6,7 +6,6 @@ from functools import cache
 from hashlib import blake2b
 from importlib.resources import files
 from typing import Any, Final
-from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
@@ -14,12 +13,13 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from shopkeeper.apps.console.doors import COOKIE, Doors, Session
 from shopkeeper.apps.console.pages import Pages
+from shopkeeper.apps.console.visit_address import PREFIX as PREFIX
+from shopkeeper.apps.console.visit_address import address as address
 from shopkeeper.apps.console.words import Words
 from shopkeeper.apps.http.gate import language_for
 from shopkeeper.locale import LANGUAGES, language_of
 from shopkeeper.shop import Shop
 
-PREFIX: Final = "/console"
 LANGUAGE_COOKIE: Final = "shopkeeper_language"
 HEADERS: Final = {
     "Content-Security-Policy": (
@@ -54,12 +54,6 @@ def templates() -> Environment:
     made.globals["style"] = f"{PREFIX}/static/console.css?v={blake2b(static('console.css'), digest_size=6).hexdigest()}"
     made.globals["prefix"] = PREFIX
     return made
-
-
-def address(path: str, **query: object) -> str:
-    """An address inside the console."""
-    told = {name: value for name, value in query.items() if value not in ("", None)}
-    return f"{PREFIX}{path}" + (f"?{urlencode(told)}" if told else "")
 
 
 def language_asked(request: Request, default: str) -> str:

@@ -25,7 +25,8 @@ from shopkeeper.apps.http.limits import Limits
 from shopkeeper.apps.http.metrics import Metrics
 from shopkeeper.apps.http.openapi import describe
 from shopkeeper.apps.http.opening import Door, Opening
-from shopkeeper.apps.http.prediction_shapes import OrderReturnsOut, PredictionsOut
+from shopkeeper.apps.http.prediction_shapes import OrderReturnsOut, PredictionsOut, RatingsIn, RatingsOut
+from shopkeeper.apps.http.profile_shapes import EvidenceIn, EvidenceOut, ProfileIn, ProfileOut
 from shopkeeper.apps.http.refusal import Refused
 from shopkeeper.apps.http.routes import ApiRoute, Visit
 from shopkeeper.apps.http.shapes import (
@@ -96,6 +97,18 @@ ROUTES: Final[tuple[ApiRoute, ...]] = (
     ApiRoute(
         name="get_predictions", method="GET", path="/v1/customers/{id}/predictions", handler=customers.get_predictions,
         needs="secret", answer=PredictionsOut, statuses=(200, 404),
+    ),
+    ApiRoute(
+        name="get_ratings", method="GET", path="/v1/customers/{id}/ratings", handler=customers.get_ratings,
+        needs="secret", query=RatingsIn, answer=RatingsOut, statuses=(200, 400, 404),
+    ),
+    ApiRoute(
+        name="get_profile", method="GET", path="/v1/customers/{id}/profile", handler=customers.get_profile,
+        needs="secret", query=ProfileIn, answer=ProfileOut, statuses=(200, 400, 404),
+    ),
+    ApiRoute(
+        name="get_customer_events", method="GET", path="/v1/customers/{id}/events", handler=customers.get_events,
+        needs="secret", query=EvidenceIn, answer=EvidenceOut, statuses=(200, 400, 404),
     ),
     ApiRoute(
         name="get_order_returns", method="GET", path="/v1/orders/{id}/returns", handler=customers.get_order_returns,

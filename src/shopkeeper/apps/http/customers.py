@@ -1,20 +1,52 @@
 """One customer: shown, handed out, erased."""
 
+from typing import Final
+
 from starlette.responses import Response
 
 from shopkeeper.apps.http.answers import answer
+from shopkeeper.apps.http.body import query_of
+from shopkeeper.apps.http.prediction_shapes import RatingsIn
+from shopkeeper.apps.http.profile_shapes import EvidenceIn, ProfileIn
 from shopkeeper.apps.http.routes import Visit, id_of
 from shopkeeper.apps.http.work import waited
 
+_MOST_RATED: Final = 50
+
 
 async def get_customer(visit: Visit) -> Response:
-    """The profile."""
+    """What is known of them now, and their newest facts."""
     return answer(await waited(visit.engine.customer, _customer(visit)))
 
 
 async def get_predictions(visit: Visit) -> Response:
     """What is foretold of them, and why."""
     return answer(await waited(visit.engine.predictions, _customer(visit), visit.language))
+
+
+async def get_ratings(visit: Visit) -> Response:
+    """The stars they would give some products.
+
+    Raises:
+        NotFound: there is no such customer or product.
+    """
+    asked = query_of(RatingsIn, visit.call.query_params.multi_items())
+    products = [each.strip() for each in asked.products.split(",") if each.strip()][:_MOST_RATED]
+    return answer(await waited(visit.engine.ratings, _customer(visit), products, visit.language))
+
+
+async def get_profile(visit: Visit) -> Response:
+    """The three groups, as of any moment."""
+    asked = query_of(ProfileIn, visit.call.query_params.multi_items())
+    return answer(await waited(visit.engine.profile, _customer(visit), asked.as_of))
+
+
+async def get_events(visit: Visit) -> Response:
+    """The events behind a number of the profile."""
+    asked = query_of(EvidenceIn, visit.call.query_params.multi_items())
+    return answer(
+        await waited(visit.engine.evidence, _customer(visit), asked.field, asked.value, asked.as_of, asked.count)
+    )
 
 
 async def get_order_returns(visit: Visit) -> Response:

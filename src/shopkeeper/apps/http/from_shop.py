@@ -28,10 +28,13 @@ from shopkeeper.shop.collecting import Verdict
 from shopkeeper.shop.news import News
 from shopkeeper.shop.order_returns import order_risk
 from shopkeeper.shop.predicting import predictions_of
+from shopkeeper.shop.profile import evidence, moment_of, profile_of
+from shopkeeper.shop.profile_facts import evidence_facts, profile_facts
+from shopkeeper.shop.rating import would_rate
 from shopkeeper.shop.retraining import Retraining
 from shopkeeper.shop.segment_facts import segment_facts
 from shopkeeper.shop.shop import Shop
-from shopkeeper.shop.telling import told, told_order
+from shopkeeper.shop.telling import told, told_order, told_ratings
 
 _log: Final = logging.getLogger(__name__)
 
@@ -124,8 +127,19 @@ class ShopEngine:
     def customer(self, customer_id: str) -> Any:
         return people.customer(self._shop, customer_id)
 
+    def profile(self, customer_id: str, as_of: str) -> Mapping[str, Any]:
+        found = profile_of(self._shop, customer_id, at=moment_of(as_of, "as_of"))
+        return profile_facts(found, self._shop.settings.shop.currency)
+
+    def evidence(self, customer_id: str, field: str, value: str, as_of: str, count: int) -> Mapping[str, Any]:
+        at = moment_of(as_of, "as_of")
+        return evidence_facts(evidence(self._shop, customer_id, field, value=value, at=at, most=count), customer_id)
+
     def predictions(self, customer_id: str, language: str) -> Mapping[str, Any]:
         return told(predictions_of(self._shop, customer_id), language)
+
+    def ratings(self, customer_id: str, products: Sequence[str], language: str) -> Mapping[str, Any]:
+        return told_ratings(would_rate(self._shop, customer_id, products), language)
 
     def order_returns(self, order_id: str, language: str) -> Mapping[str, Any]:
         return told_order(order_risk(self._shop, order_id), language)

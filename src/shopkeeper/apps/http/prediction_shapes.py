@@ -1,8 +1,8 @@
 """The JSON of what is foretold: of a customer and of an order."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 
 class ReasonPart(Struct, frozen=True, kw_only=True):
@@ -64,3 +64,30 @@ class OrderReturnsOut(Struct, frozen=True, kw_only=True):
     days: int
     expected_minor: float | None = None
     lines: list[LineRiskOut] = []
+
+
+class RatingsIn(Struct, frozen=True, kw_only=True):
+    """Which products, parted by commas; at most 50."""
+
+    products: Annotated[str, Meta(min_length=1, max_length=6400)]
+
+
+class StarsOut(Struct, frozen=True, kw_only=True):
+    """One product and the stars it would get."""
+
+    product: str
+    name: str = ""
+    stars: PredictionOut = PredictionOut()
+
+
+class RatingsOut(Struct, frozen=True, kw_only=True):
+    """What a customer would give each product, on the shop's scale from ``lowest`` to ``highest``."""
+
+    id: str
+    at: str
+    version: str
+    learner: str = ""
+    lowest: float | None = None
+    highest: float | None = None
+    gave: int = 0
+    products: list[StarsOut] = []

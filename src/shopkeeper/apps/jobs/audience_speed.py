@@ -21,6 +21,9 @@ from shopkeeper.shop.people_table import refresh_people
 _CHUNK: Final = 1_000_000
 _DAYS: Final = 365
 _LINES: Final = 4
+_KINDS: Final = ("product_view", "page_view", "search", "review")
+_SHARES: Final = (0.6, 0.25, 0.1, 0.05)
+_TEXTS: Final = ("very good, would buy again", "not good", "质量很好，喜欢", "不好用，后悔", "arrived on Tuesday")
 _RULES: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("profile", {"all": [{"field": "orders", "at_least": 2}, {"field": "quiet_days", "at_most": 90}]}),
     ("bought a category twice in 30 days", {"did": "order", "category": "Aisle 3", "times_at_least": 2, "days": 30}),
@@ -37,7 +40,7 @@ def measure(folder: Path, *, customers: int, events: int, products: int, progres
     found: dict[str, Any] = {"simulated": True, "customers": customers, "events": events, "products": products}
     with Shop.create(folder / "shop", name="simulated", currency="USD", timezone="UTC", language="en") as shop:
         progress("facts", 0, 3)
-        _fill(shop, customers=customers, events=events, products=products, until=until)
+        fill(shop, customers=customers, events=events, products=products, until=until)
         progress("consent", 1, 3)
         given = {Purpose.EMAIL: True}
         shop.state.consent.record_many(
@@ -64,8 +67,9 @@ def _timed(work: Any) -> dict[str, float]:
     return {"seconds": time.perf_counter() - wall, "processor_seconds": time.process_time() - spent}
 
 
-def _fill(shop: Shop, *, customers: int, events: int, products: int, until: datetime) -> None:
-    """Seven of ten events are order lines, the rest product views."""
+def fill(shop: Shop, *, customers: int, events: int, products: int, until: datetime, looking: bool = False) -> None:
+    """Seven of ten events are order lines, the rest product views; with ``looking`` they have a time on the page and a
+    channel, and some are searches and reviews."""
     number = np.arange(products)
     goods = {"id": [f"P{n}" for n in number], "name": [f"Product {n}" for n in number],
              "category_1": [f"Aisle {n % 12}" for n in number], "brand": [f"Brand {n % 37}" for n in number],
@@ -76,10 +80,13 @@ def _fill(shop: Shop, *, customers: int, events: int, products: int, until: date
     for table, whole in (("order_lines", lines), ("events", events - lines)):
         for first in range(0, whole, _CHUNK):
             size = min(_CHUNK, whole - first)
-            shop.lake.append(table, _chunk(table, first, size, customers, products, until), key=f"{table}-{first}")
+            rows = _chunk(table, first, size, customers, products, until, looking)
+            shop.lake.append(table, rows, key=f"{table}-{first}")
 
 
-def _chunk(table: str, first: int, size: int, customers: int, products: int, until: datetime) -> pa.Table:
+def _chunk(
+    table: str, first: int, size: int, customers: int, products: int, until: datetime, looking: bool
+) -> pa.Table:
     dice = np.random.default_rng([first, len(table)])
     group = np.arange(size) // (_LINES if table == "order_lines" else 1)
     customer = dice.integers(0, customers, group[-1] + 1)[group]
@@ -98,7 +105,19 @@ def _chunk(table: str, first: int, size: int, customers: int, products: int, unt
                   "discount_minor": np.where(dice.random(size) < 0.2, 20, 0)}  # fmt: skip
     else:
         known |= {"id": np.char.add(f"E{first}-", np.arange(size).astype(str)), "action": ["product_view"] * size}
+        known |= _looking(dice, size) if looking else {}
     return _rows(table, known, size)
+
+
+def _looking(dice: np.random.Generator, size: int) -> dict[str, Any]:
+    kind = dice.choice(len(_KINDS), size, p=_SHARES)
+    words = np.char.add("words ", dice.integers(0, 2000, size).astype(str))
+    return {
+        "action": np.array(_KINDS)[kind], "dwell_seconds": dice.exponential(30.0, size),
+        "channel": np.array(["web", "app", "mini"])[dice.integers(0, 3, size)],
+        "query": pa.array(words, mask=kind != _KINDS.index("search")),
+        "text": pa.array(np.array(_TEXTS)[dice.integers(0, len(_TEXTS), size)], mask=kind != _KINDS.index("review")),
+    }  # fmt: skip
 
 
 def _rows(table: str, known: dict[str, Any], size: int) -> pa.Table:

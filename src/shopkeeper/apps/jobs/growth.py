@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from shopkeeper.core.ports import quiet
 from shopkeeper.data.sources.synthetic import SyntheticShop
-from shopkeeper.features.tables import FORETELLING, TABLES, feature_sql
+from shopkeeper.features.tables import FORETELLING, HANDED_ON, PROFILE, TABLES, feature_sql
+from shopkeeper.features.tone import PATTERNS
 from shopkeeper.shop import Shop
 from shopkeeper.shop.importing import import_files
 
@@ -35,18 +36,23 @@ def load(folder: Path, simulated: SyntheticShop) -> dict[str, Any]:
 def measure_features(folder: Path) -> dict[str, Any]:
     """Seconds and rows of every feature table, computed as training does: from the lake into memory."""
     tables: dict[str, dict[str, float]] = {}
+    more: dict[str, Any] = {}
     with Shop.open(folder) as shop:
         known = shop.snapshot()
         told = {
             "currency": shop.settings.shop.currency, "timezone": shop.settings.shop.timezone, "moment": known.moment,
-            "since": known.moment - timedelta(days=_OUTCOME_DAYS),
+            "since": known.moment - timedelta(days=_OUTCOME_DAYS), **PATTERNS,
         }  # fmt: skip
-        for name in (*TABLES, *FORETELLING):
+        for name in dict.fromkeys((*TABLES, *FORETELLING, *PROFILE)):
             sql = feature_sql(name)
             began, spent = time.perf_counter(), time.process_time()
-            rows = known.query(sql, {key: value for key, value in told.items() if f"${key}" in sql}).num_rows
+            used = {table: rows for table, rows in more.items() if table in sql}
+            rows = known.query(sql, {key: value for key, value in told.items() if f"${key}" in sql}, used)
+            if name in HANDED_ON:
+                more[HANDED_ON[name]] = rows
             tables[name] = {
-                "rows": rows, "seconds": time.perf_counter() - began, "cpu_seconds": time.process_time() - spent,
+                "rows": rows.num_rows, "seconds": time.perf_counter() - began,
+                "cpu_seconds": time.process_time() - spent,
             }  # fmt: skip
     return {
         "tables": tables, "seconds": sum(one["seconds"] for one in tables.values()),

@@ -178,6 +178,8 @@ class Staging:
     reasons: tuple[tuple[str, str, str], ...]
     by_content: bool
     """Rows have no identity of their own, so equal content is the same row."""
+    absent: frozenset[str] = frozenset()
+    """Lake columns of which the file says nothing."""
     by_event: bool = False
     """Order lines name the event they belong to: an order and its returns may bear the same order id."""
 
@@ -202,7 +204,8 @@ def staging(
     values |= {name: f"TRY_CAST({value} AS {lake[name]})" for name, value in _follows(kind, present, reading).items()}
     same = {name: value for name, value in values.items() if "v_" not in value}
     landed = "".join(f", {value} AS {identifier(name)}" for name, value in values.items() if name not in same)
-    inner = f"SELECT *, {typed} FROM (SELECT *, {trimmed} FROM {rows.relation})"
+    first = "".join(f", {sql} AS f_{name}" for name, sql in _firsts(present, reading).items())
+    inner = f"SELECT *, {typed} FROM (SELECT *{first} FROM (SELECT *, {trimmed} FROM {rows.relation}))"
     quick = _quick(present, reading, rules_of(kind, mapping, names), plain=rows.plain)
     for one in rows.refused:
         quick += f" AND NOT coalesce({one.condition}, false)"
@@ -215,18 +218,21 @@ def staging(
     if by_content:
         held = ", ".join(f"{value} AS {identifier(name)}" for name, value in same.items())
         names_of = ", ".join(map(identifier, same))
-        staged = f"SELECT * EXCLUDE ({names_of}), {content} AS content FROM (SELECT *, {held} FROM ({staged}))"
+        staged = f"SELECT * EXCLUDE ({names_of}), {content} AS identity FROM (SELECT *, {held} FROM ({staged}))"
+        same["content"] = "identity"
         if kind == "events":
-            same["id"] = "'e_' || format('{:016x}', content)"
+            same["id"] = "'e_' || format('{:016x}', identity)"
     by_event = kind == "order_lines" and "event" in names
-    identity = "content" if by_content else f"hash({', '.join(_identity(kind, names, by_event=by_event))})"
+    if not by_content:
+        staged = f"SELECT *, hash({', '.join(_identity(kind, names, by_event=by_event))}) AS identity FROM ({staged})"
     added = "".join(f", {value} AS {identifier(name)}" for name, value in same.items())
     whole = f"SELECT rowid AS row, *{added} FROM staged"
     if not by_content:
         whole = f"SELECT *, {content} AS content FROM ({whole})"
     return Staging(
-        sql=f"SELECT *, {identity} AS identity FROM ({staged})", whole=whole, reasons=tuple(reasons),
+        sql=staged, whole=whole, reasons=tuple(reasons),
         by_content=by_content, by_event=by_event,
+        absent=frozenset(name for name, its in lake.items() if same.get(name) == f"TRY_CAST(NULL AS {its})"),
     )  # fmt: skip
 
 
@@ -241,10 +247,16 @@ def _cell(column: Column, matched: Matched, mapping: MapFile, rows: Rows) -> str
 
 
 def _typed(column: Column, reading: Reading, names: set[str]) -> str:
-    form = FORMS[column.form]
+    told = {"first": f"f_{column.name}"} if _firsts([column], reading) else {}
     if column.form == "amount" and "currency" in names:
-        return form.sql(f"r_{column.name}", reading, "r_currency")
-    return form.sql(f"r_{column.name}", reading)
+        told["currency"] = "r_currency"
+    return FORMS[column.form].sql(f"r_{column.name}", reading, **told)
+
+
+def _firsts(present: Sequence[Column], reading: Reading) -> dict[str, str]:
+    """SQL of the quick readings of columns that have one."""
+    found = {column.name: FORMS[column.form].first(f"r_{column.name}", reading) for column in present}
+    return {name: sql for name, sql in found.items() if sql}
 
 
 def _reasons(

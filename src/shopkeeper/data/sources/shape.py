@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shopkeeper.data.sources.strange import is_strange
 
@@ -85,16 +86,18 @@ def _shape_between(path: Path, first: int, last: int, delimiter: str) -> tuple[S
             if block and returns is not None and ends != returns:
                 return IRREGULAR, None, 0
             returns = ends if block else returns
-            if (ends and not _same_ends(block)) or not _whole_records(block):
+            low = _low(block)
+            if (ends and not _same_ends(block)) or not _whole_records(block, low):
                 return IRREGULAR, None, 0
-            plain = plain and _plain(block, delimiter)
+            plain = plain and _plain(block, delimiter, low)
             strange = strange or is_strange(block)
-            lines += block.count(b"\n")
+            lines += int(np.count_nonzero(low[1] == 10))
     if not _decodes_on(decoder, rest, final=True) or b"\r" in rest or b"\0" in rest:
         return IRREGULAR, None, 0
-    if rest and not _whole_records(rest + b"\n"):
+    tail, low = rest + b"\n", _low(rest + b"\n")
+    if rest and not _whole_records(tail, low):
         return IRREGULAR, None, 0
-    plain = plain and _plain(rest + b"\n", delimiter)
+    plain = plain and _plain(tail, delimiter, low)
     shape = Shape(regular=True, plain=plain, strange=strange or is_strange(rest), open_end=1 if rest else 0)
     return shape, returns, lines
 
@@ -113,32 +116,41 @@ def _same_ends(block: bytes) -> bool:
     return block.count(b"\r") == block.count(b"\n") == block.count(b"\r\n")
 
 
-def _plain(block: bytes, delimiter: str) -> bool:
+Low = tuple[NDArray[np.intp], NDArray[np.uint8]]
+"""Where the blanks and control characters of a block stand, and which they are."""
+
+
+def _low(block: bytes) -> Low:
+    data = np.frombuffer(block, np.uint8)
+    places = np.flatnonzero((data <= 32) | (data == 127))
+    return places, data[places]
+
+
+def _plain(block: bytes, delimiter: str, low: Low) -> bool:
     """Whether no cell of these whole lines has a blank at its edge or a control character."""
     if not block.isascii() and any(blank in block for blank in _WIDE_BLANKS):
         return False
-    data = np.frombuffer(block, np.uint8)
-    low = np.flatnonzero((data <= 32) | (data == 127))
-    odd = low[data[low] != 10]
-    if b"\r" in block:
-        odd = odd[data[odd] != 13]
-    blanks = data[odd]
-    if (blanks != 32).any() and not (delimiter == "\t" and ((blanks == 32) | (blanks == 9)).all()):
+    places, signs = low
+    spaces = places[signs == 32]
+    known = len(spaces) + sum(
+        np.count_nonzero(signs == sign) for sign in (10, 13, *(b"\t" if delimiter == "\t" else b""))
+    )
+    if known < len(signs):
         return False
-    spaces = odd[blanks == 32]
-    edges = np.frombuffer(b'\r\n"' + delimiter.encode(), np.uint8)
-    before = data[np.maximum(spaces - 1, 0)]
-    after = data[np.minimum(spaces + 1, len(data) - 1)]
-    touching = (before[:, None] == edges).any() or (after[:, None] == edges).any()
+    data = np.frombuffer(block, np.uint8)
+    edge = np.zeros(256, np.bool_)
+    edge[list(b'\r\n"' + delimiter.encode())] = True
+    before, after = data[np.maximum(spaces - 1, 0)], data[np.minimum(spaces + 1, len(data) - 1)]
+    touching = edge[before].any() or edge[after].any()
     return not touching and not (len(spaces) and spaces[0] == 0)
 
 
-def _whole_records(block: bytes) -> bool:
+def _whole_records(block: bytes, low: Low) -> bool:
     """No empty lines, and an even number of quotes in each line."""
     if block.startswith((b"\n", b"\r\n")):
         return False
     data = np.frombuffer(block, np.uint8)
-    ends = np.flatnonzero(data == 10)
+    ends = low[0][low[1] == 10]
     shortest = 2 if b"\r" in block else 1
     if len(ends) > 1 and int(np.diff(ends).min()) <= shortest:
         return False

@@ -1,6 +1,6 @@
 """Customers in a few groups that come back when the customers are drawn again: K-means on scaled numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ from shopkeeper.core.errors import DataError
 from shopkeeper.core.histories import Int32
 from shopkeeper.core.ports import Arrays
 from shopkeeper.learn.propensity.columns import Float64
-from shopkeeper.learn.segment.choosing import Trial, chosen, gap_choice, lloyd, nearest, tried
+from shopkeeper.learn.segment.choosing import STABLE, Trial, chosen, gap_choice, lloyd, nearest, tried
 from shopkeeper.learn.segment.portraits import Portraits, enough
 from shopkeeper.learn.segment.scaling import RobustScaling
 
@@ -44,7 +44,7 @@ class KMeansSegments:
         """The groups.
 
         Raises:
-            DataError: too few customers, all alike, or no number of groups is stable.
+            DataError: too few customers, all alike, no number of groups is stable, or those that are stable are small.
         """
         enough(known, self.least * self.floor)
         scaling, points = scaled_points(known, self.fields)
@@ -53,14 +53,22 @@ class KMeansSegments:
                            references=self.references, sample=self.sample, seed=seed)  # fmt: skip
             best = chosen(trials, self.floor)
             if best is None:
-                reached = max((trial.ari for trial in trials), default=0.0)
-                raise DataError("segments_unstable", reached=round(reached, 2), needed=0.8)
+                raise _why_none(trials, self.floor)
             centres = lloyd(points, best.k, seed, 20).cluster_centers_
         worth = scaling.back(centres)[:, self.fields.index("spend")] if "spend" in self.fields else centres[:, 0]
         return KMeansModel(
             fields=self.fields, scaling=scaling, centres=centres[np.argsort(-worth, kind="stable")],
             trials=tuple(trials),
         )  # fmt: skip
+
+
+def _why_none(trials: Sequence[Trial], floor: int) -> DataError:
+    """What keeps every number of groups from being chosen: none comes back, or those that do hold too small a group."""
+    stable = [trial for trial in trials if trial.ari >= STABLE]
+    if not stable:
+        reached = max((trial.ari for trial in trials), default=0.0)
+        return DataError("segments_unstable", reached=round(reached, 2), needed=STABLE)
+    return DataError("segments_small", have=max(trial.smallest for trial in stable), needed=floor)
 
 
 def scaled_points(known: Portraits, fields: tuple[str, ...]) -> tuple[RobustScaling, Float64]:
