@@ -81,6 +81,8 @@ class Learned:
     weights: Mapping[str, float]
     facts: Mapping[str, Any]
     seed: int
+    early: tuple[Int32, Int32]
+    """(people, 10) the best of those it was chosen by, before anything was learned again, and what they wanted."""
 
     def lists(self, people: Histories, count: int, *, alone: bool = False) -> dict[str, Int32]:
         """name -> (people, count) the best unseen candidates, best first, -1 where there are fewer: of the whole
@@ -110,7 +112,7 @@ def learned(given: Given) -> Learned:
     rows, wanted = _newest_of(given.past, given.seed, most)
     before = _networks(given, earlier, (rows[:_CHOOSERS], wanted[:_CHOOSERS]), "earlier")
     trees, names = _trees(given, earlier, rows, wanted, _models(before))
-    some = _drawn(len(given.judged), given.seed, most)
+    some = _drawn(len(given.judged), given.seed, min(most, 2 * _CHOOSERS))
     rows, wanted = given.judged[some], given.wanted[some]
     networks = _networks(given, given.past, (rows[:_CHOOSERS], wanted[:_CHOOSERS]), "")
     signals = Signals.of(given.past, given.items, given.attributes, given.settings, _models(networks), given.seed)
@@ -122,7 +124,8 @@ def learned(given: Given) -> Learned:
     said = {name: np.concatenate([one[name] for _, one in parts]) for name in opinions}
     choose = checked_weights_of if trees else weights_of
     weights = choose(pairs, said, wanted, _START, opinions)
-    found = float(np.isfinite(pairs.place_of(fused(said, weights), wanted)).mean())
+    score = fused(said, weights)
+    found = float(np.isfinite(pairs.place_of(score, wanted)).mean())
     if given.again_from is not None:
         again = _models(_networks(given, given.again_from, None, "again", networks))
         signals = Signals.of(given.again_from, given.items, given.attributes, given.settings, again, given.seed)
@@ -131,7 +134,10 @@ def learned(given: Given) -> Learned:
         "weights": {name: round(weight, 3) for name, weight in weights.items()}, "candidates_found": round(found, 4),
         "alone": {name: round(ndcg_at_10(pairs, said[name], wanted), 5) for name in opinions},
     }  # fmt: skip
-    return Learned(signals=signals, trees=trees, names=names, weights=weights, facts=facts, seed=given.seed)
+    return Learned(
+        signals=signals, trees=trees, names=names, weights=weights, facts=facts, seed=given.seed,
+        early=(_best(pairs, score, 10), wanted),
+    )  # fmt: skip
 
 
 def _models(networks: Mapping[str, Parts]) -> dict[str, SequenceModel]:
