@@ -52,7 +52,8 @@ def customer_values(shop: Shop, words: Words, customer_id: str, as_of: str) -> V
     timeline = reports.timeline(shop.snapshot(at), customer_id, size=_FACTS)
     consent = shop.consent_of(PersonKey(customer_id)).given
     return {
-        "id": customer_id, "name": found.registered.get("name", ""), "as_of": as_of[:10],
+        "id": customer_id, "visitor": customer_id.startswith("visitor:"), "name": found.registered.get("name", ""),
+        "as_of": as_of[:10],
         "read_at": words.day(found.at) if at else "",
         "basic": _basic(found.registered, words),
         "numbers": _numbers(found, words, as_of), "habits": _habits(found, words, as_of),
