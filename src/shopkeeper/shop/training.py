@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+import pyarrow as pa
+
 from shopkeeper.core.action import Action
 from shopkeeper.core.consent import Purpose
 from shopkeeper.core.errors import DataError, SettingsError
 from shopkeeper.core.histories import Histories
+from shopkeeper.core.identity import Runs
 from shopkeeper.core.ports import Progress, quiet
 from shopkeeper.data.model_store import Bundle, ModelStore, StoredModel
 from shopkeeper.data.snapshot import LakeSnapshot
@@ -134,6 +137,7 @@ def _bundle(
     return Bundle(
         version=version, moment=known.moment, received_until=known.received_until(), models=stored,
         catalogue=known.catalogue(), histories=_for_serving(shop, known), report=facts,
+        runs=_signed_in(shop, known.moment),
     )  # fmt: skip
 
 
@@ -158,8 +162,15 @@ def _with_words(bundle: Bundle, known: LakeSnapshot) -> Bundle:
 
 
 def _for_serving(shop: Shop, known: LakeSnapshot) -> Histories:
-    """Histories of everybody who agreed to personalisation, whether or not they agreed to training."""
-    return known.for_people(shop.state.consent.allowing(Purpose.PERSONALISE))
+    """Histories of everybody who agreed to personalisation, whether or not they agreed to training; browsers apart from
+    their customers, for serving joins them at each look."""
+    return known.for_people(shop.state.consent.allowing(Purpose.PERSONALISE), apart=True)
+
+
+def _signed_in(shop: Shop, moment: datetime) -> Runs:
+    """Who signed in where, of the browsers that agreed to personalisation."""
+    keys = pa.array(shop.state.consent.allowing(Purpose.PERSONALISE), pa.string())
+    return shop.identities.now(()).runs_of(keys, moment)
 
 
 def _named(shop: Shop) -> None:
