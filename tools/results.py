@@ -26,7 +26,8 @@ WORDS = {
         "tifu_knn": "TIFU-kNN", "buy_again": "buy it again", "own_frequency": "personal frequency",
         "popularity": "popularity",
         "cold": "| shop | recommender | all | unknown customers | new customers | lapsed customers "
-        "| new products, in everything | new products, among themselves |",
+        "| new products, in everything | new products, among themselves "
+        "| products nobody ever had, among themselves |",
         "together": "| shop | recommender | list | bought along, of another kind | of its own kind |",
         "anything": "anything", "other": "another kind only",
         "share": "| shop | new_share | NDCG@10 | cost | places of new products | wanted new ones shown |",
@@ -41,7 +42,8 @@ WORDS = {
         "| 本基准减去它，NDCG@10 | 本基准减去它，recall@20 |",
         "all": "全部", "repeat": "以前买过", "new": "第一次买", "ours": "**本基准**",
         "tifu_knn": "TIFU-kNN", "buy_again": "再次购买", "own_frequency": "个人频率", "popularity": "热销榜",
-        "cold": "| 店铺 | 推荐算法 | 全部 | 陌生顾客 | 新客 | 沉睡顾客 | 新品，与全部商品一起排 | 新品，只在新品中排 |",
+        "cold": "| 店铺 | 推荐算法 | 全部 | 陌生顾客 | 新客 | 沉睡顾客 "
+        "| 新品，与全部商品一起排 | 新品，只在新品中排 | 从未有人买过的商品，只在其中排 |",
         "together": "| 店铺 | 推荐算法 | 列表 | 一起买了其他类 | 同类占比 |",
         "anything": "任何商品", "other": "只列其他类",
         "share": "| 店铺 | new_share | NDCG@10 | 代价 | 新品占比 | 想要的新品被展示 |",
@@ -103,18 +105,23 @@ def baskets(found: dict[str, Any], words: dict[str, str]) -> str:
     return "\n".join(lines)
 
 
-GROUPS = ("unknown", "new", "lapsed", "new_products", "among_new")
+GROUPS = ("unknown", "new", "lapsed", "new_products", "among_new", "unheard")
+
+
+UNKNOWN: dict[str, dict[str, None]] = {"ndcg": {"value": None}}
 
 
 def cold(found: dict[str, Any], words: dict[str, str]) -> str:
     """NDCG@10 of each recommender on everybody and on those of whom little is known; behind each name of a shop, how
     many people of each group were judged."""
-    lines = [words["cold"], "|---|---|---|---|---|---|---|---|"]
+    lines = [words["cold"], "|---|---|---|---|---|---|---|---|---|"]
     for name, facts in found.items():
-        people = [facts["people"], *(facts["rows"][0]["cold"][group]["people"] for group in GROUPS)]
+        first = facts["rows"][0]["cold"]
+        people = [facts["people"], *(first[group]["people"] for group in GROUPS if group in first)]
         lines.append(f"| {name} | | {' | '.join(f'{count:,}' for count in people)} |")
         for row in sorted(facts["rows"], key=lambda row: -row["metrics"]["ndcg"]["value"]):
-            shown = [row["metrics"]["ndcg"], *(row["cold"][group]["metrics"]["ndcg"] for group in GROUPS)]
+            groups = [row["cold"][group]["metrics"] if group in row["cold"] else UNKNOWN for group in GROUPS]
+            shown = [row["metrics"]["ndcg"], *(group["ndcg"] for group in groups)]
             cells = ["–" if one["value"] is None else figure(one, 1) for one in shown]
             lines.append(f"| {name} | {words.get(row['name'], row['name'].replace('_', ' '))} | {' | '.join(cells)} |")
     return "\n".join(lines)

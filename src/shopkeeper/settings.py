@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, TypeVar, get_args, get_origin, get_type_
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from shopkeeper.core.errors import SettingsError
+from shopkeeper.core.identity import LinkRules
 from shopkeeper.core.money import exponent
 from shopkeeper.core.weights import ActionWeights
 
@@ -21,6 +22,11 @@ FORMAT: Final = 1
 
 _MOST_PROCESSES: Final = 64
 _MOST_WEIGHT: Final = 10.0
+_AT_LEAST: Final = {
+    ("train", "test_days"): 1, ("predict", "days"): 1, ("predict", "folds"): 3, ("segments", "days"): 7,
+    ("segments", "most"): 2, ("segments", "steps"): 0, ("profiles", "keep_days"): 1, ("stream", "partitions"): 1,
+    ("identity", "window_days"): 0, ("identity", "most_customers"): 0, ("identity", "most_visitors"): 0,
+}  # fmt: skip
 
 T = TypeVar("T")
 
@@ -215,6 +221,7 @@ class Settings:
     train: TrainSection = field(default_factory=TrainSection)
     weights: ActionWeights = field(default_factory=ActionWeights)
     privacy: PrivacySection = field(default_factory=PrivacySection)
+    identity: LinkRules = field(default_factory=LinkRules)
     predict: PredictSection = field(default_factory=PredictSection)
     segments: SegmentsSection = field(default_factory=SegmentsSection)
     models: Mapping[str, ModelSection] = field(default_factory=lambda: dict(DEFAULT_MODELS))
@@ -288,19 +295,11 @@ def _check(settings: Settings, folder: Path) -> None:
     _check_stream(settings)
     if not settings.train.every_hours >= 0:
         _bad("train", "every_hours", settings.train.every_hours, "hours, or 0 for never")
-    if settings.train.test_days < 1:
-        _bad("train", "test_days", settings.train.test_days, "at least 1")
-    for name, least in (("days", 1), ("folds", 3)):
-        if getattr(settings.predict, name) < least:
-            _bad("predict", name, getattr(settings.predict, name), f"at least {least}")
-    _check_segments(settings.segments)
+    for (where, name), least in _AT_LEAST.items():
+        value = getattr(getattr(settings, where), name)
+        if not value >= least:
+            _bad(where, name, value, f"at least {least}")
     _check_weights(settings.weights)
-
-
-def _check_segments(segments: SegmentsSection) -> None:
-    for name, least in (("days", 7), ("most", 2), ("steps", 0)):
-        if getattr(segments, name) < least:
-            _bad("segments", name, getattr(segments, name), f"at least {least}")
 
 
 def _check_weights(weights: ActionWeights) -> None:
@@ -318,8 +317,6 @@ def _check_profiles(profiles: ProfilesSection) -> None:
         _bad("profiles", "url", profiles.url.rpartition("@")[2], "redis://host:port/db, or empty")
     if not profiles.prefix or not profiles.prefix.replace("-", "").replace("_", "").isalnum():
         _bad("profiles", "prefix", profiles.prefix, "letters, digits, - and _")
-    if not profiles.keep_days >= 1:
-        _bad("profiles", "keep_days", profiles.keep_days, "at least 1")
 
 
 def _check_stream(settings: Settings) -> None:
@@ -328,8 +325,6 @@ def _check_stream(settings: Settings) -> None:
         _bad("stream", "url", stream.url.rpartition("@")[2], "kafka://host:port/topic, or empty")
     if stream.url and not settings.profiles.url:
         _bad("profiles", "url", "nothing", "redis://host:port/db where [stream] url is set: processes share profiles")
-    if stream.partitions < 1:
-        _bad("stream", "partitions", stream.partitions, "at least 1")
     for name, value in stream.options.items():
         if not isinstance(value, str):
             _bad("stream", f"options.{name}", value, "a text")

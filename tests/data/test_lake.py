@@ -14,9 +14,12 @@ import pytest
 from shopkeeper.core.action import Action
 from shopkeeper.core.errors import DataError
 from shopkeeper.core.event import Event, OrderLine
+from shopkeeper.core.identity import LinkRules
 from shopkeeper.core.ids import CustomerId, EventId, OrderId, ProductId, VisitorId
 from shopkeeper.core.money import Money
+from shopkeeper.data.batch import DuckBatch
 from shopkeeper.data.drain import APP, Drain, decode_event, encode_event
+from shopkeeper.data.identity import Identity, runs_of
 from shopkeeper.data.journal import EVENT, Entry, Journal
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.privacy import Person, erase_rows, find_person, rows_of
@@ -192,17 +195,21 @@ def test_a_return_is_a_negative_line(tmp_path: Path) -> None:
 
 
 def test_erasing_a_person_leaves_no_byte_and_touches_nobody_else(tmp_path: Path) -> None:
-    """Rows of the customer and of their browsers are gone from every file; another customer of that browser stays."""
+    """Rows of the customer and of their time with a browser are gone from every file; another customer of that browser
+    stays, with what they did in theirs."""
     lake = Lake(tmp_path / "lake")
     theirs = [_view(1, "canary-c", "canary-v"), _view(2, "", "canary-v")]
     others = [_view(3, "other-c", "canary-v"), _view(4, "", "other-v")]
     lake.append("events", _rows(*theirs, *others), key="k", number=1)
-    lake.append("events", _rows(_view(5, "other-c")), key="k", number=2)
-    person = find_person(lake, "canary-c")
-    assert person == Person(customer="canary-c", visitors=("canary-v",))
+    lake.append("events", _rows(_view(5, "other-c"), _view(6, "", "canary-v")), key="k", number=2)
+    person = find_person(Identity(runs=runs_of(lake, DuckBatch()), rules=LinkRules()), "canary-c")
+    assert (person.customer, person.visitors) == ("canary-c", ())
+    assert [(span.visitor, span.until_at) for span in person.spans] == [("canary-v", others[0].at)]
+    assert person.keys == ("canary-c",)
+    assert person.shared_keys == ("visitor:canary-v",)
     assert [row["id"] for row in rows_of(lake, person)["events"]] == ["e1", "e2"]
     assert erase_rows(lake, person)["events"] == 2
-    assert _count(lake, "events") == 3
+    assert _count(lake, "events") == 4
     everything = b"".join(path.read_bytes() for path in (tmp_path / "lake").rglob("*") if path.is_file())
     assert b"canary-c" not in everything
 

@@ -20,9 +20,12 @@ import shopkeeper
 from shopkeeper.core.action import Action
 from shopkeeper.core.errors import DataError, SettingsError
 from shopkeeper.core.event import Event, OrderLine
+from shopkeeper.core.identity import LinkRules
 from shopkeeper.core.ids import CustomerId, DecisionId, EventId, OrderId, ProductId, VisitorId
 from shopkeeper.core.money import Money
 from shopkeeper.data import reports
+from shopkeeper.data.batch import DuckBatch
+from shopkeeper.data.identity import Identity, runs_of
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.schema import TABLES, event_row, line_rows, table_of
 from shopkeeper.data.snapshot import LakeSnapshot
@@ -149,7 +152,10 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[LakeSnapshot, LakeSn
         lines = [row for event in some for row in line_rows(event)]
         lake.append("order_lines", table_of("order_lines", lines), key="t", number=part)
     everybody = [f"c{number}" for number in range(PEOPLE)] + [f"visitor:v{number}" for number in range(PEOPLE)]
-    duck = LakeSnapshot(lake=lake, moment=MOMENT, currency="CNY", may_train=lambda: everybody)
+    agreed = pa.array([key for place, key in enumerate(everybody) if place % 5], pa.string())
+    rules = LinkRules(most_customers=20, window_days=5.0)
+    whose = Identity(runs=runs_of(lake, DuckBatch()), rules=rules, agreed=agreed)
+    duck = LakeSnapshot(lake=lake, moment=MOMENT, currency="CNY", may_train=lambda: everybody, identity=lambda: whose)
     return duck, replace(duck, batch=SparkBatch(master="local[2]", memory="1GB"))
 
 
@@ -199,6 +205,20 @@ def test_every_report(both: tuple[LakeSnapshot, LakeSnapshot]) -> None:
         duck, spark = (_plain(ask(known)) for known in both)
         assert duck
         assert spark == duck
+
+
+def test_who_is_whom(both: tuple[LakeSnapshot, LakeSnapshot]) -> None:
+    """Both engines find the same runs of sign-ins, and give each row the same customer."""
+    duck, spark = both
+    order = [("visitor", "ascending"), ("run", "ascending")]
+    found = runs_of(duck.lake, duck.batch).sort_by(order)
+    assert found.num_rows > 80
+    assert runs_of(spark.lake, spark.batch).sort_by(order).to_pylist() == found.to_pylist()
+    asked = "SELECT id, customer FROM events UNION ALL SELECT order_id, customer FROM order_lines ORDER BY 1, 2"
+    seen = asked.replace("FROM ", "FROM seen_")
+    joined = duck.query(asked).to_pylist()
+    assert spark.query(asked).to_pylist() == joined
+    assert sum(a != b for a, b in zip(joined, duck.query(seen).to_pylist(), strict=True)) > 50
 
 
 def test_catalogue_and_histories(both: tuple[LakeSnapshot, LakeSnapshot]) -> None:

@@ -155,13 +155,15 @@ def test_a_past_in_the_base_comes_along() -> None:
     assert live.history(PersonKey("c1")).product.tolist() == [INDEX["apple"]]
 
 
-def test_the_newest_sign_in_owns_the_browser() -> None:
-    """Where two people share a browser, its anonymous past is the last one's, in whatever order the events came."""
+def test_people_of_one_browser_stay_apart() -> None:
+    """Where two people share a browser, its past is whose it was then, in whatever order the events came; who asks from
+    there is the newest."""
     events = [_view("a", 1, visitor="v1"), _sign_in("b", 2, "v1", "c1"), _sign_in("c", 3, "v1", "c2")]
     for stream in (events, events[::-1]):
         live = profiles(stream)
-        assert live.history(PersonKey("c1")).events == 0
-        assert live.history(PersonKey("c2")).events == 1
+        assert live.history(PersonKey("c1")).events == 1
+        assert live.history(PersonKey("c2")).events == 0
+        assert live.customer_of(PersonKey("visitor:v1")) == "c2"
 
 
 @pytest.mark.parametrize("name", ["guest", "NULL", " ", "0", "游客"])

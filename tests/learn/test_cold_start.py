@@ -60,10 +60,10 @@ def test_the_groups_by_hand() -> None:
     row = evaluate(_shop(), {"one": Newest()}, cut_at=EPOCH + timedelta(days=20), days=10, how=HOW).row("one")
     assert tuple(row.cold) == GROUPS
     assert {name: group.people for name, group in row.cold.items()} == {
-        "unknown": 1, "new": 1, "lapsed": 1, "new_products": 2, "among_new": 2,
+        "unknown": 1, "new": 1, "lapsed": 1, "new_products": 2, "among_new": 2, "unheard": 1,
     }  # fmt: skip
     hit = {name: group.metrics["hit_rate"].value for name, group in row.cold.items()}
-    assert hit == {"unknown": 1.0, "new": 1.0, "lapsed": 0.0, "new_products": 1.0, "among_new": 1.0}
+    assert hit == {"unknown": 1.0, "new": 1.0, "lapsed": 0.0, "new_products": 1.0, "among_new": 1.0, "unheard": 1.0}
     second = 1 / np.log2(3)
     assert row.cold["among_new"].metrics["ndcg"].value == pytest.approx((1 + second) / 2)
 

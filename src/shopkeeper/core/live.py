@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from shopkeeper.core.ids import PersonKey
 
@@ -26,8 +26,12 @@ class Deed(NamedTuple):
     received: int
 
 
+SIGN_INS_KEPT: Final = 1_000
+"""Of a browser, at most: the newest."""
+
+
 class SignIn(NamedTuple):
-    """A browser was seen signed in. The greatest of a browser's sign-ins counts."""
+    """A browser was seen signed in. Sign-ins sort by time, then event, then customer."""
 
     at: int
     event: str
@@ -47,12 +51,22 @@ class Doing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """One look at a person."""
+    """One look at a person, at whoever signed in last on that browser, and at the browsers of these."""
 
-    who: PersonKey
-    """The customer where a browser is signed in, else the person that was asked for."""
     deeds: Mapping[PersonKey, Sequence[Deed]]
-    """By person key, ``who`` first and then their browsers; in order of (time, id), each id once."""
+    """By person key; in order of (time, id), each id once."""
+    signed: Mapping[PersonKey, Sequence[SignIn]]
+    """By browser, sorted."""
+    known: Mapping[PersonKey, frozenset[PersonKey]]
+    """By customer: the browsers they were seen with."""
+
+    def sign_ins(self, browser: PersonKey) -> Sequence[SignIn]:
+        """A browser's."""
+        return self.signed.get(browser, ())
+
+    def browsers(self, customer: PersonKey) -> frozenset[PersonKey]:
+        """A customer's."""
+        return self.known.get(customer, frozenset())
 
 
 class ProfileStore(Protocol):
@@ -66,8 +80,11 @@ class ProfileStore(Protocol):
         """Let events count, for everybody who looks from now on."""
         ...
 
-    def look(self, person: PersonKey) -> Seen:
-        """One person, in one round trip."""
+    def look(self, person: PersonKey, also: Sequence[PersonKey] = (), most: int = 100) -> Seen:
+        """One person, and others of whom it is known that they belong to them, in one round trip.
+
+        Of a customer with more than ``most`` browsers the deeds in these are left out.
+        """
         ...
 
     def once(self) -> AbstractContextManager[None]:

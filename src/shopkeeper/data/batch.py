@@ -31,8 +31,11 @@ class Tables(Protocol):
 class Batch(Protocol):
     """An engine."""
 
-    def over(self, lake: Lake, views: Mapping[str, str]) -> AbstractContextManager[Tables]:
-        """Tables made of the lake's: ``views`` maps a name to a SELECT over ``lake_<table>``, the tables of the lake.
+    def over(
+        self, lake: Lake, views: Mapping[str, str], given: Mapping[str, pa.Table] | None = None
+    ) -> AbstractContextManager[Tables]:
+        """Tables made of the lake's: ``views`` maps a name to a SELECT over ``lake_<table>``, the tables of the lake,
+        over the views before it and over the ``given`` tables.
 
         Raises:
             DataError: a file of the lake is gone or damaged.
@@ -59,11 +62,15 @@ class DuckBatch:
     threads: int = 2
 
     @contextmanager
-    def over(self, lake: Lake, views: Mapping[str, str]) -> Iterator[Tables]:
+    def over(
+        self, lake: Lake, views: Mapping[str, str], given: Mapping[str, pa.Table] | None = None
+    ) -> Iterator[Tables]:
         """See ``Batch.over``."""
         with lake.connect(memory=self.memory, threads=self.threads, tables=()) as con:
             for name in TABLES:
                 con.execute(f"CREATE VIEW lake_{name} AS SELECT * FROM {lake.relation_sql(name)}")
+            for name, rows in (given or {}).items():
+                con.register(name, rows)
             for name, select in views.items():
                 con.execute(f"CREATE VIEW {name} AS {select}")
             yield _DuckTables(con)

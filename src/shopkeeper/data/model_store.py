@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from shopkeeper.core.errors import DataError, NotFound, Unavailable
 from shopkeeper.core.histories import Catalogue, Histories
+from shopkeeper.core.identity import NO_RUNS, Runs
 from shopkeeper.data.disk import digest, fsync_dir, fsync_file, fsync_tree
 from shopkeeper.data.kill_points import reached
 from shopkeeper.data.storing import storing
@@ -57,6 +58,8 @@ class Bundle:
     histories: Histories
     """Of the people who agreed to personalisation, until ``moment``."""
     report: Mapping[str, Any]
+    runs: Runs = NO_RUNS
+    """Who signed in on the browsers of those people, until ``moment``."""
 
 
 class ModelStore:
@@ -132,6 +135,7 @@ class ModelStore:
             _save_arrays(part / name, model.arrays)
         pq.write_table(_catalogue_table(bundle.catalogue), part / "catalogue.parquet")
         _save_arrays(part / "histories", _histories_arrays(bundle.histories))
+        _save_arrays(part / "runs", _runs_arrays(bundle.runs))
         pq.write_table(
             pa.table({"person": pa.array(bundle.histories.people.tolist(), pa.string())}), part / "people.parquet"
         )
@@ -206,30 +210,34 @@ class ModelStore:
                 for name, model in manifest["models"].items()
             },
             catalogue=_catalogue(pq.read_table(folder / "catalogue.parquet")),
-            histories=Histories(people=people, **histories),
+            histories=Histories(people=people, **histories), runs=_runs(folder / "runs"),
         )  # fmt: skip
 
     def forget_people(self, gone: set[str]) -> int:
-        """Take people out of every version's histories; the files are rewritten. Returns how many rows went."""
-        rows = 0
+        """Take people out of every version's histories and of who signed in where; the files are rewritten. Returns how
+        many rows of histories went."""
+        rows, mark = 0, "visitor:"
+        browsers = {person.removeprefix(mark) for person in gone if person.startswith(mark)}
         for version in self.versions():
             bundle = self.load(version, verify=False)
             stay = np.array([person not in gone for person in bundle.histories.people.tolist()], bool)
-            if stay.all():
+            runs = bundle.runs.without(browsers, gone)
+            if stay.all() and len(runs) == len(bundle.runs):
                 continue
             rows += int((~stay).sum())
             histories = bundle.histories.rows(np.flatnonzero(stay))
-            self._replace_histories(version, replace(histories, people=bundle.histories.people[stay]))
+            self._replace_people(version, replace(histories, people=bundle.histories.people[stay]), runs)
         return rows
 
-    def _replace_histories(self, version: str, histories: Histories) -> None:
+    def _replace_people(self, version: str, histories: Histories, runs: Runs) -> None:
         folder = self.folder / version
         _save_arrays(folder / "histories", _histories_arrays(histories))
+        _save_arrays(folder / "runs", _runs_arrays(runs))
         people = pa.table({"person": pa.array(histories.people.tolist(), pa.string())})
         pq.write_table(people, folder / "people.parquet")
         manifest = self.manifest(version)
         for name in manifest["files"]:
-            if name == "people.parquet" or name.startswith("histories/"):
+            if name == "people.parquet" or name.startswith(("histories/", "runs/")):
                 manifest["files"][name] = digest(folder / name)
         fresh = folder / f"{MANIFEST}.part"
         fresh.write_text(json.dumps(manifest, ensure_ascii=False, indent=1), "utf-8")
@@ -275,6 +283,15 @@ def _load_arrays(folder: Path) -> dict[str, NDArray[Any]]:
 def _histories_arrays(histories: Histories) -> dict[str, NDArray[Any]]:
     names = ("offsets", "product", "at", "action", "quantity", "price", "order")
     return {name: getattr(histories, name) for name in names}
+
+
+def _runs_arrays(runs: Runs) -> dict[str, NDArray[Any]]:
+    return {"visitor": runs.visitor, "customer": runs.customer, "at": runs.at}
+
+
+def _runs(folder: Path) -> Runs:
+    """Who signed in where; nobody in a version of an older release."""
+    return Runs(**_load_arrays(folder)) if folder.is_dir() else NO_RUNS
 
 
 def _catalogue_table(catalogue: Catalogue) -> pa.Table:

@@ -6,15 +6,33 @@ counts only, so nothing personal is left in it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
+import pyarrow.compute as pc
+
 from shopkeeper.core.ids import PersonKey
+from shopkeeper.data.identity import Identity
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.rows import parquet_sql
 from shopkeeper.data.schema import PERSON_COLUMNS
 
 _KEY: Final = {"visitor": "'visitor:' || visitor"}
 """How a column becomes a person key, where it is not one."""
+_END: Final = datetime(9999, 1, 1, tzinfo=UTC)
+_WITHIN: Final = (
+    "EXISTS (SELECT 1 FROM (SELECT unnest(?::VARCHAR[]) AS whom, unnest(?::TIMESTAMPTZ[]) AS from_at, "
+    'unnest(?::TIMESTAMPTZ[]) AS until_at) t WHERE t.whom = visitor AND "at" >= t.from_at AND "at" < t.until_at)'
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A time in which a browser that others use too was somebody's: from ``from_at``, before ``until_at``."""
+
+    visitor: str
+    from_at: datetime
+    until_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,23 +41,33 @@ class Person:
 
     customer: str | None
     visitors: tuple[str, ...] = ()
+    """Browsers that nobody else signed in with: all that they did is this person's."""
+    spans: tuple[Span, ...] = ()
+    """When they used browsers that others use too."""
 
     @property
     def keys(self) -> tuple[PersonKey, ...]:
-        """Every key under which histories of this person are kept."""
+        """Every key that is this person's alone."""
         known = (PersonKey(self.customer),) if self.customer else ()
         return known + tuple(PersonKey(f"visitor:{visitor}") for visitor in self.visitors)
 
+    @property
+    def shared_keys(self) -> tuple[PersonKey, ...]:
+        """The keys of browsers that others use too."""
+        return tuple(PersonKey(f"visitor:{visitor}") for visitor in sorted({span.visitor for span in self.spans}))
 
-def find_person(lake: Lake, customer: str) -> Person:
-    """The customer with their linked visitors, from every table that joins the two."""
-    with lake.connect(tables=("events", "order_lines")) as con:
-        rows = con.execute(
-            "SELECT DISTINCT visitor FROM (SELECT visitor, customer FROM events UNION ALL "
-            "SELECT visitor, customer FROM order_lines) WHERE customer = ? AND visitor IS NOT NULL ORDER BY 1",
-            [customer],
-        ).fetchall()
-    return Person(customer=customer, visitors=tuple(row[0] for row in rows))
+
+def find_person(identity: Identity, customer: str) -> Person:
+    """The customer with the browsers that were theirs, at whatever moment, whatever anybody agreed to."""
+    own = pc.field("customer") == customer
+    pairs = identity.pairs(_END).filter(own).to_pylist()
+    spans = identity.links(_END).filter(own).to_pylist()
+    alone = {row["visitor"] for row in pairs if row["customers"] == 1 and row["verdict"] != "unlinked"}
+    shared = (row for row in spans if row["visitor"] not in alone)
+    return Person(
+        customer=customer, visitors=tuple(sorted(alone)),
+        spans=tuple(Span(visitor=row["visitor"], from_at=row["from_at"], until_at=row["until_at"]) for row in shared),
+    )  # fmt: skip
 
 
 def people_in(lake: Lake) -> frozenset[PersonKey]:
@@ -57,14 +85,17 @@ def people_in(lake: Lake) -> frozenset[PersonKey]:
 def _theirs(table: str, person: Person) -> tuple[str, list[Any]]:
     """SQL that is true for a person's rows, never NULL, with its parameters.
 
-    A visitor's rows count only while they name no other customer: a shared browser is not one person.
+    A visitor's nameless rows count: all of them where nobody else signed in there, else those of this person's time.
     """
     columns = PERSON_COLUMNS[table]
     if len(columns) == 1:
         return f"coalesce({columns[0]} = ?, false)", [person.customer]
-    unnamed = "customer IS NULL AND coalesce(list_contains(?::VARCHAR[], visitor), false)"
-    sql = f"(coalesce(customer = ?, false) OR ({unnamed}))"
-    return sql, [person.customer, list(person.visitors)]
+    nameless, values = "list_contains(?::VARCHAR[], visitor)", [[*person.visitors]]
+    if person.spans:
+        nameless = f"({nameless} OR {_WITHIN})"
+        values += [[getattr(span, name) for span in person.spans] for name in ("visitor", "from_at", "until_at")]
+    sql = f"(coalesce(customer = ?, false) OR (customer IS NULL AND coalesce({nameless}, false)))"
+    return sql, [person.customer, *values]
 
 
 def rows_of(lake: Lake, person: Person) -> dict[str, list[dict[str, Any]]]:

@@ -192,9 +192,9 @@ def events_since(snapshot: LakeSnapshot, received: datetime) -> Iterator[Event]:
     """
     values = {"since": received}
     lines: dict[str, list[Row]] = {}
-    for row in snapshot.query(_SINCE.format(table="order_lines", most=_MOST_SINCE), values).to_pylist():
+    for row in snapshot.query(_SINCE.format(table="seen_order_lines", most=_MOST_SINCE), values).to_pylist():
         lines.setdefault(row["event_id"] or "", []).append(row)
-    for row in snapshot.query(_SINCE.format(table="events", most=_MOST_SINCE), values).to_pylist():
+    for row in snapshot.query(_SINCE.format(table="seen_events", most=_MOST_SINCE), values).to_pylist():
         its = sorted(lines.get(row["id"], ()), key=lambda line: line["line"] or 0)
         yield event_of(row, tuple(line_of(line) for line in its))
 
@@ -212,7 +212,7 @@ def weekly_units(snapshot: LakeSnapshot, product: str) -> list[Row]:
 
 _DECISIONS: Final = """
 SELECT id, "at", placement, customer, visitor, personal, fallback, json_array_length(choices)::INTEGER AS items
-FROM decisions ORDER BY "at" DESC, id LIMIT $size
+FROM seen_decisions ORDER BY "at" DESC, id LIMIT $size
 """
 
 

@@ -1,5 +1,6 @@
 """Everything known before one moment: what training and features read. Nothing after the moment can leak in."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -15,18 +16,27 @@ from shopkeeper.core.histories import Catalogue, Histories
 from shopkeeper.core.money import exponent
 from shopkeeper.core.weights import USUAL, Weights
 from shopkeeper.data.batch import Batch, DuckBatch, Tables
+from shopkeeper.data.identity import NO_LINKS, Identity, of_those
 from shopkeeper.data.lake import Lake
+from shopkeeper.data.schema import TABLES
 
 _BEFORE: Final = 'SELECT * FROM lake_{name} WHERE "at" < {when}'
 _NEWEST: Final = (
     'SELECT * EXCLUDE (newest) FROM (SELECT *, row_number() OVER (PARTITION BY id ORDER BY "at" DESC) AS newest '
     'FROM lake_{name} WHERE "at" < {when}) WHERE newest = 1'
 )
+_RESOLVED: Final = ("events", "order_lines", "decisions")
+"""Tables whose rows name a customer and a visitor. As they came they are ``seen_<table>``; under their own name the
+nameless rows of a browser bear the customer whose they are."""
+_JOINED: Final = (
+    "SELECT {columns} FROM seen_{name} s LEFT JOIN links l "
+    "ON l.visitor = CASE WHEN s.customer IS NULL THEN s.visitor END "
+    'AND s."at" >= l.from_at AND s."at" < l.until_at'
+)
+_WHOSE: Final = re.compile(r"\b(events|order_lines|decisions)\b")
+_NAMED: Final = re.compile(r"\b(customer|visitor)\b|\*")
 _CUT: Final = {
-    "events": _BEFORE,
-    "order_lines": _BEFORE,
     "prices": _BEFORE,
-    "decisions": _BEFORE,
     "competitor_prices": _BEFORE,
     "attributes": _BEFORE,
     "products": _NEWEST,
@@ -93,6 +103,8 @@ class LakeSnapshot:
     weights: Weights = USUAL
     """What the shop takes each action to say."""
     horizon: datetime | None = None
+    identity: Callable[[], Identity] | None = None
+    """Who is whom; None: browsers stay apart from customers."""
     _earlier: Histories | None = field(default=None, repr=False)
 
     def as_of(self, moment: datetime) -> "LakeSnapshot":
@@ -103,9 +115,11 @@ class LakeSnapshot:
         """
         if moment > self.moment:
             raise ValueError(f"{moment} is after the snapshot's {self.moment}")
-        known = self.histories()
-        micros = np.int64(round(moment.timestamp() * 1_000_000))
-        earlier = replace(self, moment=moment, horizon=self._horizon, _earlier=known.keep(known.at < micros))
+        known = None
+        if not self._links.num_rows:  # else some events of this moment's people were not known to be theirs
+            now = self.histories()
+            known = now.keep(now.at < np.int64(round(moment.timestamp() * 1_000_000)))
+        earlier = replace(self, moment=moment, horizon=self._horizon, _earlier=known)
         earlier.__dict__["_catalogue"] = self._catalogue
         return earlier
 
@@ -125,22 +139,31 @@ class LakeSnapshot:
         values = dict(parameters or {})
         if "$moment" in sql:
             values.setdefault("moment", self.moment)
-        with self._tables() as tables:
+        with self._tables(links=self._links if _asks_whose(sql) else NO_LINKS) as tables:
             for name, rows in (more or {}).items():
                 tables.put(name, rows)
             return tables.ask(sql, values)
 
     def received_until(self) -> datetime:
         """When the newest fact in the lake was received; this moment where there is none."""
-        both = "SELECT received_at FROM events UNION ALL SELECT received_at FROM order_lines"
+        both = "SELECT received_at FROM seen_events UNION ALL SELECT received_at FROM seen_order_lines"
         newest: datetime | None = self.query(f"SELECT max(received_at) AS newest FROM ({both})").to_pylist()[0][
             "newest"
         ]
         return newest or self.moment
 
-    def _tables(self, moment: datetime | None = None) -> AbstractContextManager[Tables]:
+    def _tables(self, moment: datetime | None = None, links: pa.Table = NO_LINKS) -> AbstractContextManager[Tables]:
         when = f"TIMESTAMPTZ '{(moment or self.moment).isoformat()}'"
-        return self.batch.over(self.lake, {name: select.format(name=name, when=when) for name, select in _CUT.items()})
+        views = {name: select.format(name=name, when=when) for name, select in _CUT.items()}
+        for name in _RESOLVED:
+            views[f"seen_{name}"] = _BEFORE.format(name=name, when=when)
+            views[name] = _resolved(name) if links.num_rows else f"SELECT * FROM seen_{name}"
+        return self.batch.over(self.lake, views, {"links": links})
+
+    @cached_property
+    def _links(self) -> pa.Table:
+        """The spans in which browsers were customers', as this moment knew it."""
+        return NO_LINKS if self.identity is None else self.identity().links(self.moment)
 
     def catalogue(self) -> Catalogue:
         return self._catalogue
@@ -160,19 +183,36 @@ class LakeSnapshot:
     def _histories(self) -> Histories:
         return self.for_people(self.may_train())
 
-    def for_people(self, keys: Iterable[str]) -> Histories:
-        """The histories of these people until the moment; those without any event are left out."""
+    def for_people(self, keys: Iterable[str], *, apart: bool = False) -> Histories:
+        """The histories of these people until the moment; those without any event are left out.
+
+        A browser's events join its customer's where its own key is among them too; never where ``apart``.
+        """
         people = sorted(keys)
+        links = NO_LINKS if apart else of_those(self._links, pa.array(people, pa.string()))
         ids = self._catalogue.ids.tolist()
         words = [action.word for action in Action]
         codes = pa.array([int(action) for action in Action], pa.int32())
-        with self._tables() as tables:
+        with self._tables(links=links) as tables:
             tables.put("persons", pa.table({"person": pa.array(people, pa.string()), "row": _numbers(len(people))}))
             tables.put("numbered", pa.table({"id": pa.array(ids, pa.string()), "row": _numbers(len(ids))}))
             tables.put("codes", pa.table({"word": words, "code": codes}))
             table = tables.ask(_HISTORIES, {"currency": self.currency})
         found = _histories_of(table, np.array(people, object), 10.0 ** exponent(self.currency))
         return replace(found, weights=self.weights)
+
+
+def _asks_whose(sql: str) -> bool:
+    """Whether it matters to a query whose the rows are."""
+    return bool(_WHOSE.search(sql) and _NAMED.search(sql.replace("count(*)", "")))
+
+
+def _resolved(name: str) -> str:
+    columns = ", ".join(
+        "coalesce(s.customer, l.customer) AS customer" if column == "customer" else f's."{column}"'
+        for column in TABLES[name].names
+    )
+    return _JOINED.format(columns=columns, name=name)
 
 
 def _numbers(count: int) -> pa.Array:

@@ -83,14 +83,16 @@ class SparkBatch:
     memory: str = "4GB"
 
     @contextmanager
-    def over(self, lake: Lake, views: Mapping[str, str]) -> Iterator[Tables]:
+    def over(
+        self, lake: Lake, views: Mapping[str, str], given: Mapping[str, pa.Table] | None = None
+    ) -> Iterator[Tables]:
         """See ``Batch.over``. Each block has its own session, so that its tables are nobody else's.
 
         Raises:
             SettingsError: pyspark is not installed, or the cluster does not answer.
         """
         with lake.reading():
-            yield from self._over(lake, views)
+            yield from self._over(lake, views, given or {})
 
     def neighbours(
         self, wanted: Wanted, *, most: int, alpha: float, shrink: float
@@ -114,13 +116,15 @@ class SparkBatch:
         session.conf.set("spark.sql.session.timeZone", "UTC")
         return session
 
-    def _over(self, lake: Lake, views: Mapping[str, str]) -> Iterator[Tables]:
+    def _over(self, lake: Lake, views: Mapping[str, str], given: Mapping[str, pa.Table]) -> Iterator[Tables]:
         session = self._session()
         for name in TABLES:
             _read(session, lake, name).createOrReplaceTempView(f"lake_{name}")
+        tables = _SparkTables(session)
+        for name, rows in given.items():
+            tables.put(name, rows)
         for name, select in views.items():
             session.sql(spark_sql(select)).createOrReplaceTempView(name)
-        tables = _SparkTables(session)
         try:
             yield tables
         except Exception as error:

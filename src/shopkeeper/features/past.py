@@ -1,6 +1,7 @@
 """Everybody's history until the last training, as arrays, and what came since joined to it."""
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from heapq import merge
 from typing import Any, Final
@@ -15,6 +16,7 @@ from shopkeeper.core.ids import PersonKey, is_placeholder, person_key
 from shopkeeper.core.live import Deed, Doing, SignIn
 from shopkeeper.core.money import Money, exponent
 from shopkeeper.core.swift import maker_of
+from shopkeeper.features.browsers import Part
 from shopkeeper.features.state import micros_of
 
 NEWEST: Final = 1_000
@@ -33,6 +35,8 @@ Fact = tuple[int, str, int, int, float, float, str]
 """at (µs), id of the event with its line, product index, action code, quantity, price (NaN unknown), order id or "".
 
 Of a search the product is -1 and the last its words."""
+Cut = slice | Int64
+"""Places in the base."""
 
 
 def no_search(text: str) -> Sequence[tuple[int, float]]:  # noqa: ARG001 - where there is no index
@@ -67,18 +71,31 @@ class Past:
         same = slice(cut.start + int(first), cut.start + int(last))
         return bool(((self._base.product[same] == fact[2]) & (self._base.action[same] == fact[3])).any())
 
-    def history(self, who: str, keys: list[str], since: list[list[Fact]], newest: int) -> Histories:
-        """The newest events under some keys, oldest first, with what came since (a sorted list a key), as one row."""
-        cuts = [self._cut(key, newest) for key in keys]
-        cuts = [cut for cut in cuts if cut.stop > cut.start] or cuts[:1]
-        facts = since[0] if len(since) == 1 else list(merge(*since, key=time_and_id))
+    def history(self, parts: Sequence[Part], since: Mapping[PersonKey, Sequence[Fact]], newest: int) -> Histories:
+        """The newest events of some keys in their times, oldest first, with what came since (sorted, by key), as one
+        row of the first key."""
+        cuts = [self._theirs(part, newest) for part in parts]
+        cuts = [cut for cut in cuts if _size(cut)] or cuts[:1]
+        lists = [_within(part, since[part.key]) for part in parts if part.key in since]
+        facts = lists[0] if len(lists) == 1 else list(merge(*lists, key=time_and_id))
         if any(fact[3] == _SEARCH for fact in facts):
             facts = self._searched(facts)
         if not facts and len(cuts) == 1:
-            return self._only_base(cuts[0], who)
-        return self._joined(cuts, facts[-newest:], newest, who)
+            return self._only_base(cuts[0], parts[0].key)
+        return self._joined(cuts, facts[-newest:], newest, parts[0].key)
 
-    def _searched(self, facts: list[Fact]) -> list[Fact]:
+    def _theirs(self, part: Part, newest: int) -> Cut:
+        """Where a key's newest events lie in the base, of those that are in its times."""
+        if part.times is None:
+            return self._cut(part.key, newest)
+        whole = self._cut(part.key)
+        inside = part.holds(self._base.at[whole])
+        if inside.all():
+            return slice(max(whole.start, whole.stop - newest), whole.stop)
+        places: Int64 = whole.start + np.flatnonzero(inside)
+        return places[-newest:]
+
+    def _searched(self, facts: Sequence[Fact]) -> Sequence[Fact]:
         """The newest searches as the products that their words speak of, quantity being how well; others are left
         out."""
         newest = {fact[1] for fact in [fact for fact in facts if fact[3] == _SEARCH][-_SEARCHES:]}
@@ -100,15 +117,15 @@ class Past:
         begin, end = int(self._base.offsets[row]), int(self._base.offsets[row + 1])
         return slice(begin if newest is None else max(begin, end - newest), end)
 
-    def _only_base(self, cut: slice, person: str) -> Histories:
+    def _only_base(self, cut: Cut, person: str) -> Histories:
         base = self._base
         return Histories(
-            offsets=np.array([0, cut.stop - cut.start], np.int64), product=base.product[cut], at=base.at[cut],
+            offsets=np.array([0, _size(cut)], np.int64), product=base.product[cut], at=base.at[cut],
             action=base.action[cut], quantity=base.quantity[cut], price=base.price[cut], order=base.order[cut],
             people=np.array([person], object), weights=base.weights,
         )  # fmt: skip
 
-    def _joined(self, cuts: list[slice], facts: list[Fact], newest: int, person: str) -> Histories:
+    def _joined(self, cuts: Sequence[Cut], facts: Sequence[Fact], newest: int, person: str) -> Histories:
         base = self._base
         at, _, product, action, quantity, price, _ = zip(*facts, strict=True) if facts else ((),) * 7
         times = _column(base.at, cuts, at)
@@ -183,16 +200,32 @@ def time_and_id(fact: Fact) -> tuple[int, str]:
     return fact[:2]
 
 
+def _size(cut: Cut) -> int:
+    return cut.stop - cut.start if isinstance(cut, slice) else len(cut)
+
+
+def _within(part: Part, facts: Sequence[Fact]) -> Sequence[Fact]:
+    """The live facts that lie in a part's times."""
+    if part.times is None:
+        return facts
+    begins, inside = [begin for begin, _ in part.times], []
+    for fact in facts:
+        place = bisect_right(begins, fact[0]) - 1
+        if place >= 0 and fact[0] < part.times[place][1]:
+            inside.append(fact)
+    return inside
+
+
 def _named(text: str | None) -> str | None:
     """An id, or None where it stands for nobody."""
     return None if not text or is_placeholder(text) else text
 
 
-def _column(old: NDArray[Any], cuts: list[slice], new: Iterable[Any]) -> NDArray[Any]:
+def _column(old: NDArray[Any], cuts: Sequence[Cut], new: Iterable[Any]) -> NDArray[Any]:
     return np.concatenate([*(old[cut] for cut in cuts), np.array(tuple(new), old.dtype)])
 
 
-def _numbered(facts: list[Fact]) -> Int32:
+def _numbered(facts: Sequence[Fact]) -> Int32:
     """The basket of each live fact: orders numbered by time, ties by order id; -1 outside of orders."""
     orders = sorted({(fact[0], fact[6]) for fact in facts if fact[6]})
     number = {order: place for place, order in enumerate(orders)}

@@ -2,7 +2,7 @@
 
 import threading
 from bisect import insort
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
@@ -10,6 +10,7 @@ from shopkeeper.core.event import Event
 from shopkeeper.core.histories import Histories
 from shopkeeper.core.ids import PersonKey
 from shopkeeper.core.live import SignIn
+from shopkeeper.features.browsers import Joining, add_sign_in
 from shopkeeper.features.past import NEWEST, Fact, Past, Search, doing_of, no_search, time_and_id
 
 
@@ -41,22 +42,23 @@ class LiveProfiles:
     """``history`` gives one person's newest events as one row; ``fold`` lets an event count from then on.
 
     The order in which events arrive does not matter, nor do repetitions: facts are kept sorted by time and id, and what
-    the base has already is recognised by its time, product and action. A visitor who was seen signed in is that
-    customer, with what they did before signing in (the newest sign-in counts, where several people share a browser).
+    the base has already is recognised by its time, product and action. A visitor who was seen signed in is answered as
+    that customer, with what was done in their time with the browser (``browsers.py``).
     Ids that stand for nobody ("guest") name nobody, products the catalogue does not know are left out, and at most
     ``NEWEST`` facts a person key are kept live. Safe to call from any thread.
     """
 
     def __init__(
-        self, *, base: Histories, product_index: Mapping[str, int], currency: str, search: Search = no_search
-    ) -> None:
+        self, *, base: Histories, product_index: Mapping[str, int], currency: str, joining: Joining | None = None,
+        search: Search = no_search,
+    ) -> None:  # fmt: skip
         self._past = Past(base=base, product_index=product_index, search=search)
-        self._currency = currency
+        self._currency, self._joining = currency, joining or Joining()
         self._since: dict[str, _Since] = {}
-        self._signed_in: dict[str, SignIn] = {}
-        """visitor key -> time, event id and customer of the newest event that names both."""
-        self._browsers: dict[str, set[str]] = {}
-        """customer -> visitor keys that are theirs now"""
+        self._sign_ins: dict[str, list[SignIn]] = {}
+        """visitor key -> when who signed in"""
+        self._browsers: dict[str, set[PersonKey]] = {}
+        """customer -> visitor keys they were seen with"""
         self._lock = threading.Lock()
 
     # --- taking in
@@ -69,7 +71,7 @@ class LiveProfiles:
         person, facts = doing.person, self._past.facts(doing.deeds)
         with self._lock:
             if doing.sign_in is not None:
-                self._sign_in(doing.visitor, doing.sign_in)
+                self._sign_in(PersonKey(doing.visitor), doing.sign_in)
             new = [fact for fact in facts if not self._past.has(person, fact)]
             if new:
                 since = self._since.get(person)
@@ -83,14 +85,17 @@ class LiveProfiles:
         for event in events:
             self.fold(event)
 
-    def _sign_in(self, visitor: str, sighting: SignIn) -> None:
-        known = self._signed_in.get(visitor)
-        if known is not None and known >= sighting:
-            return
-        if known is not None:
-            self._browsers[known.customer].discard(visitor)
-        self._signed_in[visitor] = sighting
+    def _sign_in(self, visitor: PersonKey, sighting: SignIn) -> None:
+        add_sign_in(self._sign_ins.setdefault(visitor, []), sighting)
         self._browsers.setdefault(sighting.customer, set()).add(visitor)
+
+    def sign_ins(self, browser: PersonKey) -> Sequence[SignIn]:
+        """A browser's sign-ins since the base was made."""
+        return tuple(self._sign_ins.get(browser, ()))
+
+    def browsers(self, customer: PersonKey) -> Collection[PersonKey]:
+        """The browsers that a customer was seen with since then."""
+        return tuple(self._browsers.get(customer, ()))
 
     # --- answering
 
@@ -99,25 +104,23 @@ class LiveProfiles:
         return nullcontext()
 
     def customer_of(self, person: PersonKey) -> PersonKey | None:
-        """The customer whose history a visitor's requests are answered with; None while they have not signed in."""
-        sighting = self._signed_in.get(person)
-        return None if sighting is None else PersonKey(sighting.customer)
+        """The customer who signed in last on a browser; None while nobody has."""
+        return self._joining.signed_in(person, self)
 
     def history(self, person: PersonKey, newest: int = NEWEST) -> Histories:
         """One person's newest events, oldest first; a row without events for somebody unknown."""
+        parts = self._joining.parts(person, self)
         with self._lock:
-            sighting = self._signed_in.get(person)
-            who = person if sighting is None else sighting.customer
-            keys = [who, *sorted(self._browsers.get(who, ()))]
-            since = [list(self._since[key].facts) for key in keys if key in self._since]
-        return self._past.history(who, keys, since, newest)
+            since = {part.key: list(self._since[part.key].facts) for part in parts if part.key in self._since}
+        return self._past.history(parts, since, newest)
 
     def forget(self, person: PersonKey) -> None:
         """Drop a person: from now on they are unknown here."""
         with self._lock:
             self._past.forget(person)
+            self._joining.forget(person)
             self._since.pop(person, None)
-            for visitor in [*self._browsers.pop(person, ()), person]:
-                sighting = self._signed_in.pop(visitor, None)
-                if sighting is not None:
-                    self._browsers.get(sighting.customer, set()).discard(visitor)
+            for browser in self._browsers.pop(person, ()):
+                self._sign_ins[browser] = [each for each in self._sign_ins.get(browser, ()) if each.customer != person]
+            for each in self._sign_ins.pop(person, ()):
+                self._browsers.get(each.customer, set()).discard(person)

@@ -11,7 +11,8 @@ from shopkeeper.core.errors import Unavailable
 from shopkeeper.core.event import Event
 from shopkeeper.core.histories import Histories
 from shopkeeper.core.ids import PersonKey
-from shopkeeper.core.live import Deed, ProfileStore
+from shopkeeper.core.live import Deed, ProfileStore, Seen
+from shopkeeper.features.browsers import Joining
 from shopkeeper.features.past import NEWEST, Fact, Past, Search, doing_of, no_search
 from shopkeeper.features.state import micros_of
 
@@ -60,25 +61,41 @@ class SharedProfiles:
 
     def __init__(
         self, *, base: Histories, product_index: Mapping[str, int], store: ProfileStore, received_until: datetime,
-        search: Search = no_search,
+        joining: Joining | None = None, search: Search = no_search,
     ) -> None:  # fmt: skip
         self._past, self._store = Past(base=base, product_index=product_index, search=search), store
-        self._since = micros_of(received_until)
+        self._since, self._joining = micros_of(received_until), joining or Joining()
 
     def once(self) -> AbstractContextManager[None]:
         """Within it, this thread asks the store once for each person."""
         return self._store.once()
 
     def customer_of(self, person: PersonKey) -> PersonKey | None:
-        """The customer whose history a visitor's requests are answered with; None while they have not signed in."""
-        who = self._store.look(person).who
-        return None if who == person else who
+        """The customer who signed in last on a browser; None while nobody has."""
+        return self._joining.signed_in(person, self._look(person))
 
     def history(self, person: PersonKey, newest: int = NEWEST) -> Histories:
         """One person's newest events, oldest first; a row without events for somebody unknown."""
-        seen = self._store.look(person)
-        since = [facts for key, deeds in seen.deeds.items() if (facts := self._facts(key, deeds))]
-        return self._past.history(seen.who, list(seen.deeds), since, newest)
+        seen = self._look(person)
+        parts = self._joining.parts(person, seen)
+        since = {key: facts for key, deeds in seen.deeds.items() if (facts := self._facts(key, deeds))}
+        return self._past.history(parts, since, newest)
+
+    def _look(self, person: PersonKey) -> Seen:
+        """What the store has of everybody who may have a part: one round trip, but two where somebody signed in since
+        the training of whom it knew other browsers."""
+        joining, most = self._joining, self._joining.most_told
+        owner = joining.known_customer(person)
+        also = self._older(person) if owner is None else [owner, *self._older(owner)]
+        seen = self._store.look(person, also, most)
+        now = joining.signed_in(person, seen)
+        wanted = [] if now is None else [now, *self._older(now)]
+        return seen if seen.deeds.keys() >= {*wanted} else self._store.look(person, wanted, most)
+
+    def _older(self, customer: PersonKey) -> list[PersonKey]:
+        """The browsers that the training knew of a customer, where they may have a part."""
+        found = self._joining.known_browsers(customer)
+        return found if len(found) <= self._joining.most_told else []
 
     def _facts(self, key: PersonKey, deeds: Sequence[Deed]) -> list[Fact]:
         """What came after the training, as a training would hand it over to memory."""
@@ -93,4 +110,5 @@ class SharedProfiles:
             Unavailable: the store does not answer, and so has not forgotten them.
         """
         self._past.forget(person)
+        self._joining.forget(person)
         self._store.forget([person])

@@ -3,7 +3,7 @@
 Source: Schein, Popescul, Ungar, Pennock (2002), Methods and metrics for cold-start recommendations.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,7 +13,7 @@ from shopkeeper.core.histories import MICROSECONDS_PER_DAY, Bool, Histories, Int
 from shopkeeper.measure.bootstrap import Interval, mean_intervals
 from shopkeeper.measure.ranking import Float64, Relevant, accuracy
 
-GROUPS = ("unknown", "new", "lapsed", "new_products", "among_new")
+GROUPS = ("unknown", "new", "lapsed", "new_products", "among_new", "unheard")
 MEASURES = ("ndcg", "hit_rate", "recall")
 
 
@@ -49,7 +49,9 @@ class Cold:
     unknown: Relevant
     """What people wanted of whom nothing was known; each is given a stranger's list."""
     products: Bool
-    """(products,) which are new."""
+    """(products,) which are new,"""
+    unheard: Bool
+    """and of which nobody had ever heard."""
 
 
 def cold_of(judged: Histories, unknown: Relevant, before: Histories, products: int, now: int, who: Thresholds) -> Cold:
@@ -60,9 +62,10 @@ def cold_of(judged: Histories, unknown: Relevant, before: Histories, products: i
     newest = np.full(len(judged), np.iinfo(np.int64).min)
     np.maximum.at(newest, row, orders.at)
     late = newest >= now - int(who.lapsed_days * MICROSECONDS_PER_DAY)
+    since = now - int(who.product_days * MICROSECONDS_PER_DAY)
     return Cold(
         new=np.flatnonzero((baskets <= who.new_orders) & late), lapsed=np.flatnonzero(~late), unknown=unknown,
-        products=_new_products(before, products, now - int(who.product_days * MICROSECONDS_PER_DAY)),
+        products=_new_products(before, products, since), unheard=_new_products(before, products, now),
     )  # fmt: skip
 
 
@@ -74,17 +77,20 @@ def _new_products(before: Histories, products: int, since: int) -> Bool:
 
 
 def cold_tables(
-    cold: Cold, wanted: Relevant, lists: Int32, among_new: Int32, strangers: Int32, k: int
+    cold: Cold, wanted: Relevant, lists: Int32, among: Sequence[Int32], strangers: Int32, k: int
 ) -> dict[str, Float64]:
-    """Group -> (its people, ``MEASURES``). ``lists`` and ``among_new`` (judged people, k): what each is shown of
-    everything and of the new products alone; ``strangers`` (1, k): what is shown to somebody of whom nothing is known.
+    """Group -> (its people, ``MEASURES``).
+
+    ``lists`` (judged people, k): what each is shown of everything; ``among``: of the new products alone, and of those
+    unheard of alone; ``strangers`` (1, k): what is shown to somebody of whom nothing is known.
     """
     everybody = _table(lists, wanted, k)
     new = wanted.keep(cold.products[wanted.items])
     tables = {
         "unknown": _table(np.repeat(strangers, len(cold.unknown), axis=0), cold.unknown, k),
         "new": everybody[cold.new], "lapsed": everybody[cold.lapsed],
-        "new_products": _table(lists, new, k), "among_new": _table(among_new, new, k),
+        "new_products": _table(lists, new, k), "among_new": _table(among[0], new, k),
+        "unheard": _table(among[1], wanted.keep(cold.unheard[wanted.items]), k),
     }  # fmt: skip
     return {name: table[~np.isnan(table).any(axis=1)] for name, table in tables.items()}
 

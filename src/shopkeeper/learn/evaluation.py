@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -241,7 +241,7 @@ def _judge(
     model = estimator.fit(task.known, seed=how.seed)
     fitted = time.perf_counter()
     hide = [hidden for _, hidden in views.values()]
-    only = None if cold is None else cold.products
+    only = [] if cold is None else [cold.products, cold.unheard]
     ranked = rank(model, task.profiles, task.now, how.k, hide=hide, only=only, seed=how.seed)
     scored = time.perf_counter()
     columns = {
@@ -263,7 +263,7 @@ def _judge(
 
 def _cold_tables(model: Scorer, task: Task, cold: Cold, ranked: list[Int32], how: How) -> dict[str, Float64]:
     (strangers,) = rank(model, _STRANGER, task.now, how.k, hide=[False], seed=how.seed)
-    return cold_tables(cold, task.wanted, ranked[0], ranked[-1], strangers, how.k)
+    return cold_tables(cold, task.wanted, ranked[0], ranked[-2:], strangers, how.k)
 
 
 def _intervals(columns: Mapping[str, Float64], table: Float64, how: How) -> dict[str, Interval]:
@@ -306,18 +306,18 @@ def _mean(values: ArrayLike) -> float:
 
 
 def rank(
-    model: Scorer, profiles: Histories, now: int, k: int, *, hide: list[bool], only: Bool | None = None, seed: int = 0
+    model: Scorer, profiles: Histories, now: int, k: int, *, hide: list[bool], only: Sequence[Bool] = (), seed: int = 0
 ) -> list[Int32]:
     """For each entry of ``hide`` the (people, k) best products, with or without what a person has ordered before;
-    with ``only`` (products,) at last the best of those."""
-    found: list[list[Int32]] = [[] for _ in [*hide, *([] if only is None else [only])]]
+    then for each of ``only`` (products,) the best of those."""
+    found: list[list[Int32]] = [[] for _ in [*hide, *only]]
     width = _width(model, profiles, now)
     for block in profiles.blocks(block_size(width)):
         scores = model.score(block, now)
-        if only is not None:
-            some = np.flatnonzero(only[: scores.shape[1]])
+        for number, kept in enumerate(only, len(hide)):
+            some = np.flatnonzero(kept[: scores.shape[1]])
             best = top(scores[:, some], k, seed)
-            found[-1].append(np.where(best >= 0, np.append(some, 0)[best], -1).astype(np.int32))
+            found[number].append(np.where(best >= 0, np.append(some, 0)[best], -1).astype(np.int32))
         for number in np.argsort(hide, kind="stable"):
             if hide[number]:
                 hide_bought(scores, block)

@@ -11,13 +11,13 @@ from shopkeeper.core.errors import DataError, NotFound
 from shopkeeper.core.ports import Progress, quiet
 from shopkeeper.data.backup import Backup, back_up, read_page, restored
 from shopkeeper.data.model_store import ModelStore
-from shopkeeper.data.privacy import Person, find_person, people_in
+from shopkeeper.data.privacy import Person, people_in
 from shopkeeper.data.store.moving import bring
 from shopkeeper.data.store.state import FILE, State, named, place_of
 from shopkeeper.settings import FILE as SHOP_FILE
 from shopkeeper.settings import load
 from shopkeeper.shop.moving import write_state_url
-from shopkeeper.shop.people import erase_person
+from shopkeeper.shop.people import erase_person, person_of
 from shopkeeper.shop.shop import Shop, utc_now
 from shopkeeper.shop.training import refit, version_of
 
@@ -96,7 +96,7 @@ def _erase_again(part: Path, known: Path | str, since: datetime) -> int:
 
 def _person(shop: Shop, key: str) -> Person:
     visitor = key.removeprefix("visitor:")
-    return find_person(shop.lake, key) if visitor == key else Person(customer="", visitors=(visitor,))
+    return person_of(shop, key) if visitor == key else Person(customer="", visitors=(visitor,))
 
 
 def rebuild(shop: Shop, *, seed: int = 0, progress: Progress = quiet) -> dict[str, Same]:

@@ -43,7 +43,7 @@ class ShownRules:
 
 def fit_rules(shop: Shop, known: LakeSnapshot, found: Segmented, *, seed: int = 0) -> dict[str, StoredModel]:
     """The rules as they are stored; nothing where no order may be learned from."""
-    portraits = found.portraits(shop.snapshot(known.moment), frozenset(known.may_train()))
+    portraits = found.portraits(shop.snapshot(known.moment, learning=True), frozenset(known.may_train()))
     groups = dict(zip(portraits.people.tolist(), found.labels_of(portraits), strict=True))
     try:
         rules = BasketRules().fit(known, groups=groups, seed=seed)

@@ -1,14 +1,16 @@
-"""What shop.toml chose for the two roles that processes can share: the journal, and the store of live profiles."""
+"""What shop.toml chose: the journal and the store of live profiles, which processes can share, and the batch engine."""
 
 from pathlib import Path
 
 from shopkeeper.core.live import ProfileStore
+from shopkeeper.data.batch import Batch, DuckBatch
 from shopkeeper.data.intake import Intake
 from shopkeeper.data.journal import Journal
+from shopkeeper.data.spark import SparkBatch
 from shopkeeper.data.stream.kafka_journal import KafkaJournal
 from shopkeeper.data.stream.redis_profiles import RedisProfiles
 from shopkeeper.data.stream.topic import Topic
-from shopkeeper.settings import ProfilesSection, StreamSection
+from shopkeeper.settings import EngineSection, ProfilesSection, Settings, StreamSection
 
 
 def intake_of(wanted: StreamSection, folder: Path, *, beside: bool) -> Intake:
@@ -32,3 +34,19 @@ def profile_store(wanted: ProfilesSection) -> ProfileStore | None:
     if not wanted.url:
         return None
     return RedisProfiles(wanted.url, prefix=wanted.prefix, keep_days=wanted.keep_days)
+
+
+def duck_of(wanted: EngineSection) -> DuckBatch:
+    """DuckDB with as much of the machine as it may take."""
+    return DuckBatch(memory=wanted.memory, threads=wanted.threads)
+
+
+def batch_of(settings: Settings) -> Batch:
+    """What answers the SQL of training and evaluation.
+
+    Raises:
+        SettingsError: the engine is Spark, and it is not installed or does not answer.
+    """
+    if settings.batch.engine == "duckdb":
+        return duck_of(settings.engine)
+    return SparkBatch(master=settings.batch.master, memory=settings.engine.memory)

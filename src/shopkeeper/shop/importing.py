@@ -104,7 +104,8 @@ def record_consent(shop: Shop, kind: str, imported: str, purposes: Sequence[Purp
     if not purposes or kind not in ("order_lines", "events", "customers"):
         return 0
     key = "id" if kind == "customers" else "coalesce(customer, 'visitor:' || visitor)"
-    sql = f"SELECT DISTINCT {key} AS person FROM {kind} WHERE source = $source"
+    rows = kind if kind == "customers" else f"seen_{kind}"  # a browser speaks for itself, whoever it belongs to
+    sql = f"SELECT DISTINCT {key} AS person FROM {rows} WHERE source = $source"
     people = shop.snapshot().query(sql, {"source": imported}).column("person").to_pylist()
     given = dict.fromkeys(purposes, True)
     at = shop.clock()

@@ -35,7 +35,7 @@ def find(journal: Intake, known: LakeSnapshot, decision_id: str) -> Decision:
         row = msgspec.json.decode(body)
         row["at"] = datetime.fromisoformat(row["at"])
         return from_row(row)
-    rows = known.query("SELECT * FROM decisions WHERE id = $id", {"id": decision_id}).to_pylist()
+    rows = known.query("SELECT * FROM seen_decisions WHERE id = $id", {"id": decision_id}).to_pylist()
     if not rows:
         raise NotFound("unknown_decision", decision=decision_id)
     return from_row(rows[0])

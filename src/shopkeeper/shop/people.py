@@ -12,6 +12,7 @@ from shopkeeper.core.ids import PersonKey
 from shopkeeper.data import privacy, reports
 from shopkeeper.data.people_file import PeopleFile
 from shopkeeper.features.tables import customer_features
+from shopkeeper.shop.browsers import browsers_of
 from shopkeeper.shop.shop import Shop
 
 _JSON_COLUMNS = frozenset({"attributes", "properties", "request", "choices", "removed"})
@@ -28,6 +29,8 @@ class CustomerView:
     timeline: list[dict[str, Any]]
     """Newest facts first."""
     consent: Consent
+    browsers: list[dict[str, Any]]
+    """Those they were seen signed in with, and whether what was done there without a name is theirs, or why not."""
 
 
 def customer(shop: Shop, customer_id: str, *, facts: int = 100) -> CustomerView:
@@ -44,7 +47,7 @@ def customer(shop: Shop, customer_id: str, *, facts: int = 100) -> CustomerView:
     return CustomerView(
         id=customer_id, registered=readable(row) if row else {}, timeline=timeline,
         features=customer_features(known.query, PersonKey(customer_id), currency=known.currency),
-        consent=shop.consent_of(PersonKey(customer_id)),
+        consent=shop.consent_of(PersonKey(customer_id)), browsers=browsers_of(shop, customer_id),
     )  # fmt: skip
 
 
@@ -56,7 +59,7 @@ def export(shop: Shop, customer_id: str) -> dict[str, Any]:
     """
     if not shop.readonly and not shop.sharing:
         shop.drain()
-    person = privacy.find_person(shop.lake, customer_id)
+    person = person_of(shop, customer_id)
     found: dict[str, Any] = {
         table: [readable(row) for row in rows] for table, rows in privacy.rows_of(shop.lake, person).items()
     }
@@ -65,7 +68,8 @@ def export(shop: Shop, customer_id: str) -> dict[str, Any]:
     if not any(found.values()):
         raise NotFound("unknown_customer", customer=customer_id)
     shop.state.ledger.record("export", person.keys, {name: len(rows) for name, rows in found.items()})
-    return {"customer": customer_id, "visitors": list(person.visitors), **found}
+    visitors = sorted({*person.visitors, *(span.visitor for span in person.spans)})
+    return {"customer": customer_id, "visitors": visitors, **found}
 
 
 def erase(shop: Shop, customer_id: str) -> dict[str, int]:
@@ -75,7 +79,12 @@ def erase(shop: Shop, customer_id: str) -> dict[str, int]:
     """
     if not shop.sharing:
         shop.drain()
-    return erase_person(shop, privacy.find_person(shop.lake, customer_id))
+    return erase_person(shop, person_of(shop, customer_id))
+
+
+def person_of(shop: Shop, customer_id: str) -> privacy.Person:
+    """A customer with the browsers that were theirs; what is theirs is theirs without consent, too."""
+    return privacy.find_person(shop.identities.now(()), customer_id)
 
 
 def erase_person(shop: Shop, person: privacy.Person) -> dict[str, int]:
@@ -89,9 +98,11 @@ def _erased(shop: Shop, person: privacy.Person) -> dict[str, int]:
     gone["journal"] = shop.journal.erase(person.keys)
     gone["quarantine"] = shop.quarantine.erase(_names(person))
     gone["consent"] = shop.state.consent.forget(person.keys)
-    gone["models"] = shop.models.forget_people(set(person.keys))
-    gone["people"] = PeopleFile(shop.folder / "people").forget(person.keys)
-    shop.forget(person.keys)
+    shop.state.unlinked.forget(person.keys)
+    derived = (*person.keys, *person.shared_keys)  # what is made from the rows is made again; others lose it till then
+    gone["models"] = shop.models.forget_people(set(derived))
+    gone["people"] = PeopleFile(shop.folder / "people").forget(derived)
+    shop.forget(derived)
     shop.state.ledger.record("erase", person.keys, gone)
     return gone
 

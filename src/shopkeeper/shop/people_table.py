@@ -64,7 +64,7 @@ def current_people(shop: Shop) -> dict[str, Any]:
 
 
 def _lake_state(shop: Shop) -> list[int]:
-    return [shop.lake.version(table) for table in TABLES if table != "decisions"]
+    return [*(shop.lake.version(table) for table in TABLES if table != "decisions"), shop.state.unlinked.mark()]
 
 
 def _with_predictions(shop: Shop, known: LakeSnapshot, people: pa.Table) -> tuple[pa.Table, str]:

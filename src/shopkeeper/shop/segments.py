@@ -22,7 +22,8 @@ def fit_segments(shop: Shop, known: LakeSnapshot, *, seed: int = 0) -> tuple[Seg
     wanted, privacy = shop.settings.segments, shop.settings.privacy
     before = _last(shop)
     model = Segmenting(days=float(wanted.days), most=wanted.most, steps=wanted.steps).fit(
-        shop.snapshot(known.moment), at=shop.snapshot, people=frozenset(known.may_train()), seed=seed,
+        shop.snapshot(known.moment, learning=True), at=lambda moment: shop.snapshot(moment, learning=True),
+        people=frozenset(known.may_train()), seed=seed,
         timezone=shop.settings.shop.timezone, told=told_by_customers(shop, known), before=before,
         goods=(known.histories(), len(known.catalogue())),
         allowed=lambda category: not is_sensitive(category, privacy.sensitive),

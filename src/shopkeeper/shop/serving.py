@@ -1,6 +1,6 @@
 """What answers requests: the models of one version, everybody's history since, and a policy for each placement."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shopkeeper.core.action import Action
-from shopkeeper.core.consent import NO_CONSENT, Consent
+from shopkeeper.core.consent import NO_CONSENT, Consent, Purpose
 from shopkeeper.core.decision import Decision, Request
 from shopkeeper.core.errors import SettingsError
 from shopkeeper.core.event import Event
@@ -24,6 +24,7 @@ from shopkeeper.decide.fallback import Fallback, Static
 from shopkeeper.decide.log import Logged
 from shopkeeper.decide.placement import PlacementSettings, placements
 from shopkeeper.decide.recommend import Recommend, nothing_goes_with
+from shopkeeper.features.browsers import Joining
 from shopkeeper.features.past import Search, meant, no_search
 from shopkeeper.features.profiles import LiveProfiles
 from shopkeeper.features.shared_profiles import SharedProfiles
@@ -141,12 +142,14 @@ def _live(scorer: Scorer) -> Scorer:
 
 def profiles_over(
     base: Histories, index: Mapping[str, int], currency: str, received_until: datetime, store: ProfileStore | None,
-    search: Search = no_search,
+    joining: Joining | None = None, search: Search = no_search,
 ) -> LiveProfiles | SharedProfiles:  # fmt: skip
     """Live profiles in memory, or in the store that the shop's processes share."""
     if store is None:
-        return LiveProfiles(base=base, product_index=index, currency=currency, search=search)
-    return SharedProfiles(base=base, product_index=index, store=store, received_until=received_until, search=search)
+        return LiveProfiles(base=base, product_index=index, currency=currency, joining=joining, search=search)
+    return SharedProfiles(
+        base=base, product_index=index, store=store, received_until=received_until, joining=joining, search=search
+    )
 
 
 def without_models(
@@ -168,18 +171,23 @@ def without_models(
 def serving_of(
     bundle: Bundle, today: Catalogue, settings: Settings, *,
     consent: Callable[[PersonKey], Consent], log: Callable[[Decision], None], store: ProfileStore | None = None,
-    partners: Callable[[str], Sequence[str]] = nothing_goes_with,
+    partners: Callable[[str], Sequence[str]] = nothing_goes_with, apart: Callable[[], Collection[str]] = frozenset,
 ) -> Serving:  # fmt: skip
-    """Restore a version's models and build the policies of all placements over them."""
+    """Restore a version's models and build the policies of all placements over them. ``apart``: of which browsers
+    nothing is joined."""
     scorers: dict[str, Scorer] = {
         name: _live(restored(model.use, model.arrays, model.facts))
         for name, model in bundle.models.items()
         if name not in (FORETELL, SEGMENTS, BASKET_RULES, RATER, SEARCH_WORDS)
     }
     live = LiveCatalogue(extended(bundle.catalogue, today), settings.shop.currency)
-    weights = settings.weights.table()
+    joining = Joining(
+        runs=bundle.runs, rules=settings.identity, apart=apart,
+        may_join=lambda person: consent(person).allows(Purpose.PERSONALISE),
+    )  # fmt: skip
+    weights, until = settings.weights.table(), bundle.received_until
     profiles = profiles_over(
-        replace(bundle.histories, weights=weights), live.index, settings.shop.currency, bundle.received_until, store,
+        replace(bundle.histories, weights=weights), live.index, settings.shop.currency, until, store, joining,
         _search_of(bundle),
     )  # fmt: skip
     popular = scorers[settings.train.popular]

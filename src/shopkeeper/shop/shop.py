@@ -15,7 +15,6 @@ from shopkeeper.core.errors import DataError, NotFound, SettingsError, Shopkeepe
 from shopkeeper.core.event import Event
 from shopkeeper.core.ids import PersonKey, ProductId
 from shopkeeper.data import reports
-from shopkeeper.data.batch import DuckBatch
 from shopkeeper.data.drain import Drain, decode_event
 from shopkeeper.data.journal import EVENT, Journal, forget_old_ids
 from shopkeeper.data.lake import Lake
@@ -24,7 +23,6 @@ from shopkeeper.data.model_store import ModelStore
 from shopkeeper.data.quarantine import Quarantine
 from shopkeeper.data.schema import TABLES
 from shopkeeper.data.snapshot import LakeSnapshot
-from shopkeeper.data.spark import SparkBatch
 from shopkeeper.data.store.consent import Answer
 from shopkeeper.data.store.state import State, place_of
 from shopkeeper.decide.log import Logged, body_of
@@ -32,7 +30,8 @@ from shopkeeper.features.shared_profiles import ProfileWriter
 from shopkeeper.settings import FILE, Settings, load, template
 from shopkeeper.shop import logged
 from shopkeeper.shop.collecting import Collector, Verdict
-from shopkeeper.shop.engines import intake_of, profile_store
+from shopkeeper.shop.engines import batch_of, duck_of, intake_of, profile_store
+from shopkeeper.shop.identity import LEARNING, SHOWING, Identities
 from shopkeeper.shop.listening import Listener
 from shopkeeper.shop.serving import Serving, serving_of, without_models
 
@@ -71,6 +70,7 @@ class Shop:
         self.state = State(place_of(folder, settings.state.url), clock)
         self.quarantine = Quarantine(folder / "quarantine.db")
         self._consent = consent or self.state.consent.personal_consent
+        self.identities = Identities(self.lake, self.state, settings)
         self.models = ModelStore(folder / "models")
         self.journal = intake_of(settings.stream, folder, beside=beside)
         self._drain = Drain(self.journal, self.lake) if isinstance(self.journal, Journal) else None
@@ -93,9 +93,9 @@ class Shop:
 
     @classmethod
     def create(
-        cls, folder: Path, *, name: str, currency: str, timezone: str, language: str, notice: str = ""
+        cls, folder: Path, *, name: str, currency: str, timezone: str, language: str, notice: str = "", more: str = ""
     ) -> "Shop":
-        """Make a new shop folder and open it.
+        """Make a new shop folder and open it. ``more``: further sections of its shop.toml.
 
         Raises:
             SettingsError: there is a shop in the folder already, or a value is impossible.
@@ -105,7 +105,7 @@ class Shop:
         if not folder.exists():
             folder.mkdir(parents=True)
             folder.chmod(0o700)  # it will hold what people did
-        (folder / FILE).write_text(template(name, currency, timezone, language, notice), "utf-8")
+        (folder / FILE).write_text(template(name, currency, timezone, language, notice) + more, "utf-8")
         try:
             return cls.open(folder)
         except ShopkeeperError:
@@ -212,12 +212,16 @@ class Shop:
 
     # --- what is known
 
-    def snapshot(self, moment: datetime | None = None) -> LakeSnapshot:
-        """What the lake knows (before a moment, or now), with the people who agreed to training."""
+    def snapshot(self, moment: datetime | None = None, *, learning: bool = False) -> LakeSnapshot:
+        """What the lake knows (before a moment, or now), with the people who agreed to training.
+
+        A browser's past joins its customer's where both agreed to personalisation; ``learning``: and to training.
+        """
+        purposes = LEARNING if learning else SHOWING
         return LakeSnapshot(
             lake=self.lake, moment=moment or self.clock(), currency=self.settings.shop.currency,
             may_train=self.state.consent.may_train, weights=self.settings.weights.table(),
-            batch=DuckBatch(memory=self.settings.engine.memory, threads=self.settings.engine.threads),
+            batch=duck_of(self.settings.engine), identity=lambda: self.identities.now(purposes),
         )  # fmt: skip
 
     def batch_snapshot(self, moment: datetime | None = None) -> LakeSnapshot:
@@ -226,18 +230,15 @@ class Shop:
         Raises:
             SettingsError: the engine is Spark, and it is not installed or does not answer.
         """
-        known, chosen = self.snapshot(moment), self.settings.batch
-        if chosen.engine == "duckdb":
-            return known
-        return replace(known, batch=SparkBatch(master=chosen.master, memory=self.settings.engine.memory))
+        return replace(self.snapshot(moment, learning=True), batch=batch_of(self.settings))
 
     def consent_of(self, person: PersonKey) -> Consent:
         """What a person agreed to; nothing, where nothing is known."""
         return self.state.consent.consent_of(person)
 
     def remembered(self, name: str, make: Callable[[], T]) -> T:
-        """A value computed from the lake, kept until the lake changes."""
-        state = tuple(self.lake.version(table) for table in TABLES)
+        """A value computed from the lake, kept until the lake changes, or who is kept apart."""
+        state = (*(self.lake.version(table) for table in TABLES), self.state.unlinked.mark())
         kept = self._remembered.get(name)
         if kept is None or kept[0] != state:
             kept = self._remembered[name] = (state, make())
@@ -313,7 +314,7 @@ class Shop:
         bundle = self.models.load(version)
         return serving_of(
             bundle, now.catalogue(), self.settings, consent=self._consent, log=self.log_decision, store=self.store,
-            partners=self.state.bundles.partners_of,
+            partners=self.state.bundles.partners_of, apart=self.state.unlinked.visitors,
         )  # fmt: skip
 
     def decide(self, request: Request) -> Decision:

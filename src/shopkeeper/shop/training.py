@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+import pyarrow as pa
+
 from shopkeeper.core.action import Action
 from shopkeeper.core.consent import Purpose
 from shopkeeper.core.errors import DataError, SettingsError
 from shopkeeper.core.histories import Histories
+from shopkeeper.core.identity import Runs
 from shopkeeper.core.ports import Progress, quiet
 from shopkeeper.data.model_store import Bundle, ModelStore, StoredModel
 from shopkeeper.data.snapshot import LakeSnapshot
@@ -91,11 +94,12 @@ def version_of(moment: datetime) -> str:
 def refit(
     shop: Shop, store: ModelStore, *, version: str, moment: datetime, seed: int = 0, progress: Progress = quiet
 ) -> None:
-    """Fit every model of shop.toml and the predictions on the facts before a moment; save them in their own store."""
+    """Fit all that a training fits on the facts before a moment; save it in its own store."""
     known = shop.batch_snapshot(moment)
     fitted = fit_all(shop.settings.models, known, seed=seed, progress=progress)
-    bundle = _foretelling(shop, _bundle(shop, version, known, fitted, None), known, seed)
-    store.save(_segmenting(shop, bundle, known, seed), keep=1)
+    fitted, from_log = corrected(shop, known, fitted, seed=seed)
+    bundle = _foretelling(shop, _bundle(shop, version, known, fitted, None, from_log), known, seed)
+    store.save(_with_words(_segmenting(shop, bundle, known, seed), known), keep=1)
 
 
 def _judged(shop: Shop, seed: int, progress: Progress) -> Report | None:
@@ -134,6 +138,7 @@ def _bundle(
     return Bundle(
         version=version, moment=known.moment, received_until=known.received_until(), models=stored,
         catalogue=known.catalogue(), histories=_for_serving(shop, known), report=facts,
+        runs=_signed_in(shop, known.moment),
     )  # fmt: skip
 
 
@@ -158,8 +163,15 @@ def _with_words(bundle: Bundle, known: LakeSnapshot) -> Bundle:
 
 
 def _for_serving(shop: Shop, known: LakeSnapshot) -> Histories:
-    """Histories of everybody who agreed to personalisation, whether or not they agreed to training."""
-    return known.for_people(shop.state.consent.allowing(Purpose.PERSONALISE))
+    """Histories of everybody who agreed to personalisation, whether or not they agreed to training; browsers apart from
+    their customers, for serving joins them at each look."""
+    return known.for_people(shop.state.consent.allowing(Purpose.PERSONALISE), apart=True)
+
+
+def _signed_in(shop: Shop, moment: datetime) -> Runs:
+    """Who signed in where, of the browsers that agreed to personalisation."""
+    keys = pa.array(shop.state.consent.allowing(Purpose.PERSONALISE), pa.string())
+    return shop.identities.now(()).runs_of(keys, moment)
 
 
 def _named(shop: Shop) -> None:

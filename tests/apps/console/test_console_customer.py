@@ -99,10 +99,11 @@ def test_any_day(inside: Browser) -> None:
 
 
 def test_a_visitor_has_a_page(inside: Browser) -> None:
-    """A browser that nobody signed in with: what it did and what it would be shown, nothing told."""
+    """A browser that nobody signed in with: what it did and what it would be shown; nothing told, nothing to erase."""
     text = inside.get("/console/customer", params={"id": "visitor:v/1", "lang": "en"}).text
     assert phrases("en", "console")["group_basic_none"] in text
     assert "field=views" in text
+    assert ("/customer/erase" in text, "/customer/erase" in inside.get("/console/customer?id=c1").text) == (False, True)
 
 
 def test_filters_stay_while_sorting_and_turning_pages(inside: Browser) -> None:

@@ -9,11 +9,14 @@ from conftest import Browser
 from shopkeeper.apps.console.app import FORMS, PAGES, login_link
 from shopkeeper.apps.console.doors import COOKIE
 from shopkeeper.apps.console.views import _inside
+from shopkeeper.core.consent import Purpose
+from shopkeeper.core.ids import PersonKey
 from shopkeeper.shop import Shop
 
 FIELDS = {
     "/customer/export": {"id": "c10"}, "/customer/erase": {"id": "c11"}, "/models/rollback": {"version": "v0"},
-    "/quarantine/discard": {"row": "q_1"},
+    "/quarantine/discard": {"row": "q_1"}, "/customer/unlink": {"id": "c12", "visitor": "w12"},
+    "/customer/relink": {"id": "c12", "visitor": "w12"},
 }  # fmt: skip
 
 
@@ -27,7 +30,7 @@ def facts(shop: Shop) -> tuple[object, ...]:
     """What the forms could change."""
     return (
         shop.models.current(), shop.quarantine.counts(), shop.quarantine.counts(status="discarded"),
-        len(shop.snapshot().query("SELECT id FROM customers")),
+        len(shop.snapshot().query("SELECT id FROM customers")), shop.state.unlinked.list(),
     )  # fmt: skip
 
 
@@ -160,3 +163,27 @@ def test_forms_do_what_they_say(browser: Browser, shop: Shop) -> None:
         "q=c59", ""
     )
     assert browser.get("/console/customer?id=c59").status_code == 404
+
+
+def test_a_customers_browsers_are_shown_and_parted(browser: Browser, shop: Shop) -> None:
+    """The page says in both languages how many browsers a customer was seen with and what became of each; the button
+    keeps one apart, and the other joins it again."""
+    shop.state.consent.record(PersonKey("visitor:phone-9"), {Purpose.PERSONALISE: True}, at=shop.clock())
+    sign_in = {"id": "phone-9-in", "action": "identify", "visitor": "phone-9", "customer": "c20"}
+    assert shop.collect([sign_in])[0].status == "stored"
+    shop.drain()
+
+    def page(language: str = "en") -> str:
+        return browser.get(f"/console/customer?id=c20&lang={language}").text
+
+    assert "1 device" in page()
+    assert "1 台设备" in page("zh")
+    assert "phone-9" in page()
+    assert "Not seen signed in" in browser.get("/console/customer?id=c21&lang=en").text
+    form = {"token": token_of(browser), "id": "c20", "visitor": "phone-9"}
+    assert browser.post("/console/customer/unlink", data=form).status_code == 303
+    assert [(one.visitor, one.source) for one in shop.state.unlinked.list()] == [("phone-9", "console")]
+    assert "kept apart on request" in page()
+    assert browser.post("/console/customer/relink", data=form).status_code == 303
+    assert "kept apart on request" not in page()
+    assert browser.post("/console/customer/relink", data=form).status_code == 404

@@ -160,6 +160,16 @@ class FakeEngine:
     def delete_audience(self, audience_id: str) -> None:
         self._maybe_fail("delete_audience")
 
+    def identity(self) -> Mapping[str, Any]:
+        self._maybe_fail("identity")
+        return {"rules": {}, "counts": {}, "crowds": [], "unlinked": []}
+
+    def unlink(self, visitor: str) -> None:
+        self._maybe_fail("unlink")
+
+    def relink(self, visitor: str) -> None:
+        self._maybe_fail("relink")
+
     def export(self, customer_id: str) -> Mapping[str, Any]:
         self._maybe_fail("export")
         return {"events": [{"at": NOW, "customer": customer_id}]}

@@ -83,3 +83,26 @@ def test_a_bad_event_never_fails_a_real_shop(shop: Shop, event: str) -> None:
     bad, good = response.json()["verdicts"]
     assert (bad["status"], good["status"]) == ("quarantined", "stored")
     assert bad["message"]
+
+
+def test_a_browser_is_kept_apart_and_joined_again(shop: Shop) -> None:
+    """With the secret key a browser is unlinked, as often as one likes, and linked again once; ids that stand for
+    nobody are refused; the profile and the counts say so."""
+    ask, key = asking(build(shop)), shop.state.keys.create("secret")
+    agreed = [
+        {"id": f"yes-{who}", "action": "consent", who: name, "properties": {"personalise": "true"}}
+        for who, name in (("visitor", "v.7"), ("customer", "c1"))
+    ]
+    signed = {"id": "in", "action": "identify", "visitor": "v.7", "customer": "c1"}
+    assert ask("POST", "/v1/events", key=key, json=[*agreed, signed]).json()["stored"] == 3
+    shop.drain()
+    assert ask("GET", "/v1/identity", key=key).json()["counts"]["linked"] == 1
+    assert ask("GET", "/v1/customers/c1", key=key).json()["browsers"][0]["verdict"] == "linked"
+    for _ in range(2):
+        done = ask("POST", "/v1/visitors/v.7/unlink", key=key)
+        assert (done.status_code, done.json()) == (201, {"visitor": "v.7", "unlinked": True})
+    assert ask("GET", "/v1/customers/c1", key=key).json()["browsers"][0]["verdict"] == "unlinked"
+    assert ask("GET", "/v1/identity", key=key).json()["unlinked"][0]["visitor"] == "v.7"
+    assert ask("DELETE", "/v1/visitors/v.7/unlink", key=key).json() == {"visitor": "v.7", "unlinked": False}
+    assert ask("DELETE", "/v1/visitors/v.7/unlink", key=key).status_code == 404
+    assert ask("POST", "/v1/visitors/guest/unlink", key=key).status_code == 400

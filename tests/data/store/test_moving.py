@@ -37,6 +37,7 @@ def filled(place: Path | str, people: int = 50) -> State:
     state.audiences.remember(np.array([1, 2, 255], np.uint8), 23, at=NOON)
     state.audiences.remember(np.array([7], np.uint8), None, at=NOON, audience="a1")
     state.bundles.make("茶", "cup", at=NOON)
+    state.unlinked.unlink("v王", at=NOON, source="家人")
     return state
 
 

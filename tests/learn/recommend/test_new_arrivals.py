@@ -7,7 +7,7 @@ import pytest
 
 from shopkeeper.core.action import Action
 from shopkeeper.core.histories import MICROSECONDS_PER_DAY, Catalogue, Histories
-from shopkeeper.learn.recommend.new_arrivals import NewArrivals, NewArrivalsModel
+from shopkeeper.learn.recommend.new_arrivals import NewArrivals, NewArrivalsModel, _best
 from shopkeeper.learn.snapshot import ArraySnapshot, microseconds
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -89,3 +89,14 @@ def test_the_reason_names_what_both_share() -> None:
     assert plain is not None
     assert not plain.facts
     assert model.reason(tea, 3, now) is None
+
+
+def test_those_that_nobody_has_had_keep_their_half() -> None:
+    """Law: of too many new products half of the kept are ones that nobody has had, or all there are."""
+    rate, fresh = np.arange(10, 0, -1.0), np.ones(10, np.bool_)
+    taken = np.arange(10) < 6
+    assert _best(rate, fresh, taken, 4).tolist() == [0, 1, 6, 7]
+    assert _best(rate, fresh, taken, 9).tolist() == [0, 1, 2, 3, 4, 6, 7, 8, 9]
+    assert _best(rate, fresh, np.zeros(10, np.bool_), 3).tolist() == [0, 1, 2]
+    assert _best(rate, fresh, fresh, 3).tolist() == [0, 1, 2]
+    assert _best(rate, fresh, taken, 50).tolist() == list(range(10))

@@ -11,6 +11,7 @@ from shopkeeper.apps.cli import (
     benchmark,
     draining,
     facts,
+    identity,
     keeping,
     keys,
     learning,
@@ -58,6 +59,7 @@ running.add_to(app)
 keeping.add_to(app)
 draining.add_to(app)
 app.add_typer(audience.app, name="audience")
+app.add_typer(identity.app, name="identity")
 app.add_typer(state.app, name="state")
 app.add_typer(benchmark.app, name="benchmark")
 

@@ -40,6 +40,7 @@ PAGES: Final[dict[str, View]] = {
 """Shown to who is inside; others are sent to the login page."""
 FORMS: Final[dict[str, View]] = {
     "/logout": views.logout, "/customer/export": views.export, "/customer/erase": views.erase,
+    "/customer/unlink": views.unlink, "/customer/relink": views.relink,
     "/models/rollback": views.rollback, "/quarantine/replay": views.replay, "/quarantine/discard": views.discard,
     "/rules/bundle": segment_views.make_bundle, "/rules/unbundle": segment_views.undo_bundle,
     "/audiences/save": audience_pages.save_audience, "/audiences/delete": audience_pages.delete_audience,

@@ -13,6 +13,7 @@ from shopkeeper.core.ids import CustomerId, PersonKey, VisitorId
 from shopkeeper.data import reports
 from shopkeeper.locale import phrases
 from shopkeeper.shop import Shop
+from shopkeeper.shop.browsers import browsers_of
 from shopkeeper.shop.profile import TAG, Profile, evidence, moment_of, profile_of
 from shopkeeper.shop.profile_facts import UNITS, habit_text
 from shopkeeper.shop.segment_words import name_said
@@ -52,7 +53,8 @@ def customer_values(shop: Shop, words: Words, customer_id: str, as_of: str) -> V
     timeline = reports.timeline(shop.snapshot(at), customer_id, size=_FACTS)
     consent = shop.consent_of(PersonKey(customer_id)).given
     return {
-        "id": customer_id, "name": found.registered.get("name", ""), "as_of": as_of[:10],
+        "id": customer_id, "visitor": customer_id.startswith("visitor:"), "name": found.registered.get("name", ""),
+        "as_of": as_of[:10],
         "read_at": words.day(found.at) if at else "",
         "basic": _basic(found.registered, words),
         "numbers": _numbers(found, words, as_of), "habits": _habits(found, words, as_of),
@@ -63,7 +65,19 @@ def customer_values(shop: Shop, words: Words, customer_id: str, as_of: str) -> V
         "others_allowed": found.tags_allowed, "tastes": _tastes(found, words), "usual": _usual(shop, found, words),
         "segment": _segment(shop, customer_id, words),
         "consent": [(purpose.value, consent.get(purpose)) for purpose in Purpose],
+        "browsers": [_browser(row, words) for row in browsers_of(shop, customer_id, at)],
         "timeline": _timeline(timeline), "more": len(timeline) >= _FACTS, "seen": words.number(len(timeline)),
+    }  # fmt: skip
+
+
+def _browser(row: Values, words: Words) -> Values:
+    """A browser in words; ``act`` is what can be done about it."""
+    shared = row["verdict"] == "linked" and row["customers"] > 1
+    said = "browser_shared" if shared else f"browser_{row['verdict']}"
+    return {
+        "visitor": row["visitor"], "since": words("browsers_since", day=words.day(row["since"])),
+        "says": words(said, count=words.number(row["customers"])),
+        "act": "relink" if row["verdict"] == "unlinked" else "unlink",
     }  # fmt: skip
 
 

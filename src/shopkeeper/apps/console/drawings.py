@@ -68,7 +68,7 @@ def ribbons(
     management."""
     if not flows:
         return Markup("")
-    height, top, bar, gap, left, right = 330.0, 30.0, 16.0, 14.0, 8.0, 150.0
+    height, top, bar, gap, left, right = 330.0, 30.0, 16.0, 14.0, 8.0, 168.0
     out: dict[tuple[int, str], float] = {}
     into: dict[tuple[int, str], float] = {}
     for flow in flows:

@@ -1,6 +1,8 @@
 """What the pages of segments and of rules show: plain values and drawings for the templates."""
 
+from itertools import accumulate
 from typing import Any
+from unicodedata import east_asian_width
 
 from shopkeeper.apps.console.charts import Point, Range, lying_bars, ranges
 from shopkeeper.apps.console.drawings import Cell, Link, Ribbon, Spot, both_ways, cells, net, ribbons, spots
@@ -19,6 +21,8 @@ _COMPARED = ("orders", "spend", "basket_spend", "basket_lines", "discount_share"
              "dear_share")  # fmt: skip
 _MONEY = ("spend", "basket_spend", "usual_price")
 _STRINGS = 40
+_BESIDE = 22
+"""Letters that fit to the right of the flows."""
 
 
 def people(words: Words, number: int | None) -> str:
@@ -184,9 +188,17 @@ def _flows(facts: Values, words: Words) -> Values | None:
         for step, one in enumerate(steps) for flow in one["flows"]
     ]  # fmt: skip
     days = [words.day(steps[0]["from"]), *(words.day(one["to"]) for one in steps)]
-    short = {name: text if len(text) <= 24 else text[:23] + "…" for name, text in names.items()}
+    short = {name: _cut(text) for name, text in names.items()}
     return {"chart": ribbons(flows, order, days, short, words("segments_flows")),
             "hidden": [people(words, one["hidden"]) for one in steps]}  # fmt: skip
+
+
+def _cut(text: str) -> str:
+    """A name that fits beside the flows: a Chinese character is as wide as two letters."""
+    ends = list(accumulate(2 if east_asian_width(letter) in "WF" else 1 for letter in text))
+    if not ends or ends[-1] <= _BESIDE:
+        return text
+    return text[: sum(end < _BESIDE for end in ends)] + "…"
 
 
 def _bands(facts: Values, words: Words) -> list[Values]:

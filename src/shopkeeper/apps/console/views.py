@@ -10,7 +10,7 @@ from shopkeeper.apps.console.doors import same_origin
 from shopkeeper.apps.console.visit import PREFIX, Visit, with_session
 from shopkeeper.core.errors import NotAllowed, NotFound
 from shopkeeper.core.ids import is_id
-from shopkeeper.shop import people
+from shopkeeper.shop import browsers, people
 from shopkeeper.shop.customer_list import CustomerFilter
 from shopkeeper.shop.importing import replay as replay_held
 
@@ -153,6 +153,20 @@ def erase(visit: Visit) -> Response:
     gone = people.erase(visit.shop, wanted)
     visit.tell("note_erased", customer=wanted, rows=visit.words.number(sum(gone.values())))
     return visit.go("/customers")
+
+
+def unlink(visit: Visit) -> Response:
+    """Keep a browser apart from every customer."""
+    browsers.unlink(visit.shop, visit.sent("visitor"), source="console")
+    visit.tell("note_unlinked", visitor=visit.sent("visitor"))
+    return visit.go("/customer", id=_id(visit, "customer"))
+
+
+def relink(visit: Visit) -> Response:
+    """Take that back."""
+    browsers.relink(visit.shop, visit.sent("visitor"))
+    visit.tell("note_relinked", visitor=visit.sent("visitor"))
+    return visit.go("/customer", id=_id(visit, "customer"))
 
 
 def rollback(visit: Visit) -> Response:

@@ -44,12 +44,14 @@ from shopkeeper.apps.http.shapes import (
     EventsOut,
     ExportOut,
     HealthOut,
+    IdentityOut,
     RecommendationsIn,
     RecommendationsOut,
     RulesIn,
     RulesOut,
     SegmentsOut,
     SimilarIn,
+    UnlinkOut,
     VisitorOut,
 )
 from shopkeeper.apps.http.work import waited
@@ -121,6 +123,18 @@ ROUTES: Final[tuple[ApiRoute, ...]] = (
     ApiRoute(
         name="delete_customer", method="DELETE", path="/v1/customers/{id}", handler=customers.delete_customer,
         needs="secret", answer=EraseOut, statuses=(200, 404),
+    ),
+    ApiRoute(
+        name="get_identity", method="GET", path="/v1/identity", handler=customers.get_identity, needs="secret",
+        answer=IdentityOut,
+    ),
+    ApiRoute(
+        name="post_unlink", method="POST", path="/v1/visitors/{id}/unlink", handler=customers.post_unlink,
+        needs="secret", answer=UnlinkOut, statuses=(201, 400, 404),
+    ),
+    ApiRoute(
+        name="delete_unlink", method="DELETE", path="/v1/visitors/{id}/unlink", handler=customers.delete_unlink,
+        needs="secret", answer=UnlinkOut, statuses=(200, 404),
     ),
     ApiRoute(
         name="get_decision", method="GET", path="/v1/decisions/{id}", handler=decisions.get_decision, needs="secret",

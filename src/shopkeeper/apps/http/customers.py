@@ -1,4 +1,4 @@
-"""One customer: shown, handed out, erased."""
+"""One customer: shown, handed out, erased; which browsers are whose."""
 
 from typing import Final
 
@@ -9,6 +9,7 @@ from shopkeeper.apps.http.body import query_of
 from shopkeeper.apps.http.prediction_shapes import RatingsIn
 from shopkeeper.apps.http.profile_shapes import EvidenceIn, ProfileIn
 from shopkeeper.apps.http.routes import Visit, id_of
+from shopkeeper.apps.http.shapes import UnlinkOut
 from shopkeeper.apps.http.work import waited
 
 _MOST_RATED: Final = 50
@@ -63,6 +64,25 @@ async def get_export(visit: Visit) -> Response:
 async def delete_customer(visit: Visit) -> Response:
     """Removed everywhere; asking again is no error."""
     return answer({"erased": await waited(visit.engine.erase, _customer(visit))})
+
+
+async def get_identity(visit: Visit) -> Response:
+    """Which browsers are whose."""
+    return answer(await waited(visit.engine.identity))
+
+
+async def post_unlink(visit: Visit) -> Response:
+    """A browser is kept apart from every customer; asking again is no error."""
+    visitor = id_of(visit, "visitor")
+    await waited(visit.engine.unlink, visitor)
+    return answer(UnlinkOut(visitor=visitor, unlinked=True), 201)
+
+
+async def delete_unlink(visit: Visit) -> Response:
+    """That is taken back."""
+    visitor = id_of(visit, "visitor")
+    await waited(visit.engine.relink, visitor)
+    return answer(UnlinkOut(visitor=visitor, unlinked=False))
 
 
 def _customer(visit: Visit) -> str:

@@ -22,7 +22,7 @@ from shopkeeper.decide.context import person_to_read
 from shopkeeper.decide.failure import where, why
 from shopkeeper.decide.reasons import say_reason
 from shopkeeper.settings import LimitsSection
-from shopkeeper.shop import audiences, people
+from shopkeeper.shop import audiences, browsers, people
 from shopkeeper.shop.basket_rules import Filter, rules_facts, rules_of
 from shopkeeper.shop.collecting import Verdict
 from shopkeeper.shop.news import News
@@ -167,6 +167,15 @@ class ShopEngine:
     def delete_audience(self, audience_id: str) -> None:
         self._shop.state.audiences.delete(audiences.saved(self._shop, audience_id).id)
 
+    def identity(self) -> Mapping[str, Any]:
+        return browsers.identity_facts(self._shop)
+
+    def unlink(self, visitor: str) -> None:
+        browsers.unlink(self._shop, visitor, source="api")
+
+    def relink(self, visitor: str) -> None:
+        browsers.relink(self._shop, visitor)
+
     def export(self, customer_id: str) -> Mapping[str, Any]:
         return people.export(self._shop, customer_id)
 
@@ -180,6 +189,7 @@ class ShopEngine:
         """An empty batch goes the whole way to the journal's writer and back; the models are loaded."""
         self._shop.collect([], source="health", browser=False)
         self._shop.state.consent.gather()
+        self._shop.state.unlinked.visitors()
         _ = self._shop.serving
 
     def upkeep(self) -> None:

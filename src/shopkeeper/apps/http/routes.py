@@ -60,7 +60,7 @@ class Visit:
             self.limits.events(self.key_id, self.role, events)
 
 
-def id_of(visit: Visit, kind: Literal["customer", "product", "decision", "order"]) -> str:
+def id_of(visit: Visit, kind: Literal["customer", "product", "decision", "order", "visitor"]) -> str:
     """The id in the path.
 
     Raises:

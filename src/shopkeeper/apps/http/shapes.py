@@ -255,6 +255,24 @@ class CustomerOut(Struct, frozen=True, kw_only=True):
     features: dict[str, Any] = {}
     timeline: list[dict[str, Any]] = []
     consent: dict[str, Any] = {}
+    browsers: list[dict[str, Any]] = []
+
+
+class IdentityOut(Struct, frozen=True, kw_only=True):
+    """Which browsers are whose: the rules, counts by what became of each browser, those refused for being too many,
+    those that were unlinked."""
+
+    rules: dict[str, float]
+    counts: dict[str, int]
+    crowds: list[dict[str, Any]]
+    unlinked: list[dict[str, Any]]
+
+
+class UnlinkOut(Struct, frozen=True, kw_only=True):
+    """A browser, and whether it is kept apart from now on."""
+
+    visitor: str
+    unlinked: bool
 
 
 class RulesIn(Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""A shop's operational state, in its folder or in PostgreSQL: keys, consent, ledger."""
+"""A shop's operational state, in its folder or in PostgreSQL: keys, consent, what people set up, ledger."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -12,6 +12,7 @@ from shopkeeper.data.store.consent import ConsentBook
 from shopkeeper.data.store.database import Database
 from shopkeeper.data.store.keys import Keys
 from shopkeeper.data.store.ledger import Ledger
+from shopkeeper.data.store.unlinked import UnlinkedBook
 
 FILE: Final = "state.db"
 
@@ -35,6 +36,7 @@ class State:
         self.consent = ConsentBook(self.database)
         self.audiences = AudienceBook(self.database)
         self.bundles = BundleBook(self.database)
+        self.unlinked = UnlinkedBook(self.database)
         self.ledger = Ledger(self.database, lambda: self.keys.identity_secret, clock)
 
     def close(self) -> None:

@@ -105,5 +105,13 @@ bundles: Final = Table(
     Column("made_at", Moment, nullable=False),
 )  # fmt: skip
 
+unlinked: Final = Table(
+    "unlinked", metadata,
+    Column("person", Text, primary_key=True, info=PERSON),
+    Column("at", Moment, nullable=False),
+    Column("source", Text, nullable=False),
+)  # fmt: skip
+"""Browsers (by their person key) that never join a customer."""
+
 changes: Final = Table("changes", metadata, Column("number", whole_number, nullable=False))
 """One row: how many transactions changed this state. It tells processes that what they remember may be old."""

@@ -9,7 +9,7 @@ from shopkeeper.core.errors import SettingsError
 from shopkeeper.data.kill_points import reached
 from shopkeeper.data.store.engines import Opened
 
-LAYOUT: Final = "0003"
+LAYOUT: Final = "0004"
 """The newest step of ``migrations/versions``."""
 _FIRST: Final = "0001"
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"

@@ -1,6 +1,6 @@
--- Adds deeds and sign-ins. ARGV: prefix, seconds to keep, most deeds of a person, then records:
--- d person id deed | s visitor at event customer
-local prefix, seconds, most = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+-- Adds deeds and sign-ins. ARGV: prefix, seconds to keep, most deeds of a person, most sign-ins of a browser, then
+-- records: d person id deed | s visitor name at customer, where a sign-in's name is its event, byte 31, its customer
+local prefix, seconds, most, signs = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 
 local function before(one, other) -- by bytes: the server's locale must not matter
   for place = 1, math.min(#one, #other) do
@@ -22,22 +22,38 @@ local function trim(key)
   for place = 1, #rows - most do redis.call('HDEL', key, rows[place].id) end
 end
 
-local function sign_in(visitor, at, event, customer)
-  local key = prefix .. 'signed:' .. visitor
-  local known = redis.call('HMGET', key, 'at', 'event', 'customer')
-  if known[1] then
-    local old, new = tonumber(known[1]), tonumber(at)
-    if old > new then return end
-    if old == new and not before(known[2], event) and (known[2] ~= event or not before(known[3], customer)) then return end
-    redis.call('SREM', prefix .. 'browsers:' .. known[3], visitor)
+local function telling(key) -- the sign-ins that say something: see features/browsers.py
+  local all, rows = redis.call('HGETALL', key), {}
+  for place = 1, #all, 2 do
+    rows[#rows + 1] = {name = all[place], at = tonumber(all[place + 1]), customer = string.match(all[place], '\31(.*)$')}
   end
-  redis.call('HSET', key, 'at', at, 'event', event, 'customer', customer)
+  table.sort(rows, function(a, b)
+    if a.at ~= b.at then return a.at < b.at end
+    return before(a.name, b.name)
+  end)
+  local old, kept = rows[#rows].at - 86400000000, {}
+  for place, row in ipairs(rows) do
+    local first, last = rows[place - 1], rows[place + 1]
+    if row.at <= old and first and last and first.customer == row.customer and last.customer == row.customer then
+      redis.call('HDEL', key, row.name)
+    else
+      kept[#kept + 1] = row.name
+    end
+  end
+  for place = 1, #kept - signs do redis.call('HDEL', key, kept[place]) end
+end
+
+local function sign_in(visitor, name, at, customer)
+  local key = prefix .. 'signs:' .. visitor
+  redis.call('HSETNX', key, name, at)
   redis.call('SADD', prefix .. 'browsers:' .. customer, visitor)
   redis.call('EXPIRE', key, seconds)
   redis.call('EXPIRE', prefix .. 'browsers:' .. customer, seconds)
+  local count = redis.call('HLEN', key)
+  if count > 64 and count % 32 == 0 then telling(key) end
 end
 
-local touched, place = {}, 4
+local touched, place = {}, 5
 while place <= #ARGV do
   if ARGV[place] == 'd' then
     local key = prefix .. 'deeds:' .. ARGV[place + 1]

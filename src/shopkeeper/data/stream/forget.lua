@@ -1,14 +1,17 @@
--- Removes people with their browsers. ARGV: prefix, then person keys
+-- Removes people: a customer's sign-ins from the browsers, a browser's from the customers. ARGV: prefix, then person keys
 local prefix = ARGV[1]
 for place = 2, #ARGV do
   local person = ARGV[place]
-  local visitors = redis.call('SMEMBERS', prefix .. 'browsers:' .. person)
-  visitors[#visitors + 1] = person
-  for _, visitor in ipairs(visitors) do
-    local customer = redis.call('HGET', prefix .. 'signed:' .. visitor, 'customer')
-    if customer then redis.call('SREM', prefix .. 'browsers:' .. customer, visitor) end
-    redis.call('DEL', prefix .. 'signed:' .. visitor)
+  for _, browser in ipairs(redis.call('SMEMBERS', prefix .. 'browsers:' .. person)) do
+    local key = prefix .. 'signs:' .. browser
+    for _, name in ipairs(redis.call('HKEYS', key)) do
+      if string.match(name, '\31(.*)$') == person then redis.call('HDEL', key, name) end
+    end
   end
-  redis.call('DEL', prefix .. 'browsers:' .. person, prefix .. 'deeds:' .. person, prefix .. 'live:' .. person)
+  for _, name in ipairs(redis.call('HKEYS', prefix .. 'signs:' .. person)) do
+    redis.call('SREM', prefix .. 'browsers:' .. string.match(name, '\31(.*)$'), person)
+  end
+  redis.call('DEL', prefix .. 'signs:' .. person, prefix .. 'browsers:' .. person, prefix .. 'deeds:' .. person,
+             prefix .. 'live:' .. person)
 end
 return 1

@@ -19,10 +19,12 @@ import msgspec
 
 from shopkeeper.core.errors import SettingsError, Unavailable
 from shopkeeper.core.ids import PersonKey
-from shopkeeper.core.live import Deed, Doing, Seen
+from shopkeeper.core.live import SIGN_INS_KEPT, Deed, Doing, Seen, SignIn
 
 MOST: Final = 1_000
 """Deeds that are kept of a person key: the newest."""
+_APART: Final = "\x1f"
+"""Stands between an event's id and a customer's: neither may hold it."""
 _DAY: Final = 86_400
 _TIMEOUT_SECONDS: Final = 0.5
 _REST_SECONDS: Final = 1.0
@@ -72,16 +74,17 @@ class RedisProfiles:
         for begin in range(0, len(doings), _BATCH):
             records = [word for doing in doings[begin : begin + _BATCH] for word in _records(doing)]
             if records:
-                self._run("add", str(self.seconds), str(MOST), *records)
+                self._run("add", str(self.seconds), str(MOST), str(SIGN_INS_KEPT), *records)
 
-    def look(self, person: PersonKey) -> Seen:
+    def look(self, person: PersonKey, also: Sequence[PersonKey] = (), most: int = 100) -> Seen:
         """See ``ProfileStore``."""
-        kept: dict[str, Seen] | None = getattr(self._mine, "seen", None)
-        if kept is not None and person in kept:
-            return kept[person]
-        seen = _seen(self._run("look", person))
+        kept: dict[tuple[str, ...], Seen] | None = getattr(self._mine, "seen", None)
+        asked = (person, *also)
+        if kept is not None and asked in kept:
+            return kept[asked]
+        seen = _seen(self._run("look", str(most), *asked))
         if kept is not None:
-            kept[person] = seen
+            kept[asked] = seen
         return seen
 
     @contextmanager
@@ -197,19 +200,35 @@ def _records(doing: Doing) -> Iterator[str]:
         told = (deed.at, deed.product, deed.action, deed.quantity, price, deed.order, deed.received)
         yield from ("d", doing.person, deed.id, msgspec.json.encode(told).decode())
     if doing.sign_in is not None:
-        yield from ("s", doing.visitor, str(doing.sign_in.at), doing.sign_in.event, doing.sign_in.customer)
+        name = f"{doing.sign_in.event}{_APART}{doing.sign_in.customer}"
+        yield from ("s", doing.visitor, name, str(doing.sign_in.at), doing.sign_in.customer)
 
 
 def _seen(answer: Sequence[Any]) -> Seen:
-    who, *parts = answer
-    deeds = {PersonKey(key.decode()): _sorted(flat) for key, flat in parts}
-    first = PersonKey(who.decode())
-    return Seen(who=first, deeds={first: deeds[first]} | dict(sorted(deeds.items())))
+    deeds, signed, known = answer
+    return Seen(
+        deeds={_key(key): _sorted(flat) for key, flat in deeds},
+        signed={_key(key): sorted(map(_sign_in, _pairs(flat))) for key, flat in signed},
+        known={_key(key): frozenset(map(_key, browsers)) for key, browsers in known},
+    )
+
+
+def _key(word: bytes) -> PersonKey:
+    return PersonKey(word.decode())
+
+
+def _sign_in(pair: tuple[bytes, bytes]) -> SignIn:
+    event, customer = pair[0].decode().split(_APART)
+    return SignIn(int(pair[1]), event, customer)
+
+
+def _pairs(flat: Sequence[bytes] | Mapping[bytes, bytes]) -> list[tuple[bytes, bytes]]:
+    return list(flat.items()) if isinstance(flat, Mapping) else list(zip(flat[::2], flat[1::2], strict=True))
 
 
 def _sorted(flat: Sequence[bytes] | Mapping[bytes, bytes]) -> list[Deed]:
     """Deeds as they are kept, in order of time and id, the newest ``MOST``."""
-    pairs = list(flat.items()) if isinstance(flat, Mapping) else list(zip(flat[::2], flat[1::2], strict=True))
+    pairs = _pairs(flat)
     told = _deeds.decode(b"[" + b",".join(body for _, body in pairs) + b"]")
     found = [
         Deed(at, key.decode(), product, action, quantity, math.nan if price is None else price, order, received)

@@ -45,7 +45,7 @@ class NewArrivals:
     half_life_days: float = 180.0
     """How fast what a person did loses weight."""
     most: int = 5000
-    """Of more new products those that sell best are kept."""
+    """Of more new products those that sell best are kept, half of them of what nobody has had yet."""
 
     def fit(self, known: Snapshot, *, seed: int = 0) -> "NewArrivalsModel":  # noqa: ARG002 - nothing is random
         catalogue, events, now = known.catalogue(), known.histories(), microseconds(known.moment)
@@ -55,8 +55,7 @@ class NewArrivals:
         fresh, facts = _facts(wanted, groups, now, span, self.pull)
         before, then = _facts(wanted.keep(wanted.at < now - span), groups, now - span, span, self.pull)
         rate = facts @ _weights(then[before], _takers(wanted.keep(wanted.at >= now - span), len(catalogue))[before])
-        kept = np.flatnonzero(fresh)
-        kept = np.sort(kept[np.argsort(-rate[kept], kind="stable")[: self.most]])
+        kept = _best(rate, fresh, facts[:, 0] > 0, self.most)
         return NewArrivalsModel(
             new=kept, rate=rate[kept].astype(np.float32), groups=groups, names=names,
             shares=_shares(wanted, groups), pull=self.own_pull, half_life_days=self.half_life_days,
@@ -120,6 +119,16 @@ def _weights(facts: Float64, later: Float64) -> Float64:
         weights *= (later / np.maximum(facts @ weights, 1e-12)) @ facts / total
     floored: Float64 = np.maximum(weights, 1e-6)
     return floored
+
+
+def _best(rate: Float64, fresh: Bool, taken: Bool, most: int) -> Int64:
+    """The new products with the highest rates, ascending; of those that nobody has taken half as many as there may be,
+    or what the others leave free."""
+    kinds = [np.flatnonzero(fresh & mask) for mask in (taken, ~taken)]
+    ordered = [kind[np.argsort(-rate[kind], kind="stable")] for kind in kinds]
+    sold = max(most - most // 2, most - len(ordered[1]))
+    first = ordered[0][:sold]
+    return np.sort(np.concatenate([first, ordered[1][: most - len(first)]]))
 
 
 def _shares(wanted: Histories, groups: Int32) -> Float32:

@@ -2,15 +2,21 @@
 
 import sqlite3
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from shopkeeper.core.errors import DataError
+from shopkeeper.data.identity import Identity, runs_of
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.model_store import ModelStore
 from shopkeeper.data.schema import TABLES
 from shopkeeper.data.store.state import FILE
 from shopkeeper.settings import Settings
 from shopkeeper.shop.doctor.finding import Finding
+from shopkeeper.shop.engines import duck_of
+
+_MOST_CROWDS: Final = 1_000
 
 
 def files(folder: Path, settings: Settings) -> Iterator[Finding]:
@@ -40,6 +46,18 @@ def lake(folder: Path, _: Settings) -> Iterator[Finding]:
             yield Finding(level="wrong", key="lake_damaged", facts=error.facts)
             continue
         yield Finding(level="ok", key="lake_table", facts={"table": table, "rows": f"{rows:,}"})
+
+
+def identity(folder: Path, settings: Settings) -> Iterator[Finding]:
+    """Nobody has grown beyond a person."""
+    runs = runs_of(Lake(folder / "lake", readonly=True), duck_of(settings.engine))
+    known = Identity(runs=runs, rules=settings.identity)
+    counts = {name: f"{count:,}" for name, count in known.counts(datetime.now(UTC)).items()}
+    yield Finding(level="ok", key="identity", facts={name: counts[name] for name in ("linked", "browsers")})
+    crowds = known.crowds(datetime.now(UTC), _MOST_CROWDS)
+    if crowds:
+        count = f"{len(crowds):,}" if len(crowds) < _MOST_CROWDS else f"{_MOST_CROWDS:,}+"
+        yield Finding(level="warning", key="identity_crowd", facts={"count": count, **crowds[0]})
 
 
 def models(folder: Path, _: Settings) -> Iterator[Finding]:

@@ -1,0 +1,53 @@
+"""Who is whom in a shop: worked out from the lake, the wishes and the consent, kept until one of them changes."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import pyarrow as pa
+
+from shopkeeper.core.consent import Purpose
+from shopkeeper.data.identity import Identity, runs_of
+from shopkeeper.data.lake import Lake
+from shopkeeper.data.store.state import State
+from shopkeeper.settings import Settings
+from shopkeeper.shop.engines import duck_of
+
+SHOWING: Final = (Purpose.PERSONALISE,)
+LEARNING: Final = (Purpose.PERSONALISE, Purpose.TRAIN)
+"""What both the browser and the customer must have agreed to, so that models may learn from the joined past."""
+
+
+@dataclass(slots=True)
+class Identities:
+    """The parts that change at different times are kept apart: the runs with the lake, consent with the state."""
+
+    lake: Lake
+    state: State
+    settings: Settings
+    _runs: tuple[tuple[int, int], pa.Table] | None = None
+    _agreed: dict[Sequence[Purpose], tuple[int, pa.Array]] = field(default_factory=dict)
+    _lock: Any = field(default_factory=threading.Lock)
+
+    def now(self, purposes: Sequence[Purpose] = SHOWING) -> Identity:
+        """As the lake and the state have it at this moment; with no ``purposes`` consent is not asked."""
+        with self._lock:
+            runs = self._runs_now()
+            agreed = self._agreed_to(purposes) if purposes and runs.num_rows else None
+        return Identity(runs=runs, rules=self.settings.identity, apart=self.state.unlinked.visitors(), agreed=agreed)
+
+    def _runs_now(self) -> pa.Table:
+        state = (self.lake.version("events"), self.lake.version("order_lines"))
+        if self._runs is None or self._runs[0] != state:
+            self._runs = (state, runs_of(self.lake, duck_of(self.settings.engine)))
+        return self._runs[1]
+
+    def _agreed_to(self, purposes: Sequence[Purpose]) -> pa.Array:
+        book = self.state.consent
+        generation = book.generation()
+        kept = self._agreed.get(purposes)
+        if kept is None or kept[0] != generation:
+            people = set.intersection(*(set(book.allowing(purpose)) for purpose in purposes))
+            kept = self._agreed[purposes] = (generation, pa.array(sorted(people), pa.string()))
+        return kept[1]
