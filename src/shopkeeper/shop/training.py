@@ -94,11 +94,12 @@ def version_of(moment: datetime) -> str:
 def refit(
     shop: Shop, store: ModelStore, *, version: str, moment: datetime, seed: int = 0, progress: Progress = quiet
 ) -> None:
-    """Fit every model of shop.toml and the predictions on the facts before a moment; save them in their own store."""
+    """Fit all that a training fits on the facts before a moment; save it in its own store."""
     known = shop.batch_snapshot(moment)
     fitted = fit_all(shop.settings.models, known, seed=seed, progress=progress)
-    bundle = _foretelling(shop, _bundle(shop, version, known, fitted, None), known, seed)
-    store.save(_segmenting(shop, bundle, known, seed), keep=1)
+    fitted, from_log = corrected(shop, known, fitted, seed=seed)
+    bundle = _foretelling(shop, _bundle(shop, version, known, fitted, None, from_log), known, seed)
+    store.save(_with_words(_segmenting(shop, bundle, known, seed), known), keep=1)
 
 
 def _judged(shop: Shop, seed: int, progress: Progress) -> Report | None:

@@ -35,6 +35,8 @@ def call_of(route: ApiRoute) -> dict[str, Any]:
     audience = {"rule": {"all": []}, "name": "Everybody"}
     bodies = {"post_events": [EVENT], "post_batch": [{"type": "group"}], "post_audience": audience,
               "post_audience_count": audience}  # fmt: skip
+    asked = {"get_customer_events": "?field=orders", "get_ratings": "?products=p1"}
+    path += asked.get(route.name, "")
     body = {"content": json.dumps(bodies[route.name])} if route.name in bodies else {}
     return {"method": route.method, "path": path, **body}
 

@@ -36,7 +36,7 @@ def test_the_hybrid_foretells_the_walk(monkeypatch: pytest.MonkeyPatch) -> None:
     given = {user: items[:-1] for user, items in people.items()}
     attributes = {f"i{n}": [f"quarter {n // 10}"] for n in range(40)}
     for known in (None, attributes):
-        found = next_item(given, NextItem(count=10, budget_seconds=60, alone=True), known)
+        found = next_item(given, NextItem(count=10, budget_seconds=400, alone=True), known)
         (row, *_) = judged([found], given, people)
         assert row.figures["hit_rate@10"].value > 0.9
         assert "trees" in found.facts["weights"]
@@ -61,6 +61,15 @@ def test_refit_learns_from_everything_at_the_end(monkeypatch: pytest.MonkeyPatch
         best = dict(zip(found.users, found.lists, strict=True))["asks"]
         places.append(best.index("only") if "only" in best else 99)
     assert places[1] < 10 < places[0]
+
+
+def test_two_items_each_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody has had three items there is no earlier step for trees to learn from, and the rest answers."""
+    small(monkeypatch)
+    people = {user: items[:2] for user, items in walks().items()}
+    found = next_item(people, NextItem(count=5, budget_seconds=60))
+    assert "trees" not in found.facts["weights"]
+    assert all(len(set(best) - set(people[user])) == 5 for user, best in zip(found.users, found.lists, strict=True))
 
 
 def test_without_torch_the_rest_answers(monkeypatch: pytest.MonkeyPatch) -> None:

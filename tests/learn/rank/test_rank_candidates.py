@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shopkeeper.learn.rank.candidates import Candidates
-from shopkeeper.learn.rank.fusion import fused, ndcg_at_10, weights_of
+from shopkeeper.learn.rank.fusion import checked_weights_of, fused, ndcg_at_10, weights_of
 from shopkeeper.learn.rank.trees import LambdaMART, LambdaMARTModel
 
 NAN = np.nan
@@ -63,6 +63,15 @@ def test_weights_find_who_is_right() -> None:
     assert weights["noise"] < 0.3 * weights["a"]
     assert 0.4 < weights["a"] / weights["b"] < 2.5
     assert ndcg_at_10(pairs, fused(said, weights), wanted) > ndcg_at_10(pairs, said["a"], wanted) + 0.2
+
+
+def test_weights_beside_one_who_knows_all_are_not_learned_by_heart() -> None:
+    """Law: where nothing helps the first opinion it stays alone; where another does, both count."""
+    pairs, said, wanted = _planted()
+    knows = {"all": said["a"] + said["b"], "noise": said["noise"]}
+    assert checked_weights_of(pairs, knows, wanted, {"all": 1.0}, ["all", "noise"]) == {"all": 1.0, "noise": 0.0}
+    weights = checked_weights_of(pairs, said, wanted, {"a": 1.0}, ["a", "b", "noise"])
+    assert ndcg_at_10(pairs, fused(said, weights), wanted) > ndcg_at_10(pairs, said["a"], wanted) + 0.1
 
 
 def test_trees_learn_the_order_and_are_kept() -> None:

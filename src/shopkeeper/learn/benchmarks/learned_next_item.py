@@ -1,6 +1,9 @@
-"""The whole hybrid on bare sequences: finders, networks, trees and the weights between them, within a time budget."""
+"""The whole hybrid on bare sequences: finders, networks, trees and the weights between them, within a time budget.
 
-from collections.abc import Mapping
+Trees learn from a step of the past that the finders they hear did not know. Only settings, weights and when to stop are
+chosen on what people had last (``Given.wanted``)."""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -10,7 +13,7 @@ from shopkeeper.core.errors import Unavailable
 from shopkeeper.core.histories import Float32, Histories, Int32, Int64
 from shopkeeper.core.ports import Progress, quiet
 from shopkeeper.learn.rank.candidates import Candidates
-from shopkeeper.learn.rank.fusion import fused, ndcg_at_10, weights_of
+from shopkeeper.learn.rank.fusion import checked_weights_of, fused, ndcg_at_10, weights_of
 from shopkeeper.learn.rank.signals import Signals, features_of
 from shopkeeper.learn.rank.trees import LambdaMART, LambdaMARTModel
 from shopkeeper.learn.recommend.sequence.attention import SelfAttention
@@ -27,19 +30,24 @@ LEAST_PEOPLE: Final = 500
 NETWORKS: Final[Mapping[str, SelfAttention]] = {
     "attention": SelfAttention(),
     "attention_2": SelfAttention(dimensions=64, blocks=2, dropout=0.4, epochs=12),
+    "attention_3": SelfAttention(dimensions=96, blocks=2, heads=4, epochs=10),
 }
-"""Unlike one another, so that they are wrong in different places: the second is narrower and deeper."""
-_NETWORK_SHARE = 0.15
-"""of the budget, for each of them, twice: before and after the trees"""
+"""Unlike one another, so that they are wrong in different places: wide and flat, narrow and deep, between the two."""
+_NETWORKS_SHARE = 0.6
+"""of the budget, for all of them, a half before and a half after the trees"""
+_SECONDS_A_NETWORK = 200
+"""Of the budget: one network at least, and one more for every so many."""
 _PER_FINDER = 50
-_TEACHERS = 20_000
-_TEACHERS_A_SECOND = 40
+_TEACHERS = 25_000
+_TEACHERS_A_SECOND = 80
+_ENSEMBLES = 4
+"""of trees, whose mean counts"""
 _CHOOSERS = 6_000
 _BLOCK = 512
 _TREES = "trees"
 WHOLE: Final = "whole"
 _START: Final[Mapping[str, float]] = {
-    "next": 0.4, "together": 0.1, "likeness": 0.2, "attention": 0.3, "attention_2": 0.3, _TREES: 1.0,
+    "next": 0.4, "together": 0.1, "likeness": 0.2, _TREES: 1.0, **dict.fromkeys(NETWORKS, 0.3),
 }  # fmt: skip
 
 
@@ -67,11 +75,14 @@ class Learned:
     """Candidates of every finder, ordered by the weighted sum of what finders, networks and trees say."""
 
     signals: Signals
-    trees: LambdaMARTModel | None
+    trees: tuple[LambdaMARTModel, ...]
+    """Their mean counts."""
     names: tuple[str, ...]
     weights: Mapping[str, float]
     facts: Mapping[str, Any]
     seed: int
+    early: tuple[Int32, Int32]
+    """(people, 10) the best of those it was chosen by, before anything was learned again, and what they wanted."""
 
     def lists(self, people: Histories, count: int, *, alone: bool = False) -> dict[str, Int32]:
         """name -> (people, count) the best unseen candidates, best first, -1 where there are fewer: of the whole
@@ -95,22 +106,26 @@ def _best(pairs: Candidates, score: Float32, count: int) -> Int32:
 
 
 def learned(given: Given) -> Learned:
-    """Networks and trees that foretell what is known already, networks of all that is known, and the weights."""
-    chosen = np.random.default_rng(given.seed).permutation(len(given.judged))[:_CHOOSERS]
+    """Networks, trees that learned from the step of the past before, and weights found on what is chosen by."""
+    most = min(_TEACHERS, int(_TEACHERS_A_SECOND * given.seconds))
     earlier = given.past.keep(given.past.age_rank() > 0)
-    before = _networks(given, earlier, _newest_of(given.past, given.seed), "earlier")
-    trees, names = _trees(given, earlier, _models(before))
-    rows, wanted = given.judged[chosen], given.wanted[chosen]
-    networks = _networks(given, given.past, (rows, wanted), "")
-    given.progress("weights", 0, 1)
+    rows, wanted = _newest_of(given.past, given.seed, most)
+    before = _networks(given, earlier, (rows[:_CHOOSERS], wanted[:_CHOOSERS]), "earlier")
+    trees, names = _trees(given, earlier, rows, wanted, _models(before))
+    some = _drawn(len(given.judged), given.seed, min(most, 2 * _CHOOSERS))
+    rows, wanted = given.judged[some], given.wanted[some]
+    networks = _networks(given, given.past, (rows[:_CHOOSERS], wanted[:_CHOOSERS]), "")
     signals = Signals.of(given.past, given.items, given.attributes, given.settings, _models(networks), given.seed)
+    given.progress("weights", 0, 1)
     parts = [_said(signals, trees, names, block, _PER_FINDER, given.seed)
              for block in given.past.rows(rows).blocks(_BLOCK)]  # fmt: skip
     pairs = Candidates.joined([pairs for pairs, _ in parts])
-    opinions = [*signals.finders, *([_TREES] if trees is not None else [])]
+    opinions = [*([_TREES] if trees else []), *signals.finders]
     said = {name: np.concatenate([one[name] for _, one in parts]) for name in opinions}
-    weights = weights_of(pairs, said, wanted, _START, opinions)
-    found = float(np.isfinite(pairs.place_of(fused(said, weights), wanted)).mean())
+    choose = checked_weights_of if trees else weights_of
+    weights = choose(pairs, said, wanted, _START, opinions)
+    score = fused(said, weights)
+    found = float(np.isfinite(pairs.place_of(score, wanted)).mean())
     if given.again_from is not None:
         again = _models(_networks(given, given.again_from, None, "again", networks))
         signals = Signals.of(given.again_from, given.items, given.attributes, given.settings, again, given.seed)
@@ -119,17 +134,26 @@ def learned(given: Given) -> Learned:
         "weights": {name: round(weight, 3) for name, weight in weights.items()}, "candidates_found": round(found, 4),
         "alone": {name: round(ndcg_at_10(pairs, said[name], wanted), 5) for name in opinions},
     }  # fmt: skip
-    return Learned(signals=signals, trees=trees, names=names, weights=weights, facts=facts, seed=given.seed)
+    return Learned(
+        signals=signals, trees=trees, names=names, weights=weights, facts=facts, seed=given.seed,
+        early=(_best(pairs, score, 10), wanted),
+    )  # fmt: skip
 
 
 def _models(networks: Mapping[str, Parts]) -> dict[str, SequenceModel]:
     return {name: parts.model for name, parts in networks.items()}
 
 
-def _newest_of(past: Histories, seed: int) -> tuple[Int64, Int32]:
+def _drawn(people: int, seed: int, most: int) -> Int64:
+    """At most so many of them, in an order of chance."""
+    rows: Int64 = np.random.default_rng(seed).permutation(people)[:most]
+    return rows
+
+
+def _newest_of(past: Histories, seed: int, most: int) -> tuple[Int64, Int32]:
     """Some people's rows, and what they had last."""
     able = np.flatnonzero(np.diff(past.offsets) > 1)
-    rows = np.random.default_rng(seed).permutation(able)[:_CHOOSERS]
+    rows = able[_drawn(len(able), seed, most)]
     return rows, past.product[past.offsets[1:][rows] - 1]
 
 
@@ -145,11 +169,13 @@ def _networks(
     Empty where torch is not installed: the rest answers without.
     """
     known, found = Sequences.of(past, given.items), dict[str, Parts]()
-    for number, (name, settings) in enumerate(NETWORKS.items()):
+    some = list(NETWORKS.items())[: max(1, int(given.seconds / _SECONDS_A_NETWORK))]
+    for number, (name, settings) in enumerate(some):
         epochs = settings.epochs if like is None else 1 + int(np.argmax(like[name].learned.quality))
         settings = replace(
-            settings, minutes=given.seconds * _NETWORK_SHARE / 60, checkpoint=given.checkpoint, epochs=epochs
-        )
+            settings, minutes=given.seconds * _NETWORKS_SHARE / 2 / len(some) / 60, checkpoint=given.checkpoint,
+            epochs=epochs,
+        )  # fmt: skip
         around = Circumstances(
             seed=given.seed * 101 + number, progress=given.progress, task=" ".join((task, name)).strip()
         )
@@ -170,32 +196,35 @@ def _judge(known: Sequences, judged: tuple[Int64, Int32] | None) -> Judged | Non
 
 
 def _trees(
-    given: Given, earlier: Histories, networks: Mapping[str, SequenceModel]
-) -> tuple[LambdaMARTModel | None, tuple[str, ...]]:
-    """Trees that learned what people chose last in the past, from finders that do not know it yet."""
-    able = np.flatnonzero(np.diff(given.past.offsets) > 1)
-    most = min(_TEACHERS, int(_TEACHERS_A_SECOND * given.seconds))
-    able = np.random.default_rng(given.seed).permutation(able)[:most]
-    wanted = given.past.product[given.past.offsets[1:][able] - 1]
+    given: Given, earlier: Histories, rows: Int64, wanted: Int32, networks: Mapping[str, SequenceModel]
+) -> tuple[tuple[LambdaMARTModel, ...], tuple[str, ...]]:
+    """Trees that learned what people had last in the past from finders that do not know it, each from other samples;
+    and the names of what they look at."""
     signals = Signals.of(earlier, given.items, given.attributes, given.settings, networks, given.seed)
     parts: list[tuple[Candidates, Float32]] = []
     names: tuple[str, ...] = ()
-    for block in earlier.rows(able).blocks(_BLOCK):
+    for block in earlier.rows(rows).blocks(_BLOCK):
         pairs, said = signals.found(block, _PER_FINDER, given.seed)
         names = tuple(said)
         parts.append((pairs, features_of(said, names)))
-        given.progress(_TREES, sum(len(one) for one, _ in parts), len(able))
+        given.progress(_TREES, sum(len(one) for one, _ in parts), len(rows))
     if not parts:
-        return None, names
+        return (), names
     pairs = Candidates.joined([pairs for pairs, _ in parts])
     features = np.concatenate([features for _, features in parts])
-    return LambdaMART().fit_pairs(pairs, features, pairs.item == wanted[pairs.row], seed=given.seed), names
+    chosen = pairs.item == wanted[pairs.row]
+    found = [
+        LambdaMART().fit_pairs(pairs, features, chosen, seed=given.seed * _ENSEMBLES + number)
+        for number in range(_ENSEMBLES)
+    ]
+    return tuple(each for each in found if each is not None), names
 
 
 def _said(
-    signals: Signals, trees: LambdaMARTModel | None, names: tuple[str, ...], people: Histories, count: int, seed: int
+    signals: Signals, trees: Sequence[LambdaMARTModel], names: tuple[str, ...], people: Histories, count: int, seed: int
 ) -> tuple[Candidates, dict[str, Float32]]:
     pairs, said = signals.found(people, count, seed)
-    if trees is not None:
-        said[_TREES] = trees.score(pairs, features_of(said, names))
+    if trees:
+        features = features_of(said, names)
+        said[_TREES] = np.mean([each.score(pairs, features) for each in trees], axis=0)
     return pairs, said

@@ -120,7 +120,7 @@ def next_item(
             settings=SequentialItemKNN(**own), seconds=how.budget_seconds, checkpoint=how.checkpoint,
             progress=progress, again_from=given if how.refit else None,
         )  # fmt: skip
-        return _learned(learned(parts), tuple(sequences), items, given, past, judged, wanted, chosen, how, began)
+        return _learned(learned(parts), tuple(sequences), items, given, past, chosen, how, began)
     model = _fit(past, len(items), likeness, chosen.settings, how.seed)
     validation = _validate(model, past.rows(judged), wanted, how.seed)
     progress("rank", 2, 3)
@@ -141,16 +141,14 @@ def _rivals(given: Histories, past: Histories, items: Vocabulary, how: NextItem)
 
 
 def _learned(
-    model: Learned, users: tuple[str, ...], items: Vocabulary, given: Histories, past: Histories, judged: Int64,
-    wanted: Int32, chosen: Chosen, how: NextItem, began: float,
+    model: Learned, users: tuple[str, ...], items: Vocabulary, given: Histories, past: Histories, chosen: Chosen,
+    how: NextItem, began: float,
 ) -> NextItemResult:  # fmt: skip
     """The answer of the whole hybrid. Its validation is of a sample of people."""
-    drawn = np.random.default_rng(how.seed).permutation(len(judged))[:_CHOOSING_PEOPLE]
     lists = model.lists(given, how.count, alone=how.alone)
-    early = model.lists(past.rows(judged[drawn]), 10)[WHOLE]
     return NextItemResult(
         users=users, lists=items.named(lists.pop(WHOLE)), items=len(items), settings=chosen.settings,
-        tried=chosen.tried, validation=_figures(early, wanted[drawn], how.seed),
+        tried=chosen.tried, validation=_figures(*model.early, how.seed),
         seconds=time.monotonic() - began, facts=model.facts,
         alone={name: items.named(one) for name, one in lists.items()} | _rivals(given, past, items, how),
     )  # fmt: skip

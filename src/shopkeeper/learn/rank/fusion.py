@@ -55,3 +55,23 @@ def weights_of(
         if best - before < _LEAST_GAIN:
             break
     return weights
+
+
+def checked_weights_of(
+    pairs: Candidates, said: Mapping[str, Float32], wanted: Int32, start: Mapping[str, float], names: Sequence[str]
+) -> dict[str, float]:
+    """``weights_of`` where such weights are worth it, else the first opinion alone.
+
+    Worth it: found on one half of the people, they rank better for the other half, both ways round. An opinion that was
+    learned from all the others already knows what they say, and weights besides it mostly learn by heart.
+    """
+    half = np.arange(len(pairs)) % 2
+    alone = {name: float(name == names[0]) for name in names}
+    for side in (0, 1):
+        (own, mine), (other, theirs) = (pairs.rows(np.flatnonzero(half == which)) for which in (side, 1 - side))
+        weights = weights_of(own, {name: said[name][mine] for name in names}, wanted[half == side], start, names)
+        rest = {name: said[name][theirs] for name in names}
+        answers = wanted[half != side]
+        if ndcg_at_10(other, fused(rest, weights), answers) <= ndcg_at_10(other, rest[names[0]], answers):
+            return alone
+    return weights_of(pairs, said, wanted, start, names)
