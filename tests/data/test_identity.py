@@ -57,10 +57,9 @@ def expected(events: Sequence[Event], **how: object) -> dict[str, str | None]:
     return {event.id: whose(event, events, **how) for event in events}  # type: ignore[arg-type]  # whose's own words
 
 
-wishes = st.sets(st.sampled_from(["v1", "v2", "v3"]), max_size=1)
-consents = st.none() | st.sets(
-    st.sampled_from(["c1", "c2", "c3", "visitor:v1", "visitor:v2", "visitor:v3"]), min_size=3
-)
+_keys = named(SHOPS, "c1", "c2", "c3", "visitor:v1", "visitor:v2", "visitor:v3")
+wishes = st.sets(st.sampled_from(named(SHOPS, "v1", "v2", "v3")), max_size=SHOPS)
+consents = st.none() | st.sets(st.sampled_from(_keys), max_size=SHOPS).map(lambda refused: {*_keys} - refused)
 
 
 @few
@@ -76,6 +75,26 @@ def test_each_row_is_whose_it_was_known_to_be(
     then = expected(early, apart=apart, agreed=agreed)
     assert owners(snapshot(lake, cut, apart=apart, agreed=agreed)) == then
     assert owners(snapshot(lake, apart=apart, agreed=agreed).as_of(cut)) == then
+
+
+@few
+@given(many, consents)
+def test_one_persons_rows_need_their_browsers_alone(
+    tmp_path_factory: pytest.TempPathFactory, events: list[Event], agreed: set[str] | None
+) -> None:
+    """Asked about one customer or visitor, the same rows are theirs as with everybody's browsers."""
+    lake = lake_of(tmp_path_factory.mktemp("shop"), events)
+    given = None if agreed is None else pa.array(sorted(agreed), pa.string())
+    whole = Identity(runs=runs_of(lake, DuckBatch()), rules=RULES, agreed=given)
+
+    def spans(known: Identity, person: str) -> list[dict[str, object]]:
+        mark = "visitor:"
+        visitors = person.startswith(mark)
+        column, name = ("visitor", person.removeprefix(mark)) if visitors else ("customer", person)
+        return [row for row in known.links(END).to_pylist() if row[column] == name]
+
+    for person in _keys:
+        assert spans(whole.about(person), person) == spans(whole, person)
 
 
 @few

@@ -138,10 +138,15 @@ class Identity:
         customers the browser had and browsers the customer, and the ``Verdict``."""
         return self._ask(f"{self._pairs()} ORDER BY visitor, customer", moment)
 
-    def about(self, customer: str) -> "Identity":
-        """The same, of one customer and the browsers they were seen with alone."""
-        theirs = pc.unique(self.runs.filter(pc.field("customer") == customer).column("visitor"))
-        return replace(self, runs=self.runs.filter(pc.is_in(self.runs.column("visitor"), value_set=theirs)))
+    def about(self, person: str) -> "Identity":
+        """The same for questions about one customer or visitor: with the browsers of theirs alone."""
+        visitor = person.removeprefix("visitor:")
+        who = pc.field("customer") == person if visitor == person else pc.field("visitor") == visitor
+        theirs = self.runs.filter(who)
+        if visitor != person:  # whether a customer has too many browsers is seen from all of them
+            theirs = self.runs.filter(pc.is_in(self.runs.column("customer"), value_set=pc.unique(theirs["customer"])))
+        browsers = pc.unique(theirs.column("visitor"))
+        return replace(self, runs=self.runs.filter(pc.is_in(self.runs.column("visitor"), value_set=browsers)))
 
     def counts(self, moment: datetime) -> dict[str, int]:
         """How many browsers were seen signed in, are linked, and are not, by the first reason why."""

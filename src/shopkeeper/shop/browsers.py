@@ -26,7 +26,7 @@ def identity_facts(shop: Shop) -> dict[str, Any]:
 
 def browsers_of(shop: Shop, customer_id: str, at: datetime | None = None) -> list[dict[str, Any]]:
     """The browsers a customer was seen with: since when, how many people used each, whether it is linked or why not."""
-    pairs = shop.identities.now().about(customer_id).pairs(at or shop.clock()).to_pylist()
+    pairs = shop.identities.about(customer_id).pairs(at or shop.clock()).to_pylist()
     return [
         {"visitor": row["visitor"], "since": row["first_at"], "customers": row["customers"], "verdict": row["verdict"]}
         for row in pairs

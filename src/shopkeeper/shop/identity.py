@@ -37,6 +37,10 @@ class Identities:
             agreed = self._agreed_to(purposes) if purposes and runs.num_rows else None
         return Identity(runs=runs, rules=self.settings.identity, apart=self.state.unlinked.visitors(), agreed=agreed)
 
+    def about(self, person: str, purposes: Sequence[Purpose] = SHOWING) -> Identity:
+        """The same for questions about one person; about anybody where none is named."""
+        return self.now(purposes).about(person) if person else self.now(purposes)
+
     def _runs_now(self) -> pa.Table:
         state = (self.lake.version("events"), self.lake.version("order_lines"))
         if self._runs is None or self._runs[0] != state:

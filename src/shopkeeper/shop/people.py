@@ -39,7 +39,7 @@ def customer(shop: Shop, customer_id: str, *, facts: int = 100) -> CustomerView:
     Raises:
         NotFound: nobody of this id was imported or seen.
     """
-    known = shop.snapshot()
+    known = shop.snapshot(about=customer_id)
     row = reports.one(known, "customers", customer_id)
     timeline = reports.timeline(known, customer_id, size=facts)
     if row is None and not timeline:

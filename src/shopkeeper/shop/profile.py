@@ -82,7 +82,7 @@ def profile_of(shop: Shop, customer_id: str, *, at: datetime | None = None) -> P
     Raises:
         NotFound: nobody of this id was known then.
     """
-    known, person = shop.snapshot(at), PersonKey(customer_id)
+    known, person = shop.snapshot(at, about=customer_id), PersonKey(customer_id)
     row = reports.one(known, "customers", customer_id)
     features = customer_features(known.query, person, currency=known.currency)
     if row is None and not features:
@@ -117,7 +117,7 @@ def evidence(
         raise SettingsError(
             "setting_bad", where="profile", name="events", value=field, wanted=", ".join(sorted(FIELDS))
         )
-    known, person = shop.snapshot(at), PersonKey(customer_id)
+    known, person = shop.snapshot(at, about=customer_id), PersonKey(customer_id)
     zone = shop.settings.shop.timezone
     found = evidence_of(known.query, person, field, value=value, currency=known.currency, timezone=zone, most=most)
     if found.rows or reports.one(known, "customers", customer_id) is not None:
