@@ -30,8 +30,8 @@ def foretold_of_all(model: Foretold | None, known: LakeSnapshot, people: frozens
     Raises:
         DataError: the model was made by an older program (``model_outdated``).
     """
-    who, columns = features_of(known, people)
-    if model is None or not len(who):
+    who, columns = features_of(known, people) if model is not None and people else (np.zeros(0, object), None)
+    if model is None or columns is None or not len(who):
         empty = {name: pa.nulls(0, kind) for name, kind in FORETOLD.items()}
         return pa.table({"person": pa.array([], pa.string()), **empty})
     number = {name: columns.values[:, place] for place, name in enumerate(columns.names)}
