@@ -56,6 +56,8 @@ class SVM:
 
     strength: float = 1.0
     """How dear a row on the wrong side is."""
+    width: float = 0.3
+    """How near a row must be to count as alike, against one over all columns' variance: less reaches further."""
     most_rows: int = 5000
     """Training grows with the square of the rows: of more, so many are drawn."""
 
@@ -67,8 +69,11 @@ class SVM:
         if len(rows) > self.most_rows:
             rows = np.sort(np.random.default_rng(seed).choice(len(rows), self.most_rows, replace=False))
         x, y = scaling(columns.values[rows]), outcome[rows]
-        width = 1.0 / max(x.shape[1] * float(x.var()), 1e-9)
-        learner = SVC(C=self.strength, gamma=width) if wanted == "probability" else SVR(C=self.strength, gamma=width)
+        width = self.width / max(x.shape[1] * float(x.var()), 1e-9)
+        if wanted == "probability":  # the rarer outcome weighs as much as the other; calibration makes shares of it
+            learner: SVC | SVR = SVC(C=self.strength, gamma=width, class_weight="balanced")
+        else:
+            learner = SVR(C=self.strength, gamma=width)
         found = learner.fit(x, y)
         return SupportVectors(
             scaling=scaling, vectors=found.support_vectors_, weights=found.dual_coef_[0],
