@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from shopkeeper.core.errors import DataError
-from shopkeeper.learn.customer_value.bg_nbd import BGNBD, Purchases, fit_bg_nbd
+from shopkeeper.learn.customer_value.bg_nbd import BGNBD, Purchases, fit_bg_nbd, log_likelihood
 from shopkeeper.learn.customer_value.gamma_gamma import fit_gamma_gamma
 from shopkeeper.learn.customer_value.lifetime import Lifetime, fit_lifetime, purchases_of
 from shopkeeper.learn.customer_value.next_order import fit_next_order
@@ -29,6 +29,16 @@ def cdnow() -> np.ndarray:
 
 def purchases(table: np.ndarray) -> Purchases:
     return Purchases(x=table[:, 1], t_x=table[:, 2], T=table[:, 3])
+
+
+def test_the_likelihood_tells_its_slopes(cdnow: np.ndarray) -> None:
+    """Law: they are its differences, with and without repeat purchases."""
+    known = purchases(cdnow[:300])
+    for at in (np.zeros(4), np.array([-1.4, 1.5, -0.2, 0.9]), np.array([1.0, 3.0, -4.0, 2.0])):
+        _, slopes = log_likelihood(at, known)
+        for place, step in enumerate(np.eye(4) * 1e-5):
+            seen = (log_likelihood(at + step, known)[0] - log_likelihood(at - step, known)[0]) / 2e-5
+            assert slopes[place] == pytest.approx(seen, abs=1e-6)
 
 
 def test_cdnow_gives_the_published_parameters(cdnow: np.ndarray) -> None:

@@ -30,7 +30,7 @@ from shopkeeper.core.ports import Progress
 from shopkeeper.data.raw_rate import raw_seconds
 from shopkeeper.data.sources.synthetic import SyntheticShop
 from shopkeeper.shop import Shop
-from shopkeeper.shop.importing import import_files
+from shopkeeper.shop.importing import import_files, record_consent
 from shopkeeper.shop.training import train
 
 _START_SECONDS: Final = 120.0
@@ -140,11 +140,10 @@ def stage_import(folder: Path, asked: Asked) -> dict[str, Any]:
         spent: dict[str, float] = {}
         for kind, path in files.items():
             before = time.process_time()
-            ((_, account),) = import_files(
-                shop, [path], kind=kind, purposes=_AGREED, consent_source="simulated people agree"
-            )
-            rows[kind], seconds[kind] = account.read, account.seconds
+            ((_, account),) = import_files(shop, [path], kind=kind)
             spent[kind] = time.process_time() - before
+            record_consent(shop, kind, f"file:{path.name}", _AGREED, "simulated people agree")
+            rows[kind], seconds[kind] = account.read, account.seconds
     return {
         "rows": rows, "seconds": seconds, "raw_seconds": raw, "ratio": raw / seconds["order_lines"],
         "cpu_seconds": spent, "raw_cpu_seconds": raw_cpu, "cpu_ratio": raw_cpu / spent["order_lines"],

@@ -9,14 +9,14 @@ Marketing Science 24(2); conditional expectation: equation 10; P(alive): Fader, 
 using the BG/NBD model.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.special import betaln, expit, gammaln, hyp2f1
+from scipy.special import betaln, digamma, expit, gammaln, hyp2f1
 
 from shopkeeper.core.errors import DataError
 
@@ -129,15 +129,27 @@ class BGNBD:
         return np.where(here, np.minimum(count, most), 0).astype(np.int64)
 
 
-def log_likelihood(logs: Float64, known: Purchases) -> Float64:
-    """(customers,) log-likelihood at the logarithms of (r, alpha, a, b). Equation 6 of the source."""
+def log_likelihood(logs: Float64, known: Purchases) -> tuple[Float64, Float64]:
+    """(customers,) log-likelihood at the logarithms of (r, alpha, a, b), and its (4, customers) slopes along them.
+    Equation 6 of the source."""
     r, alpha, a, b = np.exp(np.clip(logs, -_BOUND, _BOUND))
     x, repeat = known.x, known.x > 0
     again = np.maximum(x, 1)
+    until_now, until_last = np.log(alpha + known.T), np.log(alpha + known.t_x)
     both = gammaln(r + x) - gammaln(r) + r * np.log(alpha)
-    stay = betaln(a, b + x) - betaln(a, b) - (r + x) * np.log(alpha + known.T)
-    left = betaln(a + 1, b + again - 1) - betaln(a, b) - (r + x) * np.log(alpha + known.t_x)
-    return np.asarray(both + np.logaddexp(stay, np.where(repeat, left, -np.inf)), np.float64)
+    stay = betaln(a, b + x) - betaln(a, b) - (r + x) * until_now
+    left = betaln(a + 1, b + again - 1) - betaln(a, b) - (r + x) * until_last
+    either = np.logaddexp(stay, np.where(repeat, left, -np.inf))
+    stays = np.exp(stay - either)
+    leaves = 1 - stays
+    ever, never = digamma(a + b), digamma(a + b + x)
+    slopes = np.stack([
+        r * (digamma(r + x) - digamma(r) + np.log(alpha) - stays * until_now - leaves * until_last),
+        r - alpha * (r + x) * (stays / (alpha + known.T) + leaves / (alpha + known.t_x)),
+        a * (leaves / a - never + ever),  # digamma(a + 1) - digamma(a) = 1 / a
+        b * (digamma(b + x) - leaves / np.maximum(b + again - 1, 1e-300) - never - digamma(b) + ever),
+    ])  # fmt: skip
+    return np.asarray(both + either, np.float64), np.asarray(slopes, np.float64)
 
 
 def fit_bg_nbd(known: Purchases) -> BGNBD:
@@ -154,21 +166,24 @@ def fit_bg_nbd(known: Purchases) -> BGNBD:
     scale = float(np.mean(known.T)) / 10 or 1.0
     rows, weight = _counted(known, scale)
 
-    def loss(logs: Float64) -> float:
-        return -float(weight @ log_likelihood(logs, rows)) / float(weight.sum())
+    def loss(logs: Float64) -> tuple[float, Float64]:
+        value, slopes = log_likelihood(logs, rows)
+        return -float(weight @ value) / float(weight.sum()), -(slopes @ weight) / float(weight.sum())
 
-    found = min(
-        (minimize(loss, np.array(start), method="L-BFGS-B", bounds=[(-_BOUND, _BOUND)] * 4, options={"maxiter": 500})
-         for start in _STARTS), key=lambda each: each.fun,
-    )  # fmt: skip
-    found = minimize(loss, found.x, method="Nelder-Mead", options={"xatol": 1e-7, "fatol": 1e-12, "maxiter": 4000})
+    found = min((lowest(loss, start) for start in _STARTS), key=lambda each: each.fun)
     if not np.isfinite(found.fun):
         raise DataError("model_not_fitted", model="BG/NBD")
     r, alpha, a, b = np.exp(np.clip(found.x, -_BOUND, _BOUND))
     return BGNBD(
         r=float(r), alpha=float(alpha * scale), a=float(a), b=float(b), log_likelihood=-found.fun * len(known),
-        covariance=covariance_of(lambda logs: loss(logs) * len(known), found.x),
+        covariance=covariance_of(lambda logs: loss(logs)[0] * len(known), found.x),
     )  # fmt: skip
+
+
+def lowest(loss: Callable[[Float64], tuple[float, Float64]], start: Sequence[float]) -> Any:
+    """Where a loss that tells its slopes is lowest, going downhill from a start."""
+    bounds, until = [(-_BOUND, _BOUND)] * len(start), {"maxiter": 500, "ftol": 1e-14, "gtol": 1e-9}
+    return minimize(loss, np.array(start), jac=True, method="L-BFGS-B", bounds=bounds, options=until)
 
 
 def _some(known: Purchases) -> Purchases:

@@ -11,12 +11,11 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
-from scipy.special import gammaln
+from scipy.special import digamma, gammaln
 from scipy.stats import gamma as gamma_law
 
 from shopkeeper.core.errors import DataError
-from shopkeeper.learn.customer_value.bg_nbd import MOST_PEOPLE, Float64, covariance_of
+from shopkeeper.learn.customer_value.bg_nbd import MOST_PEOPLE, Float64, covariance_of, lowest
 
 NAMES: Final = ("p", "q", "gamma")
 _LEAST_PEOPLE: Final = 10
@@ -79,19 +78,24 @@ def fit_gamma_gamma(orders: Float64, mean: Float64) -> GammaGamma:
     scale = float(np.median(z))
     z = z / scale
 
-    def loss(logs: Float64) -> float:
+    def loss(logs: Float64) -> tuple[float, Float64]:
         p, q, gamma = np.exp(np.clip(logs, -_BOUND, _BOUND))
-        px = p * x
+        px, paid = p * x, np.log(gamma + x * z)
         terms = gammaln(px + q) - gammaln(px) - gammaln(q) + q * np.log(gamma)
-        return -float(np.mean(terms + (px - 1) * np.log(z) + px * np.log(x) - (px + q) * np.log(gamma + x * z)))
+        value = terms + (px - 1) * np.log(z) + px * np.log(x) - (px + q) * paid
+        slopes = [
+            px * (digamma(px + q) - digamma(px) + np.log(z) + np.log(x) - paid),
+            q * (digamma(px + q) - digamma(q) + np.log(gamma) - paid),
+            q - gamma * (px + q) / (gamma + x * z),
+        ]
+        return -float(np.mean(value)), -np.array([float(np.mean(slope)) for slope in slopes])
 
-    found = minimize(loss, np.array([1.0, 1.0, 1.0]), method="L-BFGS-B", bounds=[(-_BOUND, _BOUND)] * 3)
-    found = minimize(loss, found.x, method="Nelder-Mead", options={"xatol": 1e-7, "fatol": 1e-12, "maxiter": 4000})
+    found = lowest(loss, (1.0, 1.0, 1.0))
     if not np.isfinite(found.fun):
         raise DataError("model_not_fitted", model="Gamma-Gamma")
     p, q, gamma = np.exp(found.x)
     together = float(np.corrcoef(x, z)[0, 1]) if np.ptp(x) > 0 else 0.0
     return GammaGamma(
         p=float(p), q=float(q), gamma=float(gamma * scale), correlation=together,
-        covariance=covariance_of(lambda logs: loss(logs) * len(x), found.x),
+        covariance=covariance_of(lambda logs: loss(logs)[0] * len(x), found.x),
     )  # fmt: skip
