@@ -257,7 +257,7 @@ def test_without_pyspark_it_says_what_to_install(
 def test_pair_counts_of_the_cluster_make_the_same_model(both: tuple[LakeSnapshot, LakeSnapshot]) -> None:
     """Item-kNN fitted through SQL on Spark has each product's same neighbours, equally similar (of equals at the
     end of a list, which one is left to chance), and so scores alike."""
-    mine, theirs = (ItemKNN(neighbours=5, shrink=1.0).fit(known).neighbours for known in both)
+    mine, theirs = (ItemKNN(neighbours=5, shrink=1.0).fit(known).table for known in both)
     np.testing.assert_array_equal(theirs.offsets, mine.offsets)
     assert mine.offsets[-1] > 30
     for product in range(len(mine)):
