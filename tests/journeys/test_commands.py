@@ -151,6 +151,7 @@ def test_one_writer_and_one_port(tmp_path: Path) -> None:
         shown = server.recommendations(placement="home", customer="ghost")
         assert shown["items"] == []
     with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that were closed may linger
         probe.bind(("127.0.0.1", server.port))
 
 
