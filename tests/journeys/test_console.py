@@ -147,8 +147,8 @@ def test_a_morning_at_the_console_without_scripts(
         page.get_by_label(words["login_key"]).fill(key)
         page.get_by_role("button", name=words["login_do"]).click()
         assert page.locator("h1").inner_text() == words["customers"]
-        page.get_by_role("searchbox").fill("c04")
-        page.get_by_role("button", name=words["search"], exact=True).click()
+        page.get_by_label(words["customers_search"]).fill("c04")
+        page.get_by_role("button", name=words["filter_show"], exact=True).click()
         page.locator("tbody a").first.click()
         assert page.locator(".choices > li").count() > 0
         assert page.locator(".choices .reason").first.inner_text()

@@ -99,7 +99,7 @@ def test_the_command_line_says_the_same(shop: Shop, tmp_path: Path) -> None:
         (["benchmark", "rating", "--learner", "bias", "--learner", "decision_tree", "--tree"], "product_stars ≤"),
         (["benchmark", "propensity", "--outcome", "line_return", "--learner", "decision_tree", "--json"], "auc"),
     ):  # fmt: skip
-        found = run(app, [*words, "--shop", str(shop.folder)])
+        found = run(app, ["--lang", "en", *words, "--shop", str(shop.folder)])
         assert found.exit_code == 0, found.output
         assert wanted in found.output
     file = tmp_path / "stars.csv"
