@@ -28,7 +28,7 @@ WORDS = {
         "cold": "| shop | recommender | all | unknown customers | new customers | lapsed customers "
         "| new products, in everything | new products, among themselves "
         "| products nobody ever had, among themselves |",
-        "together": "| shop | recommender | list | bought along, of another kind | of its own kind |",
+        "goes_with": "| shop | recommender | list | bought along, of another kind | of its own kind |",
         "anything": "anything", "other": "another kind only",
         "share": "| shop | new_share | NDCG@10 | cost | places of new products | wanted new ones shown |",
     },
@@ -44,7 +44,7 @@ WORDS = {
         "tifu_knn": "TIFU-kNN", "buy_again": "再次购买", "own_frequency": "个人频率", "popularity": "热销榜",
         "cold": "| 店铺 | 推荐算法 | 全部 | 陌生顾客 | 新客 | 沉睡顾客 "
         "| 新品，与全部商品一起排 | 新品，只在新品中排 | 从未有人买过的商品，只在其中排 |",
-        "together": "| 店铺 | 推荐算法 | 列表 | 一起买了其他类 | 同类占比 |",
+        "goes_with": "| 店铺 | 推荐算法 | 列表 | 一起买了其他类 | 同类占比 |",
         "anything": "任何商品", "other": "只列其他类",
         "share": "| 店铺 | new_share | NDCG@10 | 代价 | 新品占比 | 想要的新品被展示 |",
     },
@@ -129,7 +129,7 @@ def cold(found: dict[str, Any], words: dict[str, str]) -> str:
 
 def together(found: dict[str, Any], words: dict[str, str]) -> str:
     """What product pages list, and how often it was bought along."""
-    lines = [words["together"], "|---|---|---|---|---|"]
+    lines = [words["goes_with"], "|---|---|---|---|---|"]
     for name, facts in found.items():
         for kind, rows in (("anything", facts["plain"]), ("other", facts["other_kind"])):
             for row in rows:
