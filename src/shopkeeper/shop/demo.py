@@ -26,11 +26,6 @@ _LAST: Final = datetime(2018, 1, 1, 4, 1, 20, tzinfo=UTC)
 _AGREED: Final = (Purpose.ANALYTICS, Purpose.PERSONALISE, Purpose.TRAIN)
 _AGREEMENT: Final = "demo: taken as agreed for the published, pseudonymous households"
 _DONE: Final = "imported"
-_SECTIONS: Final = """
-[placements.home]
-new_share = 0.2
-"""
-"""What new products cost the home page's accuracy at this share is measured in docs/en/results.md."""
 
 Import = Callable[[Progress], list[tuple[str, Account]]]
 
@@ -51,7 +46,6 @@ def open_demo(folder: Path, *, language: str) -> Iterator[tuple[Shop, Import | N
         notice = say(language, "cli", "demo_notice", weeks=weeks)
         shop = Shop.create(
             folder, name="Complete Journey", currency="USD", timezone="UTC", language=language, notice=notice,
-            more=_SECTIONS,
         )  # fmt: skip
     with shop:
         done = folder / _DONE

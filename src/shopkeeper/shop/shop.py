@@ -93,9 +93,9 @@ class Shop:
 
     @classmethod
     def create(
-        cls, folder: Path, *, name: str, currency: str, timezone: str, language: str, notice: str = "", more: str = ""
+        cls, folder: Path, *, name: str, currency: str, timezone: str, language: str, notice: str = ""
     ) -> "Shop":
-        """Make a new shop folder and open it. ``more``: further sections of its shop.toml.
+        """Make a new shop folder and open it.
 
         Raises:
             SettingsError: there is a shop in the folder already, or a value is impossible.
@@ -105,7 +105,7 @@ class Shop:
         if not folder.exists():
             folder.mkdir(parents=True)
             folder.chmod(0o700)  # it will hold what people did
-        (folder / FILE).write_text(template(name, currency, timezone, language, notice) + more, "utf-8")
+        (folder / FILE).write_text(template(name, currency, timezone, language, notice), "utf-8")
         try:
             return cls.open(folder)
         except ShopkeeperError:
