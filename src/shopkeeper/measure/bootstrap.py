@@ -5,7 +5,7 @@ over resampled clusters: Cameron, Gelbach, Miller (2008), Bootstrap-based improv
 errors.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +28,11 @@ class Interval:
     def excludes(self, other: float) -> bool:
         """Whether ``other`` is outside: for a difference, ``excludes(0)`` means "really different"."""
         return other < self.low or other > self.high
+
+
+def plain_intervals(figures: Mapping[str, Interval]) -> dict[str, dict[str, float]]:
+    """Figures with their ranges, each a JSON object."""
+    return {name: {"value": one.value, "low": one.low, "high": one.high} for name, one in figures.items()}
 
 
 NO_INTERVAL = Interval(value=float("nan"), low=float("nan"), high=float("nan"))

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -25,6 +26,18 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
     return given, truth
 
 
+@pytest.fixture
+def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """``tools/results.py`` as a module that writes the pages of a folder of its own."""
+    spec = importlib.util.spec_from_file_location("results_tool", TOOL)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "DOCS", tmp_path)
+    return module
+
+
 def test_seeds_are_judged_by_the_truth(files: tuple[Path, Path], tmp_path: Path) -> None:
     """Law: the account has a row for all users with value, interval and spread; figures agree with the lists."""
     given, truth = files
@@ -39,7 +52,7 @@ def test_seeds_are_judged_by_the_truth(files: tuple[Path, Path], tmp_path: Path)
 
 
 def test_the_results_page_is_written_from_the_account(
-    files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    files: tuple[Path, Path], tool: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Law: the tool puts the tables between the marks of both pages and leaves the rest as it is."""
     given, truth = files
@@ -49,12 +62,6 @@ def test_the_results_page_is_written_from_the_account(
     for lang in ("en", "zh"):
         (tmp_path / lang).mkdir()
         (tmp_path / lang / "results.md").write_text(PAGE)
-    spec = importlib.util.spec_from_file_location("results_tool", TOOL)
-    assert spec is not None
-    assert spec.loader is not None
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    monkeypatch.setattr(tool, "DOCS", tmp_path)
     past = {f"u{n}": [["milk", "egg"], ["milk"]] for n in range(4)}
     (tmp_path / "h.json").write_text(json.dumps(past))
     (tmp_path / "t.json").write_text(json.dumps({user: [*own, ["milk", "tea"]] for user, own in past.items()}))
@@ -72,18 +79,12 @@ def test_the_results_page_is_written_from_the_account(
         assert "\nold\n" not in text
 
 
-def test_what_evaluate_says_is_written_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_evaluate_says_is_written_too(tool: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Law: accounts of ``evaluate`` fill the tables of cold starts, product pages and shares for new products."""
     marks = "".join(f"<!-- {mark} -->\nold\n<!-- end -->\n" for mark in ("cold", "goes-with", "new-share"))
     for lang in ("en", "zh"):
         (tmp_path / lang).mkdir()
         (tmp_path / lang / "results.md").write_text(marks)
-    spec = importlib.util.spec_from_file_location("results_tool", TOOL)
-    assert spec is not None
-    assert spec.loader is not None
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    monkeypatch.setattr(tool, "DOCS", tmp_path)
     known = {"value": 0.25, "low": 0.2, "high": 0.3}
     cold = {group: {"people": 7, "metrics": {"ndcg": known}} for group in tool.GROUPS}
     cold["lapsed"] = {"people": 0, "metrics": {"ndcg": {"value": None, "low": None, "high": None}}}

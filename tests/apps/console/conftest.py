@@ -42,6 +42,13 @@ class Browser:
         return self.ask("POST", url, **how)
 
 
+def entered(shop: Shop) -> Browser:
+    """A new browser that entered a shop with a link."""
+    found = Browser(build(shop, console_routes(shop)))
+    assert found.get(login_link(shop)).status_code == 303
+    return found
+
+
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     with small_shop.build(tmp_path_factory.mktemp("console") / "shop") as shop:

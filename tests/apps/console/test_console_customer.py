@@ -13,9 +13,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from conftest import Browser
-from shopkeeper.apps.console.app import console_routes, login_link
-from shopkeeper.apps.http.from_shop import build
+from conftest import Browser, entered
 from shopkeeper.core.consent import Purpose
 from shopkeeper.core.ids import PersonKey
 from shopkeeper.data.schema import TABLES, table_of
@@ -57,9 +55,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
 
 @pytest.fixture
 def inside(shop: Shop) -> Browser:
-    found = Browser(build(shop, console_routes(shop)))
-    assert found.get(login_link(shop)).status_code == 303
-    return found
+    return entered(shop)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -9,14 +9,12 @@ from urllib.parse import quote
 import pyarrow as pa
 import pytest
 
-from conftest import Browser
+from conftest import Browser, entered
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "shop"))
 
 from planted_orders import NOW, rows_of, shop_of, stars_of, train_predictions
 
-from shopkeeper.apps.console.app import console_routes, login_link
-from shopkeeper.apps.http.from_shop import build
 from shopkeeper.data.schema import TABLES
 from shopkeeper.shop import Shop
 from shopkeeper.shop.order_returns import newest_orders
@@ -37,9 +35,7 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
 
 @pytest.fixture
 def inside(planted: Shop) -> Browser:
-    found = Browser(build(planted, console_routes(planted)))
-    assert found.get(login_link(planted)).status_code == 303
-    return found
+    return entered(planted)
 
 
 @pytest.mark.parametrize(("language", "words"), [

@@ -9,9 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from conftest import Browser
-from shopkeeper.apps.console.app import console_routes, login_link
-from shopkeeper.apps.http.from_shop import build
+from conftest import Browser, entered
 from shopkeeper.core.consent import Purpose
 from shopkeeper.data.sources.synthetic import SyntheticShop
 from shopkeeper.shop import Shop
@@ -45,9 +43,7 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
 
 @pytest.fixture
 def inside(planted: Shop) -> Browser:
-    found = Browser(build(planted, console_routes(planted)))
-    assert found.get(login_link(planted)).status_code == 303
-    return found
+    return entered(planted)
 
 
 @pytest.mark.parametrize(("lang", "words"), [("en", "order often"), ("zh", "常下单")])

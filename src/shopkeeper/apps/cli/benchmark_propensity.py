@@ -9,6 +9,7 @@ import typer
 from shopkeeper.apps.cli import benchmark_files as files
 from shopkeeper.apps.cli import say
 from shopkeeper.apps.cli.calibration_plot import calibration_plot
+from shopkeeper.apps.cli.learners import draw_tree, figure
 from shopkeeper.apps.cli.options import HERE, Folder, Json, Lang, Seed
 from shopkeeper.core.errors import SettingsError
 from shopkeeper.learn.propensity.columns import Columns, Float64
@@ -16,8 +17,7 @@ from shopkeeper.learn.propensity.comparing import Judged, Split, by_fold_of, by_
 from shopkeeper.learn.propensity.encoding import encoded, moments_of_texts, outcome_of_texts
 from shopkeeper.learn.propensity.foretell import OUTCOMES, outcome_of
 from shopkeeper.learn.propensity.learned import LEARNERS, learner_of
-from shopkeeper.learn.propensity.reading import drawn
-from shopkeeper.measure.bootstrap import Interval
+from shopkeeper.measure.bootstrap import plain_intervals
 from shopkeeper.shop import Shop
 from shopkeeper.shop.predicting import panel_for
 
@@ -67,7 +67,7 @@ def propensity(
     else:
         _show(found, came)
     if tree:
-        _draw(found)
+        draw_tree(found)
 
 
 def _of_file(path: Path, outcome: str, moment: str, folds: int, seed: int) -> tuple[Columns, Float64, list[Split]]:
@@ -99,7 +99,7 @@ def _said(found: Sequence[Judged], came: Float64) -> Iterable[tuple[int, str, in
 def _facts(one: Judged) -> dict[str, Any]:
     return {
         "learner": one.learner, "seconds": round(one.seconds, 3), "judged": len(one.rows),
-        **{name: {"value": each.value, "low": each.low, "high": each.high} for name, each in one.figures.items()},
+        **plain_intervals(one.figures),
         "bins": [{"said": each.said, "came": each.came, "rows": each.rows} for each in one.bins],
     }  # fmt: skip
 
@@ -109,18 +109,7 @@ def _show(found: Sequence[Judged], came: Float64) -> None:
     title = say.text("propensity_title", rows=f"{len(judged):,}", share=f"{came[judged].mean():.1%}")
     columns = [say.text(f"propensity_{name}") for name in ("learner", *_FIGURES, "seconds")]
     table = [
-        (one.learner, *(_figure(one.figures[name]) for name in _FIGURES), f"{one.seconds:.2f}")
+        (one.learner, *(figure(one.figures[name]) for name in _FIGURES), f"{one.seconds:.2f}")
         for one in sorted(found, key=lambda one: -one.figures["auc"].value)
     ]
     say.table(title, columns, table)
-
-
-def _figure(one: Interval) -> str:
-    return f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]"
-
-
-def _draw(found: Sequence[Judged]) -> None:
-    for one in found:
-        if one.learner == "decision_tree":
-            yes, no, rows = (say.text(f"propensity_{name}") for name in ("yes", "no", "rows"))
-            say.verbatim(drawn(one.model.model, yes=yes, no=no, rows=rows))

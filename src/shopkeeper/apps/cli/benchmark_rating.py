@@ -9,14 +9,14 @@ import typer
 
 from shopkeeper.apps.cli import benchmark_files as files
 from shopkeeper.apps.cli import say
+from shopkeeper.apps.cli.learners import draw_tree, figure
 from shopkeeper.apps.cli.options import HERE, Folder, Json, Lang, Seed
 from shopkeeper.core.errors import DataError, SettingsError
 from shopkeeper.learn.propensity.encoding import moments_of_texts
-from shopkeeper.learn.propensity.reading import drawn
 from shopkeeper.learn.rating.comparing import JudgedRater, compare_raters, split_by_newest, split_by_time
 from shopkeeper.learn.rating.rated import Ratings, Words
 from shopkeeper.learn.rating.rater import RATERS, numbered, rater_of
-from shopkeeper.measure.bootstrap import Interval
+from shopkeeper.measure.bootstrap import plain_intervals
 from shopkeeper.shop import Shop
 from shopkeeper.shop.rating import ratings_for
 
@@ -72,7 +72,7 @@ def rating(
     else:
         _show(found, ratings)
     if tree:
-        _draw(found)
+        draw_tree(found, leaf="{:.2f}")
 
 
 def _of_file(cells: Mapping[str, Sequence[str]], columns: Sequence[str], words: Sequence[str]) -> Known:
@@ -120,7 +120,7 @@ def _said(found: Sequence[JudgedRater], ratings: Ratings) -> Iterable[tuple[int,
 def _facts(one: JudgedRater) -> dict[str, Any]:
     return {
         "learner": one.learner, "seconds": round(one.seconds, 3), "judged": len(one.rows), "held": one.held,
-        **{name: {"value": each.value, "low": each.low, "high": each.high} for name, each in one.figures.items()},
+        **plain_intervals(one.figures),
     }  # fmt: skip
 
 
@@ -129,18 +129,7 @@ def _show(found: Sequence[JudgedRater], ratings: Ratings) -> None:
     title = say.text("rating_title", rows=f"{len(judged):,}", spread=f"{judged.std():.3f}")
     columns = [say.text(f"rating_{name}") for name in ("learner", *_FIGURES, "held", "seconds")]
     table = [
-        (one.learner, *(_figure(one.figures[name]) for name in _FIGURES), f"{one.held:.1%}", f"{one.seconds:.2f}")
+        (one.learner, *(figure(one.figures[name]) for name in _FIGURES), f"{one.held:.1%}", f"{one.seconds:.2f}")
         for one in sorted(found, key=lambda one: one.figures["rmse"].value)
     ]
     say.table(title, columns, table)
-
-
-def _figure(one: Interval) -> str:
-    return f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]"
-
-
-def _draw(found: Sequence[JudgedRater]) -> None:
-    for one in found:
-        if one.learner == "decision_tree":
-            yes, no, rows = (say.text(f"propensity_{name}") for name in ("yes", "no", "rows"))
-            say.verbatim(drawn(one.model.model, yes=yes, no=no, rows=rows, leaf="{:.2f}"))

@@ -18,6 +18,7 @@ from shopkeeper.learn.propensity.boosting import Boosted, GradientBoosting
 from shopkeeper.learn.propensity.columns import Columns, Float64
 from shopkeeper.learn.propensity.panel import Panel
 from shopkeeper.learn.propensity.spread import Spread
+from shopkeeper.measure.bootstrap import plain_intervals
 from shopkeeper.measure.rating import errors_of
 
 _LEAST_ROWS: Final = 200
@@ -94,7 +95,7 @@ def judge_boosted_value(panel: Panel, *, seed: int = 0) -> dict[str, Any]:
         return {}
     model = fit_boosted_value(panel, newest=1, seed=seed)
     truth, said = np.maximum(panel.outcome["paid"][test], 0.0), model.expected(panel.columns.rows(test))
-    found = {"boosted": _plain(truth, said), "rows": int(test.sum()), "days": panel.days,
+    found = {"boosted": plain_intervals(errors_of(truth, said)), "rows": int(test.sum()), "days": panel.days,
              "ratio": float(said.sum() / max(float(truth.sum()), 1.0)), "mean": float(truth.mean())}  # fmt: skip
     number = {name: panel.column(name)[test] for name in ("order_days", "first_days", "last_days", "paid_a_day")}
     bought = purchases_of(number["order_days"], number["first_days"], number["last_days"])
@@ -103,10 +104,4 @@ def judge_boosted_value(panel: Panel, *, seed: int = 0) -> dict[str, Any]:
     except DataError:
         return found  # these customers teach BG/NBD nothing: there is nothing to compare with
     each = lifetime.spending.expected(bought.x + 1, number["paid_a_day"])
-    return found | {"bg_nbd": _plain(truth, lifetime.buying.expected(bought, panel.days) * each)}
-
-
-def _plain(truth: Float64, said: Float64) -> dict[str, Any]:
-    return {
-        name: {"value": one.value, "low": one.low, "high": one.high} for name, one in errors_of(truth, said).items()
-    }
+    return found | {"bg_nbd": plain_intervals(errors_of(truth, lifetime.buying.expected(bought, panel.days) * each))}

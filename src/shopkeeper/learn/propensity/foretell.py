@@ -31,6 +31,7 @@ from shopkeeper.learn.propensity.panel import (
     panel_of,
     texts_of,
 )
+from shopkeeper.measure.bootstrap import plain_intervals
 from shopkeeper.measure.probability import figures
 
 NAME: Final = "foretell"
@@ -258,9 +259,9 @@ def _learn(learner: Learner, name: str, panel: Panel, judged: dict[str, Any], se
         if test.any():
             said = first.probability(panel.columns.rows(test))
             found = figures(truth[test], said, seed=seed, resamples=100)
-            judged[name] = {
-                key: {"value": one.value, "low": one.low, "high": one.high} for key, one in found.items()
-            } | {"rows": int(test.sum()), "share": float(truth[test].mean()), "days": panel.days}  # fmt: skip
+            judged[name] = plain_intervals(found) | {
+                "rows": int(test.sum()), "share": float(truth[test].mean()), "days": panel.days,
+            }  # fmt: skip
     return _fitted(learner, panel, truth, 0, seed)
 
 

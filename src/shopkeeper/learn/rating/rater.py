@@ -20,6 +20,7 @@ from shopkeeper.learn.rating.asking import Asking
 from shopkeeper.learn.rating.factors import Factors, FitFactors
 from shopkeeper.learn.rating.ordinal import Ordinal, OrdinalLogistic
 from shopkeeper.learn.rating.rated import Int64, Mask, Ratings, Words
+from shopkeeper.measure.bootstrap import plain_intervals
 from shopkeeper.measure.rating import errors_of
 
 NAME: Final = "rater"
@@ -217,7 +218,7 @@ def fit_rater(
         found = errors_of(truth, said, ratings.customer[rows], seed=seed)
         judged = {
             "rows": len(rows), "held": held(first.spread, said, truth), "mean_rmse": float(np.std(truth)),
-            **{key: {"value": one.value, "low": one.low, "high": one.high} for key, one in found.items()},
+            **plain_intervals(found),
         }  # fmt: skip
     made = taught(name, ratings, ratings.at <= late, judge if judge.any() else ratings.at >= late, products, words,
                   seed=seed)  # fmt: skip
