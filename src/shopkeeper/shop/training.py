@@ -56,11 +56,12 @@ def train(shop: Shop, *, judged: bool = True, seed: int = 0, progress: Progress 
 
     Raises:
         DataError: nobody agreed to training (``no_training_consent``), the personal model is below the shop's floor, or
-            a file of the lake is not what was written.
+            a file of the lake or a row of the state is not what was written.
         SettingsError: a model named in ``[train]`` is not among ``[models]``.
     """
     _named(shop)
     shop.lake.check()
+    shop.state.database.verify()
     report = _judged(shop, seed, progress) if judged else None
     _floor(shop, report)
     if not shop.readonly:
