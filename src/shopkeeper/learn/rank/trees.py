@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,6 +34,8 @@ class LambdaMART:
         self, pairs: Candidates, features: Float32, chosen: Bool, *, seed: int = 0
     ) -> "LambdaMARTModel | None":
         """None where nobody's choice was found."""
+        import lightgbm  # here: it takes a second, and few shops need it
+
         able = np.flatnonzero(np.bincount(pairs.row[chosen], minlength=len(pairs)) > 0)
         if not len(able):
             return None
@@ -74,4 +75,6 @@ class LambdaMARTModel:
 
     @classmethod
     def restore(cls, arrays: Arrays, facts: Mapping[str, Any]) -> "LambdaMARTModel":  # noqa: ARG003 - all is in the arrays
+        import lightgbm  # here: as above
+
         return cls(booster=lightgbm.Booster(model_str=arrays["trees"].tobytes().decode()))
