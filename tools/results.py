@@ -159,7 +159,8 @@ def put(text: str, mark: str, table: str) -> str:
     tables, known = table.split("\n\n"), old.strip().split("\n\n")
     if len(tables) == len(known):
         tables = [merged(*pair) for pair in zip(known, tables, strict=True)]
-    return f"{before}{'\n\n'.join(tables)}\n{after}"
+    renewed = "\n\n".join(tables)
+    return f"{before}{renewed}\n{after}"
 
 
 def merged(old: str, new: str) -> str:
