@@ -49,7 +49,9 @@ def next_item(
     attributes: Annotated[Path | None, typer.Option("--attributes", help="JSON: item -> list of attributes.")] = None,
     budget: Budget = "20m",
     seed: Seed = 0,
-    refit: Annotated[bool, typer.Option("--refit", help="Learn from each line's last item too.")] = False,
+    refit: Annotated[
+        bool, typer.Option("--refit", help="Finders and networks learn from each line's last item too.")
+    ] = False,
     seeds: Annotated[int, typer.Option("--seeds", help="Answer so many times, with one seed each.")] = 1,
     truth: Annotated[Path | None, typer.Option("--truth", help="As TRAIN; each last item is what came next.")] = None,
     checkpoint: Annotated[str, typer.Option("--checkpoint", help="A folder to go on from when interrupted.")] = "",
@@ -57,7 +59,8 @@ def next_item(
 ) -> None:
     """Foretell each user's next, unseen item: `user,rank,item`.
 
-    Parameters are fitted without each line's last item (it is input only), unless --refit.
+    Finders and networks are fitted without each line's last item, unless --refit: what is
+    chosen is chosen by it, and it is input.
     """
     how = NextItem(
         count=_at_least_one("--top", top), budget_seconds=_seconds(budget), seed=_seed(seed), refit=refit,

@@ -1,6 +1,6 @@
 """Trees that learn in which order candidates belong: LambdaMART on what people chose next."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,7 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
-from shopkeeper.core.histories import Bool, Float32
+from shopkeeper.core.histories import Bool, Float32, Int64
 from shopkeeper.core.ports import Arrays
 from shopkeeper.learn.rank.candidates import Candidates
 
@@ -33,19 +33,15 @@ class LambdaMART:
     """At most so many candidates besides the right ones teach, drawn at random."""
 
     def fit_pairs(
-        self, pairs: Candidates, features: Float32, chosen: Bool, *, seed: int = 0
-    ) -> "LambdaMARTModel | None":
-        """None where nobody's choice was found."""
-        able = np.flatnonzero(np.bincount(pairs.row[chosen], minlength=len(pairs)) > 0)
-        if not len(able):
+        self, pairs: Candidates, features: Float32, chosen: Bool, *, seed: int = 0,
+        more: Sequence[tuple[Candidates, Float32, Bool]] = (),
+    ) -> "LambdaMARTModel | None":  # fmt: skip
+        """Of these people, and of ``more``, each with the same features. None where nobody's choice was found."""
+        parts = [self._drawn(*one, seed) for one in ((pairs, features, chosen), *more)]
+        told, labels, sizes = (np.concatenate(each) for each in zip(*parts, strict=True))
+        if not len(labels):
             return None
-        some, place = pairs.rows(able)
-        dice = np.random.default_rng(seed).random(len(place)).astype(np.float32)
-        taken = chosen[place] | (some.places(dice) < self.others)
-        sizes = np.bincount(some.row[taken], minlength=len(some))
-        data = lightgbm.Dataset(
-            features[place[taken]], label=chosen[place[taken]].astype(np.int32), group=sizes, params={"verbose": -1}
-        )
+        data = lightgbm.Dataset(told, label=labels, group=sizes, params={"verbose": -1})
         settings = {
             "objective": "lambdarank", "learning_rate": self.learning_rate, "num_leaves": self.leaves,
             "min_data_in_leaf": self.least_pairs, "lambdarank_truncation_level": _SHOWN, "feature_fraction": 0.7,
@@ -53,6 +49,17 @@ class LambdaMART:
             "deterministic": True, "force_row_wise": True,
         }  # fmt: skip
         return LambdaMARTModel(booster=lightgbm.train(settings, data, self.trees))
+
+    def _drawn(
+        self, pairs: Candidates, features: Float32, chosen: Bool, seed: int
+    ) -> tuple[Float32, NDArray[np.int32], Int64]:
+        """Features, labels and group sizes of those who teach anything."""
+        able = np.flatnonzero(np.bincount(pairs.row[chosen], minlength=len(pairs)) > 0)
+        some, place = pairs.rows(able)
+        dice = np.random.default_rng(seed).random(len(place)).astype(np.float32)
+        taken = chosen[place] | (some.places(dice) < self.others)
+        sizes: Int64 = np.bincount(some.row[taken], minlength=len(some))
+        return features[place[taken]], chosen[place[taken]].astype(np.int32), sizes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
