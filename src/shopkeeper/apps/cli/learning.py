@@ -18,6 +18,7 @@ from shopkeeper.decide.reasons import say_reason
 from shopkeeper.settings import COMPARED_MODELS
 from shopkeeper.shop import Shop
 from shopkeeper.shop.goes_with import complements
+from shopkeeper.shop.learned_order import sentence_of
 from shopkeeper.shop.tradeoffs import weigh
 from shopkeeper.shop.training import TrainReport, judge
 from shopkeeper.shop.training import train as train_shop
@@ -42,7 +43,7 @@ def train(
         if as_json:
             say.as_json(training_facts(report))
         else:
-            show_training(report)
+            show_training(report, shop.settings.rank.least_lists)
 
 
 def evaluate(
@@ -158,10 +159,11 @@ def training_facts(report: TrainReport) -> dict[str, Any]:
     return {
         "version": report.version, "people": report.people, "events": report.events, "products": report.products,
         "seconds": report.seconds, "from_log": report.from_log.facts() if report.from_log else None,
+        "ranker": report.ranker.facts() if report.ranker else None,
     }  # fmt: skip
 
 
-def show_training(report: TrainReport) -> None:
+def show_training(report: TrainReport, least_lists: int) -> None:
     """What was trained on, and how the models compare."""
     if report.report is not None:
         show_report(report.report)
@@ -171,6 +173,8 @@ def show_training(report: TrainReport) -> None:
         taught = report.from_log
         key = "train_from_log" if taught.used else "train_from_log_kept"
         say.line(key, items=f"{taught.items:,}", clicks=f"{taught.clicks:,}")
+    if report.ranker is not None:
+        say.OUT.print(sentence_of(report.ranker.facts(), least_lists, say.Tongue.language), markup=False)
     say.line(
         "train_done", version=report.version, people=f"{report.people:,}", events=f"{report.events:,}",
         products=f"{report.products:,}", seconds=f"{sum(report.seconds.values()):.0f}",

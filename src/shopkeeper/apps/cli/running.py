@@ -67,7 +67,7 @@ def demo(
         if shop.models.current() is None:
             with say.progress() as progress:
                 report = train(shop, progress=progress)
-            show_training(report)
+            show_training(report, shop.settings.rank.least_lists)
         found = segment_facts(shop, say.Tongue.language)["segments"]
         names = "; ".join(f"{one['label']} {one['name']} ({one['people_share']:.0%})" for one in found)
         say.line("demo_segments", names=names or "-")

@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from shopkeeper.core.decision import Device
+
 MAX_EVENTS = 1000
 MAX_BODY_BYTES = 2_000_000
 MAX_COUNT = 100
@@ -162,6 +164,8 @@ class RecommendationsIn(Struct, frozen=True, kw_only=True):
     count: Count | None = None
     """As many as the placement shows, where absent."""
     mode: Literal["personal", "nonpersonal"] = "personal"
+    device: Device = ""
+    """What the person looks at; a browser's own words where absent."""
     lang: Annotated[str, Meta(max_length=35)] = ""
 
 
@@ -210,6 +214,7 @@ class ChoiceOut(Struct, frozen=True, kw_only=True):
     propensity: float
     parts: dict[str, float]
     reason: ReasonOut
+    features: dict[str, float] = {}
 
 
 class AskedOut(Struct, frozen=True, kw_only=True):
@@ -229,6 +234,7 @@ class AskedOut(Struct, frozen=True, kw_only=True):
     price_min: float | None = None
     price_max: float | None = None
     exclude: list[str] = []
+    device: Device = ""
 
 
 class DecisionOut(Struct, frozen=True, kw_only=True):
