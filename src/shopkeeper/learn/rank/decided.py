@@ -16,7 +16,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
@@ -140,6 +139,8 @@ class FromDecisions:
 
     def _learn(self, decided: Decided, pairs: Pairs, columns: Float64, seed: int) -> LambdaMARTModel:
         """Trees from the lists that have such pairs."""
+        import lightgbm  # here: it takes a second, and few shops need it
+
         row = decided.row
         some = np.zeros(len(decided), np.bool_)
         some[row[pairs.better]] = True

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,6 +36,8 @@ class LambdaMART:
         more: Sequence[tuple[Candidates, Float32, Bool]] = (),
     ) -> "LambdaMARTModel | None":  # fmt: skip
         """Of these people, and of ``more``, each with the same features. None where nobody's choice was found."""
+        import lightgbm  # here: it takes a second, and few shops need it
+
         parts = [self._drawn(*one, seed) for one in ((pairs, features, chosen), *more)]
         told, labels, sizes = (np.concatenate(each) for each in zip(*parts, strict=True))
         if not len(labels):
@@ -95,4 +96,6 @@ class LambdaMARTModel:
 
     @classmethod
     def restore(cls, arrays: Arrays, facts: Mapping[str, Any]) -> "LambdaMARTModel":  # noqa: ARG003 - all is in the arrays
+        import lightgbm  # here: as above
+
         return cls(booster=lightgbm.Booster(model_str=arrays["trees"].tobytes().decode()))
