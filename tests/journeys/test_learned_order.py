@@ -9,15 +9,19 @@ import numpy as np
 import pytest
 from small_shop import build
 
+from shopkeeper.apps.console.pages import Pages
+from shopkeeper.apps.console.words import Words
 from shopkeeper.core.decision import Decision, Request
 from shopkeeper.core.ids import CustomerId
 from shopkeeper.decide.order import Order
 from shopkeeper.learn.rank.decided import FromDecisions
+from shopkeeper.locale import say
 from shopkeeper.settings import FILE
 from shopkeeper.shop import Shop
 from shopkeeper.shop.decided_lists import decided_lists
 from shopkeeper.shop.learned_order import blend_of, blends_of
 from shopkeeper.shop.training import train
+from shopkeeper.shop.why_order import moved
 
 SETTINGS = """
 [placements.home]
@@ -118,14 +122,15 @@ def test_what_was_learned_answers(shop: Shop) -> None:
         after = greedy.decide(request)
         assert isinstance(policy.order, Order)
         before = replace(greedy, order=replace(policy.order, ranker=None)).decide(request)
+        assert not any(choice.features for choice in before.choices)  # without dice it would teach nothing
         liked = [int(choice.item[1:]) >= 20 for choice in after.choices]
         assert np.mean(liked) > np.mean([int(choice.item[1:]) >= 20 for choice in before.choices])
         assert np.mean(liked) > 0.7
         scores = [choice.features["ranked"] for choice in after.choices]
         assert scores == sorted(scores, reverse=True)
         assert after.choices[0].features["ranked_place"] == 1.0
-        assert [choice.features["place"] for choice in before.choices] == list(range(1, 11))
-        assert not any("ranked" in choice.features for choice in before.choices)
+        diced = replace(policy, order=replace(policy.order, ranker=None)).decide(request)
+        assert all(choice.features["place"] >= 1 and "ranked" not in choice.features for choice in diced.choices)
         stranger = greedy.decide(replace(request, mode="nonpersonal"))
         assert not any(choice.features for choice in stranger.choices)
 
@@ -141,6 +146,35 @@ def test_the_batch_says_what_was_served(shop: Shop) -> None:
     assert lists is not None
     ranked = policy.order.ranker.rank(lists.candidates)[int(lists.offsets[-2]) :]
     assert ranked.tolist() == [choice.features["ranked"] for choice in decision.choices]
+
+
+def test_what_the_order_did_is_said_truly(shop: Shop) -> None:
+    """Law: a logged decision says of each product where the mix had it and where the trees put it, and what is said to
+    have moved it adds up to what the trees said; where their version is gone only the places are said."""
+    request = Request(placement="home", at=shop.clock(), customer=CustomerId("c33"), count=10, device="mobile")
+    decided = shop.decide(request)
+    shop.collect([])  # what waits for the journal goes first
+    decision = shop.explain(decided.id)
+    trees = shop.serving.policies["home"].inner.first.order.ranker
+    base = trees.trees.contributions(np.zeros((1, len(trees.names))))[0, -1]
+    told = moved(shop, decision)
+    assert len(told) == 10
+    for choice, how in zip(decision.choices, told, strict=True):
+        assert how is not None
+        assert how.because is not None
+        assert (how.place, how.ranked_place) == (choice.features["place"], choice.features["ranked_place"])
+        assert base + sum(how.because.values()) == pytest.approx(choice.features["ranked"], abs=1e-9)
+    gone = moved(shop, replace(decision, policy="recommend.home@v1"))
+    assert [how and (how.place, how.because) for how in gone] == [(how and how.place, None) for how in told]
+    other = shop.decide(replace(request, mode="nonpersonal"))
+    assert moved(shop, other) == [None] * len(other.choices)
+    for language in ("en", "zh"):
+        shown = Pages(shop, Words(language, currency="CNY", timezone="Asia/Shanghai")).decision(decision.id)["choices"][
+            0
+        ]["moved"]
+        assert shown["sentence"] == say(language, "console", "moved", place=told[0].place, ranked=told[0].ranked_place)
+        assert shown["because"]
+        assert not [what for what, _ in shown["because"] if "_" in what]
 
 
 def test_too_few_lists_leave_the_mix(shop: Shop) -> None:

@@ -3,6 +3,7 @@ ranker does that has learned from what came of such lists. What it goes by is ke
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -48,13 +49,16 @@ class Order:
     """Whose clock tells the hour."""
     popular: Scorer
 
+    def answers(self, placement: str) -> bool:
+        """Whether a ranker is asked there."""
+        return self.ranker is not None and placement in self.ranker.placements
+
     def of(self, found: Found, layer: Layer, person: Histories, context: Context) -> Ordered:
         """The candidates that ``layer`` brought (the first ones) in order; utilities of all others stay."""
         listed, kept = self._look(found, layer, person, context)
-        ranker = self.ranker
-        if ranker is None or context.request.placement not in ranker.placements or not listed.size:
+        if self.ranker is None or not self.answers(context.request.placement) or not listed.size:
             return Ordered(found=found, columns=kept)
-        scores = ranker.rank(listed)
+        scores = self.ranker.rank(listed)
         utility = found.utility.copy()
         utility[: listed.size] = scaled(scores)
         columns = {**kept, "ranked": scores, "ranked_place": _places(scores)}
@@ -73,8 +77,7 @@ class Order:
             **{f"{PLACE}{name.removeprefix(SAYS)}": _places(part) for name, part in said.items() if len(said) > 1},
             **fits(person, products, _goods(shelf, self.popular), context.now),
         }  # fmt: skip
-        local = request.at.astimezone(self.zone)
-        when = {"hour": (local.hour * 60 + local.minute) / 60, "weekday": float(local.isoweekday())}
+        when = moment_of(request.at, self.zone)
         category = shelf.categories[0][products] if shelf.depth else np.full(size, -1, np.int32)
         listed = Shortlist(
             size=size, numbers={**said, **kept, **{name: np.full(size, value) for name, value in when.items()}},
@@ -84,6 +87,12 @@ class Order:
             },
         )  # fmt: skip
         return listed, kept
+
+
+def moment_of(at: datetime, zone: ZoneInfo) -> dict[str, float]:
+    """The hour, with its minutes as a fraction, and the weekday (1 = Monday) by the shop's clock."""
+    local = at.astimezone(zone)
+    return {"hour": (local.hour * 60 + local.minute) / 60, "weekday": float(local.isoweekday())}
 
 
 def _places(score: Float64) -> Float64:

@@ -147,8 +147,11 @@ class Recommend:
         return main, ((lambda: main, popular) if self.placement.fill else (lambda: main,))
 
     def _ordered(self, found: Found, main: Layer | None, context: Context) -> Ordered | None:
-        """The candidates that suit the person, looked at one by one; None where there is no person or no such."""
+        """The candidates that suit the person, looked at one by one; None where there is no person or no such, and
+        where no ranker is asked and no dice are thrown, so that nothing could be learned from it either."""
         if self.order is None or main is None or context.profile is None:
+            return None
+        if isinstance(self.chooser, Greedy) and not self.order.answers(context.request.placement):
             return None
         return self.order.of(found, main, context.profile, context)
 

@@ -59,6 +59,14 @@ def taught_by_lists(shop: Shop, known: LakeSnapshot, model: Any, *, seed: int = 
     return how.fit_decided(lists, seed=seed)
 
 
+def judged_order(shop: Shop, *, seed: int = 0) -> dict[str, Any] | None:
+    """What the lists until now teach about the order of what the current version mixes; None before the first training,
+    or where the shop does not want to know."""
+    mix = shop.serving.scorers.get(shop.settings.train.personal)
+    taught = None if mix is None else taught_by_lists(shop, shop.snapshot(learning=True), mix, seed=seed)
+    return None if taught is None else taught.facts()
+
+
 def sentence_of(taught: Mapping[str, Any] | None, least: int, language: str) -> str:
     """What ``Taught.facts`` says, in words; "" where nobody asked or the version is older than the question."""
     if taught is None:

@@ -17,6 +17,7 @@ from shopkeeper.apps.http.shapes import (
     ChoiceOut,
     DecisionOut,
     ItemOut,
+    MovedOut,
     ReasonOut,
     RecommendationsIn,
     RecommendationsOut,
@@ -25,6 +26,7 @@ from shopkeeper.apps.http.shapes import (
 from shopkeeper.apps.http.work import waited
 from shopkeeper.core.decision import Choice, Decision, Device, Mode, Reason, Request
 from shopkeeper.core.ids import CustomerId, ProductId, VisitorId, is_id, is_placeholder
+from shopkeeper.shop.why_order import Moved
 
 
 async def get_recommendations(visit: Visit) -> Response:
@@ -65,6 +67,7 @@ async def get_similar(visit: Visit) -> Response:
 async def get_decision(visit: Visit) -> Response:
     """Everything that was logged of a decision."""
     decision = await waited(visit.engine.explain, id_of(visit, "decision"))
+    moves = await waited(visit.engine.moved, decision)
     request = decision.request
     visit.person = request.person or ""
     return answer(
@@ -79,7 +82,10 @@ async def get_decision(visit: Visit) -> Response:
                 price_min=request.price_min, price_max=request.price_max, exclude=list(request.exclude),
                 device=request.device,
             ),
-            choices=[_choice(visit, place, choice) for place, choice in enumerate(decision.choices, 1)],
+            choices=[
+                _choice(visit, place, choice, how)
+                for place, (choice, how) in enumerate(zip(decision.choices, moves, strict=True), 1)
+            ],
         )
     )  # fmt: skip
 
@@ -131,10 +137,13 @@ def shown(decision: Decision, say: Callable[[Reason], str]) -> RecommendationsOu
     )  # fmt: skip
 
 
-def _choice(visit: Visit, place: int, choice: Choice) -> ChoiceOut:
+def _choice(visit: Visit, place: int, choice: Choice, how: Moved | None) -> ChoiceOut:
     return ChoiceOut(
         product=choice.item, position=place, score=choice.score, propensity=choice.propensity,
         parts=dict(choice.parts), reason=_reason(visit, choice.reason), features=dict(choice.features),
+        order=None if how is None else MovedOut(
+            place=how.place, ranked_place=how.ranked_place, because=None if how.because is None else dict(how.because)
+        ),
     )  # fmt: skip
 
 

@@ -205,6 +205,15 @@ class RecommendationsOut(Struct, frozen=True, kw_only=True):
     items: list[ItemOut]
 
 
+class MovedOut(Struct, frozen=True, kw_only=True):
+    """A product's place among all candidates by the mix of models and by the learned order, 1 = first, and what each
+    thing that was looked at added to its score; null where that can no longer be said."""
+
+    place: int
+    ranked_place: int
+    because: dict[str, float] | None
+
+
 class ChoiceOut(Struct, frozen=True, kw_only=True):
     """One item of a decision with all its numbers."""
 
@@ -215,6 +224,8 @@ class ChoiceOut(Struct, frozen=True, kw_only=True):
     parts: dict[str, float]
     reason: ReasonOut
     features: dict[str, float] = {}
+    order: MovedOut | None = None
+    """What the learned order did to it; null where the mix of models alone put it in order."""
 
 
 class AskedOut(Struct, frozen=True, kw_only=True):
