@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from typing import Protocol
 
-from shopkeeper.data.journal import Entry, Kept, Kind, Outcome
+from shopkeeper.data.journal import Entry, Kind, Outcome
+from shopkeeper.data.journal_rows import Kept
 
 
 class Intake(Protocol):

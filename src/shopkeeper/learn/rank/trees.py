@@ -11,6 +11,7 @@ from shopkeeper.core.histories import Bool, Float32, Int64
 from shopkeeper.core.ports import Arrays
 from shopkeeper.learn.rank.candidates import Candidates
 
+Float64 = NDArray[np.float64]
 _SHOWN = 20
 
 
@@ -75,6 +76,19 @@ class LambdaMARTModel:
         total = np.bincount(pairs.row, height, len(pairs))
         shares: Float32 = np.log(height / total[pairs.row] + 1e-9).astype(np.float32)
         return shares
+
+    def raw(self, features: Float64) -> Float64:
+        """(rows,) the sum of each row's leaves, in this thread: for lists as short as a request's."""
+        said: Float64 = self.booster.predict(features, num_threads=1)
+        return said
+
+    def contributions(self, features: Float64) -> Float64:
+        """(rows, features + 1) what each feature adds to ``raw``, and last what every row has.
+
+        Source: TreeSHAP: Lundberg, Erion, Lee (2018), Consistent individualized feature attribution for tree ensembles.
+        """
+        added: Float64 = self.booster.predict(features, pred_contrib=True, num_threads=1)
+        return added
 
     def arrays(self) -> Arrays:
         text: NDArray[np.uint8] = np.frombuffer(self.booster.model_to_string().encode(), np.uint8)
