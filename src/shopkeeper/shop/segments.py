@@ -35,7 +35,7 @@ def _last(shop: Shop) -> Segmented | None:
     """The current version's segments, whose letters and names go on; None where they cannot be read."""
     try:
         return segmented(shop)[1]
-    except DataError:
+    except DataError:  # a damaged version: that is what it is made again for
         return None
 
 
@@ -53,11 +53,8 @@ def told_by_customers(shop: Shop, known: LakeSnapshot) -> dict[str, dict[str, st
 
 
 def segmented(shop: Shop) -> tuple[str, Segmented | None]:
-    """The current version's segments, loaded once; None before the first training.
-
-    Raises:
-        DataError: they are of another release (``model_outdated``): training makes new ones.
-    """
+    """The current version's segments, loaded once; None before the first training, or where they are of another
+    release."""
     return of_version(shop, NAME, _read)
 
 
