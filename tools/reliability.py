@@ -206,7 +206,8 @@ def table(found: Facts, words: dict[str, str]) -> str:
             each = list(facts["points"].values())
             what = what.format(points=len(each), least=min(each), most=max(each))
         if "ready_p99" in facts:
-            besides = words["recovery"].format(recovery=facts["recovery_p99"], ready=facts["ready_p99"])
+            which = "recovery" if facts["ready_p99"] else "opened"
+            besides = words[which].format(recovery=facts["recovery_p99"], ready=facts["ready_p99"])
         often = facts.get("kills") or facts.get("runs") or sum(facts.get("cuts", {}).values())
         if name == "power_cuts":
             besides = words["opens"].format(recovery=facts["recovery_p99"], before=facts["before_sync"])
