@@ -251,6 +251,9 @@ class Journal:
         """How many entries the drain has not moved yet."""
         return int(self._read("SELECT count(*) FROM entries")[0][0])
 
+    def figures(self) -> None:
+        """See ``Intake``: a file of the folder has none."""
+
     def forget_drained(self, up_to: int) -> None:
         """Delete entries whose sequence number is at most ``up_to``: they stand in the lake now."""
         self._remove("seq <= ?", (up_to,))

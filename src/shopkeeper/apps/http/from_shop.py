@@ -17,6 +17,7 @@ from shopkeeper.apps.http.wire import Told
 from shopkeeper.core.consent import Purpose
 from shopkeeper.core.decision import Decision, Reason, Request
 from shopkeeper.core.errors import NotFound, Unavailable
+from shopkeeper.core.figures import EngineFigures
 from shopkeeper.data.store.keys import Keys
 from shopkeeper.decide.context import person_to_read
 from shopkeeper.decide.failure import where, why
@@ -184,6 +185,9 @@ class ShopEngine:
 
     def waiting(self) -> int:
         return self._shop.journal.waiting()
+
+    def figures(self) -> EngineFigures:
+        return self._shop.figures()
 
     def ready(self) -> None:
         """An empty batch goes the whole way to the journal's writer and back; the models are loaded."""
