@@ -6,6 +6,8 @@ STAMP := .venv/.installed
 TESTED := .venv/.test-installed
 FLINK := .venv-flink/.installed
 FLINK_PINS := src/shopkeeper/apps/jobs/flink/requirements.txt
+# As many workers as cores, at most four; a file's tests stay together and share what they set up. ARGS="-n 0": one by one.
+SPREAD := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: install demo test test-all check bench bench-tables reliability docs screenshots lock flink flink-test clean
 
@@ -26,7 +28,7 @@ demo: install  ## open a demo shop on a year of household purchases, then serve 
 	$(BIN)/shopkeeper demo $(ARGS)
 
 test: $(TESTED)  ## everything that takes seconds
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
 test-all: $(TESTED)  ## the minutes-long tests as well
 	$(BIN)/python -m pytest -m "" $(ARGS)

@@ -2,10 +2,14 @@
 
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 import postgres
 from servers import Started, kafka_broker, redis_server, redis_url
+
+hypothesis.settings.register_profile("any machine", deadline=None)  # no law depends on how fast the machine is
+hypothesis.settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

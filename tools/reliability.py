@@ -23,7 +23,8 @@ ROOT = Path(__file__).parents[1]
 for folder in ("src", "tests/reliability", "tests/journeys"):
     sys.path.insert(0, str(ROOT / folder))
 
-import cutting  # noqa: E402  # found by the lines above
+import backing_up  # noqa: E402  # found by the lines above
+import cutting  # noqa: E402
 import damaging  # noqa: E402
 import deeds  # noqa: E402
 import faults  # noqa: E402
@@ -154,11 +155,28 @@ def damages(aside: Path, seconds: float) -> Facts:
     total = damaging.Damaged()
 
     def step(done: int) -> int:
-        total.add(damaging.many(shop, truth, aside, 50, seed=done + 1))
-        return 50
+        total.add(damaging.many(shop, truth, aside, 10, seed=done + 1))
+        return 10
 
     until(seconds, 2_000, step)
     return {"tried": total.tried, **total.ended, "list": total.wrong[:20]}
+
+
+def saved(aside: Path, seconds: float) -> Facts:
+    """Backups while the shop is written, each restored."""
+    total = backing_up.BackedUp()
+
+    def step(done: int) -> int:
+        with tempfile.TemporaryDirectory(dir=aside, prefix=f"backups-{done}-") as folder:
+            total.add(backing_up.under_load(Path(folder), 10))
+        return 10
+
+    until(seconds, 500, step)
+    return {
+        "runs": total.backups, "acknowledged": total.acknowledged * 9, "lost": total.found.lost,
+        "doubled": total.found.doubled, "halves": total.found.halves, "sick": total.sick,
+        "meanwhile": total.meanwhile * 9, "seconds_p99": p99(total.seconds),
+    }  # fmt: skip
 
 
 def too_much(aside: Path, seconds: float) -> Facts:
@@ -167,9 +185,9 @@ def too_much(aside: Path, seconds: float) -> Facts:
 
 
 PARTS: dict[str, tuple[float, Callable[[Path, float], Facts]]] = {
-    "random_kills": (0.2, random_kills), "named_kills": (0.25, named_kills), "power_cuts": (0.2, power_cuts),
-    "broken_servers": (0.1, broken_servers), "disk_faults": (0.15, disk_faults), "damages": (0.05, damages),
-    "too_much": (0.05, too_much),
+    "random_kills": (0.15, random_kills), "named_kills": (0.2, named_kills), "power_cuts": (0.2, power_cuts),
+    "broken_servers": (0.1, broken_servers), "disk_faults": (0.12, disk_faults), "damages": (0.1, damages),
+    "backups": (0.08, saved), "too_much": (0.05, too_much),
 }  # fmt: skip
 """Each part with its share of the time."""
 
@@ -179,7 +197,7 @@ WORDS: dict[str, dict[str, str]] = tomllib.loads((ROOT / "tools" / "reliability.
 def table(found: Facts, words: dict[str, str]) -> str:
     """The counts as Markdown."""
     lines = [words["run"].format(**found["about"]), "", words["head"], "|---|---|---|---|---|---|"]
-    for name in ("random_kills", "named_kills", "power_cuts", "disk_faults"):
+    for name in ("random_kills", "named_kills", "power_cuts", "disk_faults", "backups"):
         if name not in found:
             continue
         facts, besides = found[name], ""
@@ -195,6 +213,8 @@ def table(found: Facts, words: dict[str, str]) -> str:
             besides += "; " + words["cut_modes"].format(**facts["cuts"])
         if name == "disk_faults":
             besides = words["faults"].format(struck=sum(facts["struck"].values()), refusals=facts["refusals"])
+        if name == "backups":
+            besides = words["restored"].format(**facts)
         lines.append(
             f"| {what} | {often:,} | {facts['acknowledged']:,} | {facts['lost']:,} | {facts['doubled']:,} | {besides} |"
         )

@@ -2,8 +2,8 @@
 evaluate … --json`` printed.
 
 ``python tools/results.py Beauty=beauty.json "Beauty, attributes=beauty_a.json" …``: a name and its file for each row,
-of next-item or of next-basket, or of ``evaluate``, alone, with ``--goes-with`` or with ``--tradeoff new_share``. A
-table of which no file is named stays as it is.
+of next-item or of next-basket, or of ``evaluate``, alone, with ``--goes-with`` or with ``--tradeoff new_share``. Rows
+of sets that are not named stay as they are.
 """
 
 import json
@@ -154,9 +154,25 @@ def share(found: dict[str, Any], words: dict[str, str]) -> str:
 
 
 def put(text: str, mark: str, table: str) -> str:
-    """The page with what stands behind ``<!-- mark -->`` exchanged."""
-    before, _, after = re.split(rf"(?<=<!-- {mark} -->\n)(.*?)(?=<!-- end -->)", text, maxsplit=1, flags=re.DOTALL)
-    return f"{before}{table}\n{after}"
+    """The page with what stands behind ``<!-- mark -->`` renewed."""
+    before, old, after = re.split(rf"(?<=<!-- {mark} -->\n)(.*?)(?=<!-- end -->)", text, maxsplit=1, flags=re.DOTALL)
+    tables, known = table.split("\n\n"), old.strip().split("\n\n")
+    if len(tables) == len(known):
+        tables = [merged(*pair) for pair in zip(known, tables, strict=True)]
+    renewed = "\n\n".join(tables)
+    return f"{before}{renewed}\n{after}"
+
+
+def merged(old: str, new: str) -> str:
+    """A table whose rows of the same sets are the new ones, at their place; others stay, unless the columns differ."""
+    before, (head, line, *rows) = old.split("\n"), new.split("\n")
+    if before[0] != head:
+        return new
+    found: dict[str, list[str]] = {row.split("|")[1]: [] for row in [*before[2:], *rows]}
+    renewed = {row.split("|")[1] for row in rows}
+    for row in [*(row for row in before[2:] if row.split("|")[1] not in renewed), *rows]:
+        found[row.split("|")[1]].append(row)
+    return "\n".join([head, line, *(row for own in found.values() for row in own)])
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from shopkeeper.core.errors import SettingsError
 from shopkeeper.core.identity import LinkRules
 from shopkeeper.core.money import exponent
+from shopkeeper.core.shortlist import RankSettings
 from shopkeeper.core.weights import ActionWeights
 
 FILE: Final = "shop.toml"
@@ -26,6 +27,7 @@ _AT_LEAST: Final = {
     ("train", "test_days"): 1, ("predict", "days"): 1, ("predict", "folds"): 3, ("segments", "days"): 7,
     ("segments", "most"): 2, ("segments", "steps"): 0, ("profiles", "keep_days"): 1, ("stream", "partitions"): 1,
     ("identity", "window_days"): 0, ("identity", "most_customers"): 0, ("identity", "most_visitors"): 0,
+    ("rank", "least_lists"): 10, ("rank", "days"): 1, ("rank", "most_weight"): 1,
 }  # fmt: skip
 
 T = TypeVar("T")
@@ -219,6 +221,7 @@ class Settings:
     stream: StreamSection = field(default_factory=StreamSection)
     profiles: ProfilesSection = field(default_factory=ProfilesSection)
     train: TrainSection = field(default_factory=TrainSection)
+    rank: RankSettings = field(default_factory=RankSettings)
     weights: ActionWeights = field(default_factory=ActionWeights)
     privacy: PrivacySection = field(default_factory=PrivacySection)
     identity: LinkRules = field(default_factory=LinkRules)
@@ -299,6 +302,8 @@ def _check(settings: Settings, folder: Path) -> None:
         value = getattr(getattr(settings, where), name)
         if not value >= least:
             _bad(where, name, value, f"at least {least}")
+    if not 0.05 <= settings.rank.held_out <= 0.9:
+        _bad("rank", "held_out", settings.rank.held_out, "0.05 … 0.9")
     _check_weights(settings.weights)
 
 

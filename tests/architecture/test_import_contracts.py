@@ -83,3 +83,12 @@ def test_every_fence_names_every_other_floor() -> None:
     ):
         outside = {module.removeprefix("shopkeeper.") for module in contracts[name]["source_modules"]}
         assert outside == floors - {inside}, name
+
+
+def test_the_program_starts_without_what_only_learning_needs() -> None:
+    """A third of the start and 70 MB would go into libraries that most commands never call: they come where they
+    are called."""
+    late = ("sklearn", "lightgbm", "scipy.stats", "scipy.optimize", "torch", "implicit", "jieba", "alembic")
+    asked = f"import sys, shopkeeper.apps.cli.main; print([name for name in {late} if name in sys.modules])"
+    said = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "[]"

@@ -15,6 +15,7 @@ import pytest
 from shopkeeper.core.errors import Unavailable
 from shopkeeper.data import seen
 from shopkeeper.data.journal import DECISION, EVENT, Entry, Journal
+from shopkeeper.data.row_sums import reading, verify
 
 
 def _entries(*ids: str, body: bytes = b"{}") -> list[Entry]:
@@ -143,7 +144,11 @@ def test_a_journal_of_the_first_layout_is_taken_up(tmp_path: Path) -> None:
     assert journal.append(_entries("gone", "waits", "new")) == ["duplicate", "duplicate", "stored"]
     assert [kept.id for kept in journal.undrained()] == ["waits", "new"]
     assert journal.find("waits", EVENT) == b"{}"
+    with reading(path) as con:
+        verify(con, path.name, seen.SUMS)
     journal.forget_drained(journal.undrained()[-1].seq)
+    with reading(path) as con:
+        verify(con, path.name, seen.SUMS)
     journal.close()
     assert _outcomes_anew(path, _entries("gone", "waits", "new")) == ["duplicate"] * 3
 

@@ -23,6 +23,7 @@ from shopkeeper.data.identity import Identity, runs_of
 from shopkeeper.data.journal import EVENT, Entry, Journal
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.privacy import Person, erase_rows, find_person, rows_of
+from shopkeeper.data.quarantine import Quarantine
 from shopkeeper.data.schema import TABLES, event_row, line_rows, table_of
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -165,7 +166,7 @@ def test_the_drain_moves_each_entry_once(tmp_path: Path, crash_after: str) -> No
     """Wherever the drain dies, running it again leaves one row for each event and each order line."""
     lake, journal = Lake(tmp_path / "lake"), Journal(tmp_path / "journal.db")
     journal.append(_entries(_view(1), _order(2)))
-    drain = Drain(journal, lake)
+    drain = Drain(journal, lake, Quarantine(tmp_path / "quarantine.db"))
     if crash_after != "nothing":
         entries = journal.undrained()
         rows = {"events": _rows(_view(1), _order(2)), "order_lines": table_of("order_lines", line_rows(_order(2)))}
@@ -188,7 +189,7 @@ def test_a_return_is_a_negative_line(tmp_path: Path) -> None:
         lines=(line,),
     )  # fmt: skip
     journal.append(_entries(event))
-    Drain(journal, lake).run()
+    Drain(journal, lake, Quarantine(tmp_path / "quarantine.db")).run()
     with lake.connect() as con:
         assert con.execute("SELECT quantity, refund_minor FROM order_lines").fetchall() == [(-1.0, 449)]
     journal.close()

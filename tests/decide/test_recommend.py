@@ -307,7 +307,7 @@ def test_each_stage_is_marked_once_and_in_order() -> None:
     watched = replace(policy, mark=told.append)
     request = ask(product="P3")
     assert answer(watched.decide(request)) == answer(policy.decide(request))
-    assert told == ["read", "filter", "score", "find", "choose", "explain"]
+    assert told == ["read", "filter", "score", "find", "rank", "choose", "explain"]
 
 
 def test_a_model_that_says_the_same_to_everybody_answers_strangers_too() -> None:

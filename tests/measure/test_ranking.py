@@ -75,10 +75,14 @@ def test_rows_and_keep_follow_the_people() -> None:
 
 
 @pytest.mark.parametrize("k", [1, 3, 10])
-def test_equal_to_ranx(k: int) -> None:
+def test_equal_to_ranx(k: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Golden: hit rate, precision, recall, NDCG, MRR and MAP equal ranx 0.3 for every person."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        import numba
+
+        # ranx's own lines, run as Python: compiling them takes a minute, and they are asked of 60 people
+        monkeypatch.setattr(numba.config, "DISABLE_JIT", True)
         import ranx
 
         rng = np.random.default_rng(7)

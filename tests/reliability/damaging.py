@@ -17,7 +17,7 @@ from shopkeeper.shop.doctor import examine
 
 KINDS = ("bit", "zero", "truncate", "swap")
 _PAGE = 4096
-_NOT_DAMAGE = ("sync_memory", "no_space")
+NOT_DAMAGE = ("sync_memory", "no_space")
 """What the doctor says of the disk and not of the files."""
 
 
@@ -100,7 +100,7 @@ def answers(folder: Path) -> dict[str, Any]:
         }
         found["consent"] = shop.state.consent.may_train()
         found["keys"] = [(key.id, key.role, key.revoked_at) for key in shop.state.keys.list()]
-        found["held"] = repr(shop.quarantine.groups()) if hasattr(shop.quarantine, "groups") else ""
+        found["held"] = [repr(row) for row in shop.quarantine.list(limit=1_000)]
         store = ModelStore(folder / "models")
         version = store.current()
         found["model"] = version and store.manifest(version)["files"]
@@ -117,7 +117,7 @@ def one(sound: Path, truth: dict[str, Any], name: str, kind: str, rng: random.Ra
         others = [folder / path.relative_to(sound) for path in files_of(sound)]
         if not damage(folder / name, kind, rng, others):
             return "same"
-        if any(finding.level == "wrong" and finding.key not in _NOT_DAMAGE for finding in examine(folder)):
+        if any(finding.level == "wrong" and finding.key not in NOT_DAMAGE for finding in examine(folder)):
             return "named"
         try:
             return "harmless" if answers(folder) == truth else "wrong"

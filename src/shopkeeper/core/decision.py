@@ -8,6 +8,7 @@ from typing import Literal
 from shopkeeper.core.ids import CustomerId, DecisionId, PersonKey, ProductId, VisitorId, person_key
 
 Mode = Literal["personal", "nonpersonal"]
+Device = Literal["", "mobile", "tablet", "desktop"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,8 @@ class Request:
     """Only products with a known price in this range, in major units, both ends allowed."""
     exclude: tuple[ProductId, ...] = ()
     """Never these."""
+    device: Device = ""
+    """What the person looks at; "" = not known."""
     language: str = "en"
     seed: int | None = None
     """Fixes the dice, for tests and replays."""
@@ -69,6 +72,9 @@ class Choice:
     reason: Reason
     parts: Mapping[str, float] = field(default_factory=dict)
     """What each scorer contributed to ``score``."""
+    features: Mapping[str, float] = field(default_factory=dict)
+    """What else was known of it and the person when it was chosen (``decide.order``), among it its ``place`` among the
+    candidates by the models and, where a ranker was asked, its ``ranked_place``; empty where no person was read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

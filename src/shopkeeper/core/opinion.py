@@ -28,6 +28,9 @@ class Opinion:
     One array, the same object for everybody, so that its best need be found only once."""
     explain: Callable[[Sequence[int]], Sequence[Why]]
     """Why, for each of some products."""
+    parts: Callable[[Int64], Mapping[str, Float32]] | None = None
+    """What the scores of some products, of which it can say something, are made of: the numbers that ``explain``
+    gives, as columns, 0 where it names none. None: of nothing but themselves."""
 
     def of(self, products: Int64) -> Float32:
         """The scores of some products, NaN where it cannot say."""

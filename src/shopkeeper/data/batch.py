@@ -68,9 +68,9 @@ class DuckBatch:
         """See ``Batch.over``."""
         with lake.connect(memory=self.memory, threads=self.threads, tables=()) as con:
             for name in TABLES:
-                con.execute(f"CREATE VIEW lake_{name} AS SELECT * FROM {lake.relation_sql(name)}")
+                con.execute(f"CREATE TEMP VIEW lake_{name} AS SELECT * FROM {lake.relation_sql(name)}")
             for name, rows in (given or {}).items():
                 con.register(name, rows)
             for name, select in views.items():
-                con.execute(f"CREATE VIEW {name} AS {select}")
+                con.execute(f"CREATE TEMP VIEW {name} AS {select}")
             yield _DuckTables(con)

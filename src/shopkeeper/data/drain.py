@@ -5,8 +5,10 @@ A crash between the commits of two tables, or before the journal forgets, is rep
 takes only entries above its own number.
 """
 
+import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
@@ -16,12 +18,17 @@ from pyarrow.json import ParseOptions, ReadOptions, read_json
 
 from shopkeeper.core.action import Action
 from shopkeeper.core.event import Event
+from shopkeeper.core.ids import new_id
 from shopkeeper.core.money import Money
-from shopkeeper.data.journal import DECISION, EVENT, Journal, Kept
+from shopkeeper.data.journal import DECISION, EVENT, Journal
+from shopkeeper.data.journal_rows import Kept
 from shopkeeper.data.kill_points import reached
 from shopkeeper.data.lake import Lake
+from shopkeeper.data.quarantine import Quarantine
+from shopkeeper.data.rows import Held
 from shopkeeper.data.schema import TABLES, line_rows, table_of
 
+_log: Final = logging.getLogger(__name__)
 APP: Final = "journal"
 _event = msgspec.json.Decoder(Event)
 _OWN: Final = ("action", "price_minor", "currency", "properties")
@@ -55,8 +62,8 @@ def decode_event(body: bytes) -> Event:
 class Drain:
     """Moves entries; ``run`` may be called from any thread, one at a time works."""
 
-    def __init__(self, journal: Journal, lake: Lake) -> None:
-        self.journal, self.lake = journal, lake
+    def __init__(self, journal: Journal, lake: Lake, quarantine: Quarantine) -> None:
+        self.journal, self.lake, self.quarantine = journal, lake, quarantine
         self._lock = threading.Lock()
 
     def run(self) -> int:
@@ -65,11 +72,25 @@ class Drain:
         moved = 0
         with self._lock:
             while entries := self.journal.undrained(limit=_AT_ONCE):
-                self._move(entries)
-                moved += len(entries)
+                sound = [entry for entry in entries if entry.sound]
+                if len(sound) < len(entries):
+                    self._hold([entry for entry in entries if not entry.sound])
+                if sound:
+                    self._move(sound)
+                moved += len(sound)
                 if len(entries) < _AT_ONCE:
                     break
         return moved
+
+    def _hold(self, damaged: list[Kept]) -> None:
+        """What the journal's file does not say any more as it was written becomes no fact: people may look at it."""
+        for entry in damaged:
+            said = f"{entry.kind} {entry.id}: {entry.body.decode('utf-8', 'backslashreplace')}"
+            held = Held(reason="journal_row_damaged", facts={"row": entry.seq}, raw=said)
+            file = self.journal.path.name
+            self.quarantine.add([held], import_id=new_id("r"), kind="journal", file=file, at=datetime.now(UTC))
+        _log.error("%d damaged rows of the journal are in the quarantine", len(damaged))
+        self.journal.drop(entry.seq for entry in damaged)
 
     def _move(self, entries: list[Kept]) -> None:
         last = entries[-1].seq
@@ -149,3 +170,8 @@ ROWS_OF: Final[Mapping[str, tuple[str, Callable[[Sequence[bytes]], pa.Table]]]] 
     "decisions": (DECISION, decisions_of),
 }  # fmt: skip
 """What each kind of entry becomes in the lake."""
+
+
+def landed_in(lake: Lake) -> int:
+    """The number of the last entry of the journal that a lake has taken; -1 where there is none."""
+    return max(lake.landed(table, APP) for table in ROWS_OF)

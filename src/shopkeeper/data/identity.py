@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from shopkeeper.core.identity import LinkRules, Runs
 from shopkeeper.core.ids import PLACEHOLDERS
 from shopkeeper.data.batch import Batch
+from shopkeeper.data.duck import Duck
 from shopkeeper.data.lake import Lake
 
 _TIME: Final = pa.timestamp("us", tz="UTC")
@@ -26,6 +26,7 @@ LINKS: Final = pa.schema([("visitor", pa.string()), ("customer", pa.string()), (
 """From when (inclusive) until when (exclusive) a browser's nameless events are a customer's. Spans of a browser do not
 overlap."""
 NO_LINKS: Final = LINKS.empty_table()
+_DUCK: Final = Duck()
 
 _NOBODY: Final = ", ".join("'" + word.replace("'", "''") + "'" for word in sorted(PLACEHOLDERS))
 _SIGN_INS: Final = """
@@ -177,8 +178,7 @@ class Identity:
             "moment": moment, "most_customers": self.rules.most_customers, "most_visitors": self.rules.most_visitors,
             **more,
         }  # fmt: skip
-        with duckdb.connect() as con:
-            con.execute("SET TimeZone='UTC'")
+        with _DUCK.session() as con:
             con.register("runs", self.runs)
             con.register("apart", pa.table({"visitor": pa.array(sorted(self.apart), pa.string())}))
             if self.agreed is not None:

@@ -8,7 +8,8 @@ from concurrent.futures import Future
 from typing import Protocol
 
 from shopkeeper.core.figures import StreamFigures
-from shopkeeper.data.journal import Entry, Kept, Kind, Outcome
+from shopkeeper.data.journal import Entry, Kind, Outcome
+from shopkeeper.data.journal_rows import Kept
 
 
 class Intake(Protocol):

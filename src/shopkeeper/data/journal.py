@@ -6,7 +6,6 @@ here; their ids stay (``seen``), so that a retry days later is still known.
 Source: SQLite documentation, "PRAGMA synchronous" and "Write-Ahead Logging"; Gray & Reuter 1993 §9 (group commit).
 """
 
-import json
 import queue
 import sqlite3
 import threading
@@ -14,14 +13,16 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import accumulate, chain, pairwise
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from shopkeeper.core.errors import Unavailable
 from shopkeeper.core.swift import maker_of
+from shopkeeper.data.journal_rows import KEPT, Kept, some
 from shopkeeper.data.kill_points import reached
-from shopkeeper.data.seen import Recent, bodies_of, digest_of, key_of, move, prepare
+from shopkeeper.data.row_sums import teach
+from shopkeeper.data.seen import Recent, bodies_of, digest_of, entry_sum, key_of, move, prepare, seen_sum
 
 Kind = Literal["event", "decision"]
 Outcome = Literal["stored", "duplicate", "conflict"]
@@ -30,12 +31,6 @@ DECISION: Final[Kind] = "decision"
 
 _BUSY_SECONDS = 30.0
 _MAX_WAITING = 2_000
-_OLDEST = "SELECT seq, kind, id, body FROM entries WHERE seq > ? ORDER BY seq LIMIT ?"
-_TOGETHER = (
-    "SELECT group_concat(seq), group_concat(kind), json_group_array(id), group_concat(length(body)), "
-    "CAST(group_concat(body, '') AS BLOB) FROM"
-)
-"""Many entries as one row: SQLite asks for the interpreter after each row, and may have to wait for it."""
 _PART = 1_000
 _AT_ONCE = (400, 100, 10, 1)
 """Numbers of rows for which there is a statement."""
@@ -43,6 +38,8 @@ _GROUP = 256
 _MAX_SOON = 100_000
 _LINGER_SECONDS = 0.1
 _SYNCHRONOUS = "FULL"
+_LAST = """SELECT max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'entries'), 0),
+  coalesce((SELECT max(seq) FROM entries), 0))"""
 _OLD = "SELECT id, day, forever FROM seen WHERE id > ? ORDER BY id LIMIT ?"
 _PIECE = 20_000
 
@@ -60,16 +57,6 @@ class Entry:
     day: int = 0
     """Days since 1970-01-01 on which it was received."""
     forever: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """An entry as it lies in the journal."""
-
-    seq: int
-    kind: str
-    id: str
-    body: bytes
 
 
 make_entry: Final = maker_of(Entry)
@@ -221,31 +208,20 @@ class Journal:
         """The oldest entries that are still here, by sequence number."""
         found: list[Kept] = []
         while len(found) < limit:
-            part = self._some(found[-1].seq if found else after, min(_PART, limit - len(found)))
+            part = some(self._read, found[-1].seq if found else after, min(_PART, limit - len(found)))
             found += part
             if len(part) < _PART:
                 break
         return found
 
-    def _some(self, after: int, limit: int) -> list[Kept]:
-        try:
-            ((seqs, kinds, ids, sizes, bodies),) = self._read(f"{_TOGETHER} ({_OLDEST})", (after, limit))
-        except sqlite3.DataError:  # together they are more than SQLite puts into one value
-            return [Kept(*row) for row in self._read(_OLDEST, (after, limit))]
-        if seqs is None:
-            return []
-        ends = list(accumulate(map(int, sizes.split(",")), initial=0))
-        texts = [bodies[begin:end] for begin, end in pairwise(ends)]
-        return list(map(Kept, map(int, seqs.split(",")), kinds.split(","), json.loads(ids), texts))
-
     def find(self, entry_id: str, kind: Kind) -> bytes | None:
-        """The body of an undrained entry."""
+        """The body of an undrained entry that is as it was written."""
         key = key_of(kind, entry_id)
         number = self._recent.number(key)
         whose, told = ("?", number) if number is not None else ("(SELECT seq FROM seen WHERE id = ?)", key)
-        sql = f"SELECT body FROM entries WHERE seq = {whose} AND id = ? AND kind = ?"
+        sql = f"SELECT {KEPT}, row_sum FROM entries WHERE seq = {whose} AND id = ? AND kind = ?"
         rows = self._read(sql, (told, entry_id, kind))
-        return bytes(rows[0][0]) if rows else None
+        return rows[0][5] if rows and entry_sum(*rows[0][:6]) == rows[0][6] else None
 
     def waiting(self) -> int:
         """How many entries the drain has not moved yet."""
@@ -253,6 +229,23 @@ class Journal:
 
     def figures(self) -> None:
         """See ``Intake``: a file of the folder has none."""
+
+    def last(self) -> int:
+        """The highest number that was ever given."""
+        with self._reader_lock:
+            return last_of(self._reader)
+
+    def go_on_after(self, number: int) -> None:
+        """Give no number up to this one, in a new journal beside a lake that knows an older one's."""
+        if number > self.last():
+            with self._reader_lock, self._reader:
+                self._reader.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('entries', ?)", (number,))
+
+    def drop(self, numbers: Iterable[int]) -> None:
+        """Delete damaged entries, ids and all: they stand in the quarantine now, and whoever has them may send them
+        again."""
+        with self._reader_lock, self._reader:
+            self._reader.executemany("DELETE FROM entries WHERE seq = ?", [(number,) for number in numbers])
 
     def forget_drained(self, up_to: int) -> None:
         """Delete entries whose sequence number is at most ``up_to``: they stand in the lake now."""
@@ -314,7 +307,13 @@ def connect(path: Path) -> sqlite3.Connection:
     con = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     for pragma in ("journal_mode=WAL", f"synchronous={_SYNCHRONOUS}", "secure_delete=ON", "temp_store=MEMORY"):
         con.execute(f"PRAGMA {pragma}").fetchall()
+    teach(con)
     return con
+
+
+def last_of(con: sqlite3.Connection) -> int:
+    """The highest number that a journal ever gave."""
+    return int(con.execute(_LAST).fetchone()[0])
 
 
 def forget_old_ids(path: Path, before_day: int) -> int:
@@ -350,13 +349,20 @@ def _insert(
             known[key] = body
             fresh.append(number)
         outcomes.append("stored" if before is None else "duplicate" if before == body else "conflict")
-    new = [(entries[n], keys[n], bodies[n]) for n in fresh]
-    whole = [
-        (each.kind, each.id, each.person, each.body, key, body, each.day, int(each.forever)) for each, key, body in new
-    ]
-    _put(con, "entries (kind, id, person, body, key, digest, day, forever)", whole)
-    (last,) = con.execute("SELECT last_insert_rowid()").fetchone()
-    return outcomes, ([keys[n] for n in fresh], [bodies[n] for n in fresh], range(last - len(fresh) + 1, last + 1))
+    last = last_of(con)
+    numbers = range(last + 1, last + 1 + len(fresh))
+    whole = [_row(seq, entries[n], keys[n], bodies[n]) for seq, n in zip(numbers, fresh, strict=True)]
+    _put(con, f"entries ({KEPT}, row_sum, key, digest, day, forever)", whole)
+    return outcomes, ([keys[n] for n in fresh], [bodies[n] for n in fresh], numbers)
+
+
+def _row(seq: int, entry: Entry, key: bytes, digest: bytes) -> tuple[Any, ...]:
+    """An entry as a row, with its sums."""
+    forever = int(entry.forever)
+    its = seen_sum(key, digest, entry.day, forever, seq)
+    kind, name, person, body = entry.kind, entry.id, entry.person, entry.body
+    own = entry_sum(seq, its, kind, name, person, body)
+    return seq, its, kind, name, person, body, own, key, digest, entry.day, forever
 
 
 def _put(con: sqlite3.Connection, into: str, rows: list[tuple[Any, ...]]) -> None:

@@ -25,6 +25,7 @@ from shopkeeper.core.errors import DataError, Unavailable
 from shopkeeper.core.ids import new_id
 from shopkeeper.data import delta_log
 from shopkeeper.data.disk import fsync_dir, fsync_tree, is_sound, sealed, without_broken_checkpoints
+from shopkeeper.data.duck import Duck
 from shopkeeper.data.kill_points import reached
 from shopkeeper.data.lock import held, held_at_once
 from shopkeeper.data.rows import parquet_sql
@@ -41,6 +42,7 @@ class Lake:
     def __init__(self, folder: Path, *, readonly: bool = False) -> None:
         self.folder = folder
         self._tables: dict[str, DeltaTable] = {}
+        self._ducks: dict[tuple[str, int], Duck] = {}
         self._failed: Unavailable | None = None
         for name in () if readonly else TABLES:
             if DeltaTable.is_deltatable(str(folder / name)):
@@ -305,21 +307,24 @@ class Lake:
 
     @contextmanager
     def connect(self, *, memory: str = "2GB", threads: int = 2, tables: Iterable[str] = TABLES) -> Iterator[Any]:
-        """A private in-memory DuckDB with a view for each table, in UTC.
+        """A private connection to DuckDB in memory with a view for each table, in UTC.
 
         Raises:
             DataError: a Parquet file of the lake is gone or is not what was written.
         """
         tables = tuple(tables)
-        with self.reading(), duckdb.connect() as con, self._damage_named(tables):
-            con.execute("SET TimeZone='UTC'")
-            con.execute(f"SET memory_limit='{memory}'")
-            con.execute(f"SET threads={threads}")
-            con.execute(f"SET temp_directory='{self.folder.parent / 'tmp'}'")
-            con.execute("SET enable_progress_bar=false")
+        duck = self._duck(memory, threads)
+        with self.reading(), self._damage_named(tables), duck.session() as con:
             for name in tables:
-                con.execute(f'CREATE VIEW "{name}" AS SELECT * FROM {self.relation_sql(name)}')
+                con.execute(f'CREATE TEMP VIEW "{name}" AS SELECT * FROM {self.relation_sql(name)}')
             yield con
+
+    def _duck(self, memory: str, threads: int) -> Duck:
+        found = self._ducks.get((memory, threads))
+        if found is None:
+            found = Duck(memory_limit=memory, threads=threads, temp_directory=str(self.folder.parent / "tmp"))
+            self._ducks[memory, threads] = found
+        return found
 
     @contextmanager
     def _damage_named(self, tables: Sequence[str]) -> Iterator[None]:

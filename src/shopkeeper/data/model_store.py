@@ -213,6 +213,18 @@ class ModelStore:
             histories=Histories(people=people, **histories), runs=_runs(folder / "runs"),
         )  # fmt: skip
 
+    def model(self, version: str, name: str) -> StoredModel | None:
+        """One model of a version, with its arrays memory-mapped; None where the version has no such model.
+
+        Raises:
+            NotFound: no such version.
+        """
+        known = self.manifest(version)["models"].get(name)
+        if known is None:
+            return None
+        arrays = _load_arrays(self.folder / version / name)
+        return StoredModel(use=known["use"], facts=known["facts"], arrays=arrays)
+
     def forget_people(self, gone: set[str]) -> int:
         """Take people out of every version's histories and of who signed in where; the files are rewritten. Returns how
         many rows of histories went."""

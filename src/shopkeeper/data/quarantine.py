@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from shopkeeper.core.errors import NotFound, Unavailable
+from shopkeeper.data.row_sums import SUM, guard, is_guarded, sql_of, teach
 from shopkeeper.data.rows import RAW_MAX, Held
 
 list_ = list
@@ -37,7 +38,15 @@ _INSERT: Final = (
     'INSERT OR IGNORE INTO held (id, import_id, kind, file, line, "column", reason, facts, raw, at, original) '
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_COLUMNS: Final = 'id, import_id, kind, file, line, "column", reason, facts, raw, at, status, original'
+_INSERT_IMPORT: Final = "INSERT OR IGNORE INTO imports (id, at, file, kind, reading) VALUES (?, ?, ?, ?, ?)"
+_TABLES: Final = ("imports", "held")
+_NAMES: Final = (
+    "id", "import_id", "kind", "file", "line", "column", "reason", "facts", "raw", "at", "status", "original",
+)  # fmt: skip
+_COLUMNS: Final = (
+    ", ".join(f'"{name}"' for name in _NAMES) + f", {SUM} IS {sql_of(sorted((*_NAMES, 'seq')))} AS sound, seq"
+)
+"""What is read of a row: its values, and whether they are those that were written."""
 
 
 def _ids(kind: str, file: str, held: Iterable[Held]) -> Iterator[tuple[str, Held]]:
@@ -71,14 +80,28 @@ class HeldRow:
     status: str
     original: str = ""
     """The file's own row, where a known format made other columns of it."""
+    sound: bool = True
+    """Whether the quarantine's file still says what was written into it."""
 
     def cells(self) -> dict[str, Any] | None:
-        """The row by column, or None where it was never a row."""
+        """The row by column, or None where it was never a row, or is none any more."""
+        if not self.sound:
+            return None
         try:
             value = json.loads(self.raw)
         except ValueError:
             return None
         return value if isinstance(value, dict) else None
+
+
+def _damaged(row: Sequence[Any]) -> HeldRow:
+    """A row that is not as it was written: it can be looked at, mended and discarded, never believed as it is."""
+    said = {name: value if isinstance(value, str) else repr(value) for name, value in zip(_NAMES, row, strict=False)}
+    return HeldRow(
+        id=said["id"], import_id=said["import_id"], kind=said["kind"], file=said["file"], line=None, column="",
+        reason="held_row_damaged", facts={"row": row[-1]}, raw=said["raw"], at=said["at"], status=said["status"],
+        original=said["original"], sound=False,
+    )  # fmt: skip
 
 
 class Quarantine:
@@ -97,21 +120,32 @@ class Quarantine:
         self._con.executescript(_SCHEMA)
         if "original" not in {row[1] for row in self._con.execute("PRAGMA table_info(held)")}:
             self._con.execute(_ADDED)
+        teach(self._con)
+        self._con.text_factory = lambda value: value.decode("utf-8", "backslashreplace")
+        if not self._guarded():
+            self._con.execute("BEGIN IMMEDIATE")
+            if not self._guarded():  # nor did another process just do it
+                for table in _TABLES:
+                    guard(self._con.execute, table)
+            self._con.execute("COMMIT")
+
+    def _guarded(self) -> bool:
+        return all(is_guarded(self._con.execute, table) for table in _TABLES)
 
     def _write(self, statements: Iterable[tuple[str, Sequence[Sequence[Any]]]]) -> int:
         """Run statements in one transaction; how many rows changed."""
         with self._lock:
-            before = self._con.total_changes
+            changed = 0
             try:
                 self._con.execute("BEGIN IMMEDIATE")
                 for sql, rows in statements:
-                    self._con.executemany(sql, rows)
+                    changed += max(0, self._con.executemany(sql, rows).rowcount)  # -1: there was no row
                 self._con.execute("COMMIT")
             except sqlite3.OperationalError as error:
                 if self._con.in_transaction:
                     self._con.execute("ROLLBACK")
                 raise Unavailable("storage_failed", folder=str(self.path.parent), why=str(error)) from error
-            return self._con.total_changes - before
+            return changed
 
     def _read(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         with self._lock:
@@ -135,7 +169,7 @@ class Quarantine:
         ]  # fmt: skip
         about = [(import_id, at.isoformat(), file, kind, json.dumps(dict(reading or {}), ensure_ascii=False))]
         if rows:
-            self._write([("INSERT OR IGNORE INTO imports VALUES (?, ?, ?, ?, ?)", about), (_INSERT, rows)])
+            self._write([(_INSERT_IMPORT, about), (_INSERT, rows)])
         return [row[0] for row in rows]
 
     def explain(self, reasons: Mapping[str, Held]) -> int:
@@ -165,6 +199,8 @@ class Quarantine:
                 id=row[0], import_id=row[1], kind=row[2], file=row[3], line=row[4], column=row[5], reason=row[6],
                 facts=json.loads(row[7]), raw=row[8], at=row[9], status=row[10], original=row[11],
             )
+            if row[12]
+            else _damaged(row)
             for row in self._read(sql, values)
         ]  # fmt: skip
 

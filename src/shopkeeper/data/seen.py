@@ -7,19 +7,31 @@ alone changes a page of its own, and all those pages would have to be written an
 
 import sqlite3
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Final
+from zlib import crc32
+
+from shopkeeper.data.row_sums import NOTHING, Sums, sql_of
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS entries (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, id TEXT NOT NULL, person TEXT,
-  key BLOB, digest BLOB, day INTEGER, forever INTEGER, body BLOB NOT NULL);
+  key BLOB, digest BLOB, day INTEGER, forever INTEGER, body BLOB NOT NULL, seen_sum INTEGER, row_sum INTEGER);
 CREATE TABLE IF NOT EXISTS seen (
-  id BLOB PRIMARY KEY, body BLOB NOT NULL, day INTEGER NOT NULL, forever INTEGER NOT NULL, seq INTEGER) WITHOUT ROWID;
+  id BLOB PRIMARY KEY, body BLOB NOT NULL, day INTEGER NOT NULL, forever INTEGER NOT NULL, seq INTEGER,
+  row_sum INTEGER) WITHOUT ROWID;
 """
-_UPGRADE: Final = (
+_SEEN: Final = ("digest", "day", "forever", "key", "seq")
+"""What of an entry goes among the seen ids, in the order in which their sum is made."""
+_KEPT: Final = ("seq", "seen_sum", "kind", "id", "person", "body")
+"""What of an entry goes into the lake, and whose it is."""
+SUMS: Final[Mapping[str, Sums | None]] = {
+    "entries": {"seen_sum": _SEEN, "row_sum": _KEPT}, "seen": None,
+}  # fmt: skip
+"""The sums of the journal's rows. An entry bears two: that of its id moves with it."""
+_KEYED: Final = (
     "ALTER TABLE entries ADD COLUMN key BLOB",
     "ALTER TABLE entries ADD COLUMN digest BLOB",
     "ALTER TABLE entries ADD COLUMN day INTEGER",
@@ -28,8 +40,18 @@ _UPGRADE: Final = (
     "DROP INDEX IF EXISTS entries_id",
 )
 """From the layout in which an id was put among the seen ones with its entry; such entries have no key."""
+_SUMMED: Final = (
+    "ALTER TABLE entries ADD COLUMN seen_sum INTEGER",
+    "ALTER TABLE entries ADD COLUMN row_sum INTEGER",
+    "ALTER TABLE seen ADD COLUMN row_sum INTEGER",
+    f"UPDATE entries SET seen_sum = {sql_of(_SEEN)}",
+    f"UPDATE entries SET row_sum = {sql_of(_KEPT)}",
+    f"UPDATE seen SET row_sum = {sql_of(('body', 'day', 'forever', 'id', 'seq'))}",
+)
+"""From the layout in which rows bore no sums."""
 _MOVE: Final = (
-    "INSERT OR IGNORE INTO seen (id, body, day, forever, seq) SELECT key, digest, day, forever, seq FROM entries "
+    "INSERT OR IGNORE INTO seen (id, body, day, forever, seq, row_sum) "
+    "SELECT key, digest, day, forever, seq, seen_sum FROM entries "
     "WHERE key IS NOT NULL AND"
 )
 _WAITING: Final = "SELECT key, digest, seq FROM entries WHERE key IS NOT NULL ORDER BY seq LIMIT ?"
@@ -48,22 +70,38 @@ def digest_of(data: bytes, size: int = 8) -> bytes:
     return blake2b(data, digest_size=size).digest()
 
 
+def seen_sum(key: bytes, digest: bytes, day: int, forever: int, seq: int | None) -> int:
+    """The sum of a seen id: ``row_sum`` of its values, quickly."""
+    number = NOTHING if seq is None else b"%d" % seq
+    return crc32(b"\0".join((digest, b"%d" % day, b"1" if forever else b"0", key, number)))
+
+
+def entry_sum(seq: int, its_seen_sum: int, kind: str, entry_id: str, person: str | None, body: bytes) -> int:
+    """The sum of an entry: ``row_sum`` of what the lake gets of it, quickly."""
+    whose = "\x01" if person is None else person
+    return crc32(body, crc32(f"{seq}\0{its_seen_sum}\0{kind}\0{entry_id}\0{whose}\0".encode()))
+
+
 def prepare(con: sqlite3.Connection) -> None:
     """Make the tables, or bring those of an older release up to date."""
     con.executescript(_SCHEMA)
-    if _is_new(con):
+    if "row_sum" in _columns(con):
         return
     con.execute("BEGIN IMMEDIATE")
-    if not _is_new(con):  # nor did another process just do it
-        for statement in _UPGRADE:
+    now = _columns(con)  # another process may just have done it
+    if "key" not in now:
+        for statement in _KEYED:
             con.execute(statement)
         old = con.execute("SELECT seq, kind, id FROM entries").fetchall()
         con.executemany("UPDATE seen SET seq = ? WHERE id = ?", [(seq, key_of(kind, its)) for seq, kind, its in old])
+    if "row_sum" not in now:
+        for statement in _SUMMED:
+            con.execute(statement)
     con.execute("COMMIT")
 
 
-def _is_new(con: sqlite3.Connection) -> bool:
-    return any(name == "key" for _, name, *_ in con.execute("PRAGMA table_info(entries)").fetchall())
+def _columns(con: sqlite3.Connection) -> set[str]:
+    return {name for _, name, *_ in con.execute("PRAGMA table_info(entries)").fetchall()}
 
 
 def move(con: sqlite3.Connection, which: str, parameters: Sequence[object] = ()) -> None:

@@ -50,12 +50,12 @@ def find(
     wanted = list(dict.fromkeys(pins.tolist()))
     late = np.array([pin for pin in wanted if allowed[pin] and pin not in known], np.int64)
     scores = [score.astype(np.float64) for _, score in groups]
-    scaled = [_scaled(score) - place for place, score in enumerate(scores)]
+    utilities = [scaled(score) - place for place, score in enumerate(scores)]
     return Found(
         products=np.concatenate([known, late]),
         layer=np.repeat(np.arange(len(groups) + 1), [*map(len, scores), len(late)]),
         score=np.concatenate([*scores, np.zeros(len(late))]),
-        utility=np.concatenate([*scaled, np.full(len(late), -float(len(layers)))]),
+        utility=np.concatenate([*utilities, np.full(len(late), -float(len(layers)))]),
         removed=tuple(dict.fromkeys([*np.concatenate(refused).tolist(), *(pin for pin in wanted if not allowed[pin])])),
     )
 
@@ -139,7 +139,7 @@ def _stack(
     return groups
 
 
-def _scaled(scores: Float64) -> Float64:
+def scaled(scores: Float64) -> Float64:
     """Best = 1, worst = 0; all 1 where they are equal."""
     if not len(scores):
         return scores

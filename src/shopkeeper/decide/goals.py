@@ -35,7 +35,7 @@ class Goals:
         NaN = not at all."""
         total = self.margin * margins(shelf.catalogue) if self.margin else np.zeros(len(shelf))
         if self.novelty:
-            total += self.novelty * _unknown(known, len(shelf))
+            total += self.novelty * unknown(known, len(shelf))
         for group, worth in self.boosts.items():
             total[_members(shelf, group)] += worth
         return total
@@ -51,7 +51,7 @@ def margins(catalogue: Catalogue) -> Float64:
     return share
 
 
-def _unknown(known: Float32, products: int) -> Float64:
+def unknown(known: Float32, products: int) -> Float64:
     """(products,) 1 for the least popular, 0 for the most: by rank, equal ones alike."""
     popular = np.zeros(products)
     popular[: len(known)] = np.nan_to_num(known[:products])

@@ -10,14 +10,15 @@ import numpy as np
 
 from shopkeeper.core.action import Action
 from shopkeeper.core.decision import Choice, Decision, Reason, Request
-from shopkeeper.core.histories import Catalogue, Float32, Histories
+from shopkeeper.core.histories import Catalogue, Float32, Histories, Int64
 from shopkeeper.core.ids import DecisionId, new_id
-from shopkeeper.core.opinion import Why, opinion_of, opinionated
+from shopkeeper.core.opinion import Why, opinion_of, opinionated, places
 from shopkeeper.core.ports import Scorer
 from shopkeeper.decide.choose import Chooser, Greedy, Pool, choose
 from shopkeeper.decide.context import ConsentOf, Context, HistoryOf, microseconds, nobody, one_row, person_to_read
 from shopkeeper.decide.find import Float64, Found, Layer, find
 from shopkeeper.decide.goals import Goals
+from shopkeeper.decide.order import Order, Ordered
 from shopkeeper.decide.placement import PlacementSettings, Rule
 from shopkeeper.decide.reasons import about_page, settle
 from shopkeeper.decide.rules import Filter, judge
@@ -75,6 +76,8 @@ class Recommend:
     goals: Goals = field(default_factory=Goals)
     partners: Callable[[str], Sequence[str]] = nothing_goes_with
     """What the shop has bundled with a product: put first on that product's page, as far as no rule removes it."""
+    order: Order | None = None
+    """Looks at what suits a person before the dice are thrown; None: nobody does."""
     log: Callable[[Decision], None] = unlogged
     mark: Callable[[str], None] = unmarked
     """Told the name of each stage when it is over, for whoever measures."""
@@ -97,7 +100,7 @@ class Recommend:
         self.mark("read")
         verdicts = judge(self._filters, context)
         self.mark("filter")
-        layers = self._layers(context)
+        main, layers = self._layers(context)
         self.mark("score")
         pins = self._pins(context.shelf, request)
         found = find(
@@ -105,6 +108,9 @@ class Recommend:
             pins=np.array(list(pins.values()), np.int64),
         )  # fmt: skip
         self.mark("find")
+        ordered = self._ordered(found, main, context)
+        found = found if ordered is None else ordered.found
+        self.mark("rank")
         pool = self._pool(found, context.shelf, pins)
         dice = _UNTHROWN if isinstance(self.chooser, Greedy) else np.random.default_rng(abs(request.seed or 0))
         chosen, propensities = choose(pool, max(request.count, 0), self.chooser, dice)
@@ -112,7 +118,9 @@ class Recommend:
         ids = context.shelf.catalogue.ids
         decision = Decision(
             id=DecisionId(new_id("d")), request=request, policy=f"{self.name}@{self.version}",
-            choices=_choices(found, chosen, propensities, layers, frozenset(pool.pins.values()), context.shelf),
+            choices=_choices(
+                found, chosen, propensities, layers, frozenset(pool.pins.values()), context.shelf, ordered
+            ),
             eligible=len(pool), personal=context.profile is not None,
             removed={str(ids[product]): verdicts.refusal(product) for product in found.removed},
         )  # fmt: skip
@@ -128,15 +136,24 @@ class Recommend:
             profile=None if acts is None else without_searches(acts), acts=acts,
         )  # fmt: skip
 
-    def _layers(self, context: Context) -> Sequence[Callable[[], Layer]]:
-        """Where candidates come from, most wanted first."""
+    def _layers(self, context: Context) -> tuple[Layer | None, Sequence[Callable[[], Layer]]]:
+        """What suits the page or the person, and where candidates come from, most wanted first."""
         main = self._main(context)
         if main is None and getattr(self.scorer, "impersonal", False):
             main = _layer(self.scorer, nobody(), context, "personal")
         popular = cache(lambda: self._with_new(_layer(self.popular, nobody(), context, "popular"), nobody(), context))
         if main is None:
-            return (popular,)
-        return (lambda: main, popular) if self.placement.fill else (lambda: main,)
+            return None, (popular,)
+        return main, ((lambda: main, popular) if self.placement.fill else (lambda: main,))
+
+    def _ordered(self, found: Found, main: Layer | None, context: Context) -> Ordered | None:
+        """The candidates that suit the person, looked at one by one; None where there is no person or no such, and
+        where no ranker is asked and no dice are thrown, so that nothing could be learned from it either."""
+        if self.order is None or main is None or context.profile is None:
+            return None
+        if isinstance(self.chooser, Greedy) and not self.order.answers(context.request.placement):
+            return None
+        return self.order.of(found, main, context.profile, context)
 
     def _main(self, context: Context) -> Layer | None:
         """What suits the page and the person; None where nothing can be said of either."""
@@ -246,7 +263,8 @@ def _layer(scorer: Scorer, row: Histories, context: Context, name: str) -> Layer
 def _within(layer: Layer, products: int) -> Layer:
     """Without products that left the catalogue after the fit."""
     if layer.base is not None and len(layer.base) > products:
-        return _within(opinion_of(layer.wide(len(layer.base)), layer.explain), products)
+        wide = opinion_of(layer.wide(len(layer.base)), layer.explain)
+        return _within(replace(wide, parts=layer.parts), products)
     if not len(layer.own) or layer.own[-1] < products:
         return layer
     inside = layer.own < products
@@ -263,7 +281,8 @@ def _named(layer: Layer, name: str) -> Layer:
         scores = layer.of(np.array(products, np.int64)).tolist()
         return [(reason, parts or {name: score}) for (reason, parts), score in zip(found, scores, strict=True)]
 
-    return Layer(own=layer.own, scores=layer.scores, base=layer.base, explain=explain)
+    parts = layer.parts or (lambda products: {name: layer.of(products)})
+    return Layer(own=layer.own, scores=layer.scores, base=layer.base, explain=explain, parts=parts)
 
 
 def _reasons(scorer: Scorer, row: Histories, products: Sequence[int], now: int) -> list[Why]:
@@ -294,7 +313,11 @@ def _blend(page: Layer, personal: Layer, share: float, products: int) -> Layer:
             for item, reason, at in zip(products, found, row, strict=True)
         ]
 
-    return Layer(own=own, scores=one + two, explain=explain)
+    def parts(products: Int64) -> Mapping[str, Float32]:
+        row, known = places(own, products)
+        return {name: np.where(known, side[row], np.float32(0)) for name, side in (("context", one), ("personal", two))}
+
+    return Layer(own=own, scores=one + two, explain=explain, parts=parts)
 
 
 def _unit(scores: Float32, among: Float32) -> Float32:
@@ -306,7 +329,7 @@ def _unit(scores: Float32, among: Float32) -> Float32:
 
 def _choices(
     found: Found, chosen: Sequence[int], propensities: Sequence[float], layers: Sequence[Callable[[], Layer]],
-    pinned: frozenset[int], shelf: Shelf,
+    pinned: frozenset[int], shelf: Shelf, ordered: Ordered | None,
 ) -> tuple[Choice, ...]:  # fmt: skip
     """The chosen candidates with their evidence; pinned ones say that the shop picked them."""
     why: dict[int, Why] = dict.fromkeys(pinned, (Reason(key="pinned"), {}))
@@ -327,6 +350,7 @@ def _choices(
             propensity=propensity,
             reason=settle(why[item][0] or _plain_reason(why[item][1]), shelf.catalogue),
             parts=_finite(why[item][1]),
+            features={} if ordered is None or item in pinned else ordered.of(item),
         )
         for item, product, score, propensity in zip(chosen, products, scores, propensities, strict=True)
     )

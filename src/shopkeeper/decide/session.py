@@ -4,7 +4,7 @@ A visit that looks like the person's past shifts the answer a little; one that d
 household) counts by itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -13,7 +13,7 @@ import numpy as np
 from shopkeeper.core.action import Action
 from shopkeeper.core.decision import Reason
 from shopkeeper.core.histories import Bool, Float32, Histories, Int64
-from shopkeeper.core.opinion import Opinion, Why
+from shopkeeper.core.opinion import Opinion, Why, places
 from shopkeeper.decide.shelf import Shelf
 
 MOST_SHARE: Final = 0.95
@@ -131,7 +131,13 @@ def with_session(lasting: Opinion, visit: Opinion, share: float, part: str = "se
             )
         ]
 
-    return replace(lasting, own=own, scores=scores, explain=explain)
+    def parts(products: Int64) -> Mapping[str, Float32]:
+        place, known = places(own, products)
+        more = np.where(known, added[place] if len(own) else np.float32(0), np.float32(0))
+        before = {} if lasting.parts is None else lasting.parts(products)
+        return {**before, part: more}
+
+    return replace(lasting, own=own, scores=scores, explain=explain, parts=parts)
 
 
 def _joined(lasting: Why, visit: Why | None, added: float, score: float, part: str) -> Why:

@@ -7,7 +7,6 @@ rate.
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import hypergeom
 
 Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
@@ -15,6 +14,8 @@ Int64 = NDArray[np.int64]
 
 def fisher_greater(both: Int64, left: Int64, right: Int64, total: int) -> Float64:
     """(pairs,) the chance of at least ``both`` common cases, given ``left`` and ``right`` cases of ``total``."""
+    from scipy.stats import hypergeom  # here: it takes half a second, and few programs need it
+
     if not len(both):
         return np.zeros(0)
     tail = hypergeom.sf(both - 1, total, left, right)

@@ -11,7 +11,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import rankdata
 
 from shopkeeper.measure.bootstrap import Interval
 
@@ -31,6 +30,8 @@ class Bin:
 
 def auc(outcome: ArrayLike, score: ArrayLike) -> float:
     """How often a row that came true stands above one that did not, ties as half; NaN where only one kind is there."""
+    from scipy.stats import rankdata  # here: it takes half a second, and few programs need it
+
     truth = np.asarray(outcome, np.float64) > 0
     ones, zeros = int(truth.sum()), int((~truth).sum())
     if not ones or not zeros:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from shopkeeper.core.errors import DataError, NotFound
 from shopkeeper.core.ports import Progress, quiet
+from shopkeeper.data import belonging
 from shopkeeper.data.backup import Backup, back_up, read_page, restored
 from shopkeeper.data.model_store import ModelStore
 from shopkeeper.data.privacy import Person, people_in
@@ -64,6 +65,8 @@ def restore(
         if state is not None:
             write_state_url(part, state)
         survived = _settled(part)
+        with closing(State(place_of(part, load(part).state.url))) as book:
+            belonging.mark(part, book)  # each byte was checked, and the state's identity too
         known = survived if ledger is None else _ledger_at(ledger)
         gone = 0 if known is None else _erase_again(part, known, page.moment)
     return Restored(page=page, erased=gone, checked_until=None if known is None else utc_now())

@@ -4,8 +4,11 @@ from pathlib import Path
 
 from shopkeeper.core.live import ProfileStore
 from shopkeeper.data.batch import Batch, DuckBatch
+from shopkeeper.data.drain import Drain, landed_in
 from shopkeeper.data.intake import Intake
 from shopkeeper.data.journal import Journal
+from shopkeeper.data.lake import Lake
+from shopkeeper.data.quarantine import Quarantine
 from shopkeeper.data.spark import SparkBatch
 from shopkeeper.data.stream.kafka_journal import KafkaJournal
 from shopkeeper.data.stream.redis_profiles import RedisProfiles
@@ -18,6 +21,16 @@ def intake_of(wanted: StreamSection, folder: Path, *, beside: bool) -> Intake:
     if not wanted.url:
         return Journal(folder / "journal.db", beside=beside)
     return KafkaJournal(topic_of(wanted), partitions=wanted.partitions, group=wanted.group)
+
+
+def drain_of(journal: Intake, lake: Lake, quarantine: Quarantine, *, beside: bool) -> Drain | None:
+    """What moves the folder's own journal into the lake; None for a topic. A journal that was made anew gives no number
+    that the lake knows."""
+    if not isinstance(journal, Journal):
+        return None
+    if not beside:
+        journal.go_on_after(landed_in(lake))
+    return Drain(journal, lake, quarantine)
 
 
 def topic_of(wanted: StreamSection) -> Topic:

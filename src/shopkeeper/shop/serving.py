@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from shopkeeper.core.weights import USUAL, Weights
 from shopkeeper.data.model_store import Bundle
 from shopkeeper.decide.fallback import Fallback, Static
 from shopkeeper.decide.log import Logged
+from shopkeeper.decide.order import Order
 from shopkeeper.decide.placement import PlacementSettings, placements
 from shopkeeper.decide.recommend import Recommend, nothing_goes_with
 from shopkeeper.features.browsers import Joining
@@ -31,6 +33,8 @@ from shopkeeper.features.shared_profiles import SharedProfiles
 from shopkeeper.features.state import micros_of
 from shopkeeper.learn.loading import restored
 from shopkeeper.learn.propensity.foretell import NAME as FORETELL
+from shopkeeper.learn.rank.ranker import NAME as RANKER
+from shopkeeper.learn.rank.ranker import RankerModel
 from shopkeeper.learn.rating.rater import NAME as RATER
 from shopkeeper.learn.recommend.search_words import NAME as SEARCH_WORDS
 from shopkeeper.learn.recommend.search_words import SearchWordsModel
@@ -178,7 +182,7 @@ def serving_of(
     scorers: dict[str, Scorer] = {
         name: _live(restored(model.use, model.arrays, model.facts))
         for name, model in bundle.models.items()
-        if name not in (FORETELL, SEGMENTS, BASKET_RULES, RATER, SEARCH_WORDS)
+        if name not in (FORETELL, SEGMENTS, BASKET_RULES, RATER, RANKER, SEARCH_WORDS)
     }
     live = LiveCatalogue(extended(bundle.catalogue, today), settings.shop.currency)
     joining = Joining(
@@ -191,6 +195,8 @@ def serving_of(
         _search_of(bundle),
     )  # fmt: skip
     popular = scorers[settings.train.popular]
+    zone = ZoneInfo(settings.shop.timezone)
+    order = Order(ranker=ranker_of(bundle), zone=zone, popular=popular) if settings.rank.learn else None
 
     def agreed(person: PersonKey) -> Consent:
         """A browser that is signed in shows the customer's history, so both must have agreed."""
@@ -213,6 +219,7 @@ def serving_of(
             context_scorer=scorers.get(page), newcomers=scorers.get(settings.train.new), popular=popular,
             catalogue=live, history=profiles.history, consent=agreed, placement=placement, rules=placement.rules(),
             chooser=placement.dice(), goals=placement.goals(), partners=partners,
+            order=order,
         )  # fmt: skip
         last = replace(static, banned=frozenset(placement.banned))
         return Logged(inner=Fallback(first=first, second=last), log=log)
@@ -234,6 +241,15 @@ def _search_of(bundle: Bundle) -> Search:
         return no_search
     found: SearchWordsModel = restored(stored.use, stored.arrays, stored.facts)
     return found.find
+
+
+def ranker_of(bundle: Bundle) -> RankerModel | None:
+    """What puts candidates in order; None in a version without."""
+    stored = bundle.models.get(RANKER)
+    if stored is None:
+        return None
+    found: RankerModel = restored(stored.use, stored.arrays, stored.facts)
+    return found
 
 
 def _top(popular: Scorer, catalogue: Catalogue) -> tuple[str, ...]:

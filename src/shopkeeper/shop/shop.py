@@ -15,23 +15,20 @@ from shopkeeper.core.errors import DataError, NotFound, SettingsError, Shopkeepe
 from shopkeeper.core.event import Event
 from shopkeeper.core.figures import EngineFigures
 from shopkeeper.core.ids import PersonKey, ProductId
-from shopkeeper.data import reports
-from shopkeeper.data.drain import Drain, decode_event
-from shopkeeper.data.journal import EVENT, Journal, forget_old_ids
-from shopkeeper.data.lake import Lake
-from shopkeeper.data.lock import FolderLock
+from shopkeeper.data import belonging, reports
+from shopkeeper.data.drain import decode_event
+from shopkeeper.data.journal import EVENT, forget_old_ids
 from shopkeeper.data.model_store import ModelStore
 from shopkeeper.data.quarantine import Quarantine
 from shopkeeper.data.schema import TABLES
 from shopkeeper.data.snapshot import LakeSnapshot
 from shopkeeper.data.store.consent import Answer
-from shopkeeper.data.store.state import State, place_of
 from shopkeeper.decide.log import Logged, body_of
 from shopkeeper.features.shared_profiles import ProfileWriter
 from shopkeeper.settings import FILE, Settings, load, template
 from shopkeeper.shop import logged
 from shopkeeper.shop.collecting import Collector, Verdict
-from shopkeeper.shop.engines import batch_of, duck_of, intake_of, profile_store
+from shopkeeper.shop.engines import batch_of, drain_of, duck_of, intake_of, profile_store
 from shopkeeper.shop.identity import LEARNING, SHOWING, Identities
 from shopkeeper.shop.listening import Listener
 from shopkeeper.shop.serving import Serving, serving_of, without_models
@@ -65,16 +62,14 @@ class Shop:
         self.streaming = bool(settings.stream.url)
         self.sharing = sharing and self.streaming
         beside = readonly or self.sharing
-        self._lock = None if beside else FolderLock(folder)
-        (folder / "tmp").mkdir(exist_ok=True)
-        self.lake = Lake(folder / "lake", readonly=beside)
-        self.state = State(place_of(folder, settings.state.url), clock)
+        self._lock, self.lake, self.state = belonging.opened(folder, settings.state.url, clock, beside=beside)
         self.quarantine = Quarantine(folder / "quarantine.db")
         self._consent = consent or self.state.consent.personal_consent
         self.identities = Identities(self.lake, self.state, settings)
         self.models = ModelStore(folder / "models")
         self.journal = intake_of(settings.stream, folder, beside=beside)
-        self._drain = Drain(self.journal, self.lake) if isinstance(self.journal, Journal) else None
+        self._drain = drain_of(self.journal, self.lake, self.quarantine, beside=beside)
+        belonging.mark(folder, self.state, beside=beside)
         self._collector = Collector(self.journal, self.quarantine, settings.shop.currency, clock, self.take)
         self._remembered: dict[str, tuple[tuple[int, ...], Any]] = {}
         self.of_version: dict[str, tuple[str, Any]] = {}
@@ -122,6 +117,7 @@ class Shop:
 
         Raises:
             SettingsError: no shop there, of another format, or its settings are wrong.
+            DataError: a file of it is damaged, or is another shop's.
             Unavailable: another process has it open for writing.
         """
         folder = Path(folder)
@@ -179,7 +175,7 @@ class Shop:
         """The events that the lake does not hold yet, of those whose bytes hold ``words``. Folding one twice changes
         nothing."""
         waiting = self.journal.undrained(limit=10_000_000)
-        return [decode_event(kept.body) for kept in waiting if kept.kind == EVENT and words in kept.body]
+        return [decode_event(kept.body) for kept in waiting if kept.sound and kept.kind == EVENT and words in kept.body]
 
     def drain(self) -> int:
         """Move the journal into the lake; a topic is moved by ``StreamDrain``. Returns how many entries moved."""

@@ -19,7 +19,9 @@ from shopkeeper.data.snapshot import LakeSnapshot
 from shopkeeper.learn.evaluation import How, Report, evaluate
 from shopkeeper.learn.loading import estimator, installed, path_of
 from shopkeeper.learn.propensity.foretell import NAME as FORETELL
+from shopkeeper.learn.rank.decided import Taught
 from shopkeeper.learn.rank.logged import Learned
+from shopkeeper.learn.rank.ranker import NAME as RANKER
 from shopkeeper.learn.rating.rater import NAME as RATER
 from shopkeeper.learn.recommend.search_words import NAME as SEARCH_WORDS
 from shopkeeper.learn.recommend.search_words import SearchWords
@@ -28,6 +30,7 @@ from shopkeeper.learn.training import Fitted, fit_all
 from shopkeeper.settings import ModelSection
 from shopkeeper.shop.basket_rules import fit_rules
 from shopkeeper.shop.from_log import corrected
+from shopkeeper.shop.learned_order import blend_of, blends_of, remembered, taught_by_lists
 from shopkeeper.shop.predicting import fit_predictions
 from shopkeeper.shop.rating import fit_rates
 from shopkeeper.shop.segments import fit_segments
@@ -47,6 +50,8 @@ class TrainReport:
     """How the models compare; None where that was not asked for or there is too little history."""
     from_log: Learned | None = None
     """What the shop's own answers taught; None where there were none to learn from."""
+    ranker: Taught | None = None
+    """What came of the shop's lists, and whether trees put them in a better order; None where nobody asked."""
 
 
 def train(shop: Shop, *, judged: bool = True, seed: int = 0, progress: Progress = quiet) -> TrainReport:
@@ -56,11 +61,12 @@ def train(shop: Shop, *, judged: bool = True, seed: int = 0, progress: Progress 
 
     Raises:
         DataError: nobody agreed to training (``no_training_consent``), the personal model is below the shop's floor, or
-            a file of the lake is not what was written.
+            a file of the lake or a row of the state is not what was written.
         SettingsError: a model named in ``[train]`` is not among ``[models]``.
     """
     _named(shop)
     shop.lake.check()
+    shop.state.database.verify()
     report = _judged(shop, seed, progress) if judged else None
     _floor(shop, report)
     if not shop.readonly:
@@ -70,8 +76,11 @@ def train(shop: Shop, *, judged: bool = True, seed: int = 0, progress: Progress 
     fitted, from_log = corrected(shop, known, fitted, seed=seed)
     version = version_of(known.moment)
     began = time.perf_counter()
+    ranker = taught_by_lists(shop, known, fitted[shop.settings.train.personal].model, seed=seed)
+    ranker_seconds = time.perf_counter() - began
+    began = time.perf_counter()
     progress(FORETELL, 0, 1)
-    bundle = _foretelling(shop, _bundle(shop, version, known, fitted, report, from_log), known, seed)
+    bundle = _foretelling(shop, _bundle(shop, version, known, fitted, report, from_log, ranker), known, seed)
     foretold_seconds = time.perf_counter() - began
     progress(SEGMENTS, 0, 1)
     bundle = _with_words(_segmenting(shop, bundle, known, seed), known)
@@ -81,8 +90,8 @@ def train(shop: Shop, *, judged: bool = True, seed: int = 0, progress: Progress 
     return TrainReport(
         version=version, people=len(histories), events=histories.events, products=len(known.catalogue()),
         seconds={**{name: model.seconds for name, model in fitted.items()}, FORETELL: foretold_seconds,
-                 SEGMENTS: time.perf_counter() - began - foretold_seconds},
-        report=report, from_log=from_log,
+                 SEGMENTS: time.perf_counter() - began - foretold_seconds, RANKER: ranker_seconds},
+        report=report, from_log=from_log, ranker=ranker,
     )  # fmt: skip
 
 
@@ -98,7 +107,8 @@ def refit(
     known = shop.batch_snapshot(moment)
     fitted = fit_all(shop.settings.models, known, seed=seed, progress=progress)
     fitted, from_log = corrected(shop, known, fitted, seed=seed)
-    bundle = _foretelling(shop, _bundle(shop, version, known, fitted, None, from_log), known, seed)
+    ranker = taught_by_lists(shop, known, fitted[shop.settings.train.personal].model, seed=seed)
+    bundle = _foretelling(shop, _bundle(shop, version, known, fitted, None, from_log, ranker), known, seed)
     store.save(_with_words(_segmenting(shop, bundle, known, seed), known), keep=1)
 
 
@@ -123,16 +133,21 @@ def _floor(shop: Shop, report: Report | None) -> None:
 
 def _bundle(
     shop: Shop, version: str, known: LakeSnapshot, fitted: dict[str, Fitted], report: Report | None,
-    from_log: Learned | None = None,
+    from_log: Learned | None = None, ranker: Taught | None = None,
 ) -> Bundle:  # fmt: skip
+    models = {name: fit.model for name, fit in fitted.items()}
+    if ranker is not None and ranker.model is not None:
+        models[RANKER] = ranker.model
     stored = {
-        name: StoredModel(use=path_of(fit.model), facts=fit.model.facts(), arrays=fit.model.arrays())
-        for name, fit in fitted.items()
+        name: StoredModel(use=path_of(model), facts=model.facts(), arrays=model.arrays())
+        for name, model in models.items()
     }
+    mix = blend_of(models[shop.settings.train.personal])
     facts = {
         "evaluation": json.loads(report.to_json()) if report else None,
         "fit_seconds": {name: round(fit.seconds, 2) for name, fit in fitted.items()},
         "from_log": from_log.facts() if from_log else None,
+        "ranker": ranker.facts() if ranker else None, "blends": remembered(blends_of(shop), version, mix),
         "people": len(known.histories()), "events": known.histories().events,
     }  # fmt: skip
     return Bundle(

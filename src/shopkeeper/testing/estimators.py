@@ -190,7 +190,8 @@ def reasons_are_true(settings: Any) -> None:
 
 def an_opinion_is_the_score(settings: Any) -> None:
     """Where a model gives an opinion on one person, it says bit for bit what ``score`` and ``reason`` say, products
-    that came after fitting are none of it, and its base is one array for everybody."""
+    that came after fitting are none of it, its base is one array for everybody, and what scores are made of is the same
+    in columns as product by product."""
     model, people, now = _fitted(settings)
     able = opinionated(model)
     if able is None:
@@ -205,7 +206,15 @@ def an_opinion_is_the_score(settings: Any) -> None:
         assert _same(said.wide(PRODUCTS), model.score(person, now)[0])
         items = [*range(PRODUCTS), PRODUCTS + 5]
         assert _same(said.of(np.array(items)), np.append(model.score(person, now)[0], np.float32(np.nan)))
-        assert [why for why, _ in said.explain(items)] == [model.reason(person, item, now) for item in items]
+        told = said.explain(items)
+        assert [why for why, _ in told] == [model.reason(person, item, now) for item in items]
+        if said.parts is not None:
+            columns = {name: column.tolist() for name, column in said.parts(np.array(items)).items()}
+            assert all(
+                parts in ({}, {name: columns[name][at] for name in columns}) for at, (_, parts) in enumerate(told)
+            )
+        else:
+            assert not any(parts for _, parts in told)
     assert all(base is bases[0] for base in bases)
 
 

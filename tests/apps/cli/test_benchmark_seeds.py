@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from shopkeeper.apps.cli.benchmark import app
+from shopkeeper.core.errors import DataError
 
 PAGE = "before\n" + "".join(
     f"<!-- {mark} -->\nold\n<!-- end -->\nafter\n" for mark in ("next-item", "alone", "next-basket")
@@ -49,6 +51,38 @@ def test_seeds_are_judged_by_the_truth(files: tuple[Path, Path], tmp_path: Path)
     assert (hit["low"] <= hit["value"] <= hit["high"], hit["spread"]) == (True, 0.0)
     shown = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
     assert f"{hit['value']:.4f}" in shown.stdout
+
+
+def test_lists_of_others_are_judged_beside_ours(files: tuple[Path, Path], tmp_path: Path) -> None:
+    """Law: another program's lists get the figures that their hits give, whatever order their rows have; who has no
+    list has no hit. Lists that are none are refused with a sentence."""
+    given, truth = files
+    theirs = tmp_path / "theirs.csv"
+    rows = [f"u{n},{rank},{item}" for n in range(6) for rank, item in ((2, "e"), (1, "x"))]
+    theirs.write_text("user,rank,item\n" + "\n".join(rows) + "\n")
+    words = ["next-item", given, "--out", tmp_path / "r.csv", "--budget", "0", "--truth", truth, "--beside", theirs]
+    told = CliRunner().invoke(app, [str(word) for word in [*words, "--json"]], catch_exceptions=False)
+    (row,) = [one for one in json.loads(told.stdout)["alone"] if one["name"] == "theirs"]
+    assert row["figures"]["hit_rate@10"]["value"] == pytest.approx(6 / 7)
+    assert row["figures"]["ndcg@10"]["value"] == pytest.approx(6 / 7 / math.log2(3))
+    for content, key in (
+        ("user,item\na,b\n", "benchmark_no_lists"),
+        ("user,rank,item\na,first,b\n", "benchmark_bad_rank"),
+    ):
+        theirs.write_text(content)
+        with pytest.raises(DataError) as refused:
+            CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+        assert refused.value.key == key
+
+
+def test_rows_of_other_sets_stay(tool: Any) -> None:
+    """Law: a set that is measured again has its new rows at the old place, a new one comes last, the others stay."""
+    head = "| set | HR |\n|---|---|\n"
+    page = f"<!-- alone -->\n{head}| a | 1 |\n| a | 2 |\n| b | 3 |\n<!-- end -->\n"
+    wanted = f"<!-- alone -->\n{head}| a | 7 |\n| b | 3 |\n| c | 8 |\n<!-- end -->\n"
+    assert tool.put(page, "alone", f"{head}| c | 8 |\n| a | 7 |") == wanted
+    other = "| set | NDCG |\n|---|---|\n| c | 8 |"
+    assert tool.put(page, "alone", other) == f"<!-- alone -->\n{other}\n<!-- end -->\n"
 
 
 def test_the_results_page_is_written_from_the_account(

@@ -19,6 +19,7 @@ from shopkeeper.core.ids import DecisionId
 from shopkeeper.data.rows import Warn
 from shopkeeper.data.store.keys import Role
 from shopkeeper.settings import LimitsSection
+from shopkeeper.shop.why_order import Moved
 
 SECRET, PUBLISHABLE = "sk_secret", "pk_publishable"
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -99,6 +100,9 @@ class FakeEngine:
         if product == "unknown":
             raise NotFound("unknown_product", product=product)
         return Request(placement="product", at=NOW, product=product, count=count)  # type: ignore[arg-type]  # an id is a text
+
+    def moved(self, decision: Decision) -> list[Moved | None]:
+        return [None for _ in decision.choices]
 
     def explain(self, decision_id: str) -> Decision:
         self._maybe_fail("explain")

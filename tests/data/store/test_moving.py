@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import event, insert, select
 
 from shopkeeper.core.consent import Purpose
 from shopkeeper.core.errors import DataError, SettingsError
@@ -16,7 +16,7 @@ from shopkeeper.data.store.audiences import Saved
 from shopkeeper.data.store.consent import Answer
 from shopkeeper.data.store.moving import bring, clear, copy_rows, identity_of, is_empty
 from shopkeeper.data.store.state import State
-from shopkeeper.data.store.tables import changes, metadata
+from shopkeeper.data.store.tables import changes, metadata, shop_files
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
@@ -38,6 +38,7 @@ def filled(place: Path | str, people: int = 50) -> State:
     state.audiences.remember(np.array([7], np.uint8), None, at=NOON, audience="a1")
     state.bundles.make("茶", "cup", at=NOON)
     state.unlinked.unlink("v王", at=NOON, source="家人")
+    state.database.write(insert(shop_files), [{"name": "journal.db"}])
     return state
 
 

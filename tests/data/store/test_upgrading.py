@@ -21,6 +21,7 @@ from postgres import PostgreSQL
 from shopkeeper.core.consent import Purpose
 from shopkeeper.core.errors import SettingsError
 from shopkeeper.core.ids import PersonKey
+from shopkeeper.data.row_sums import SUM
 from shopkeeper.data.store.engines import opened
 from shopkeeper.data.store.state import State
 from shopkeeper.data.store.tables import metadata
@@ -67,6 +68,7 @@ def test_every_layout_becomes_todays_with_its_content(tmp_path: Path, name: str)
     shutil.copy(LAYOUTS / f"{name}.db", path)
     assert said(path, told) == told
     state = State(path)
+    state.database.verify()
     state.ledger.record("export", ["customer-9"])
     assert [entry.deed for entry in state.ledger.entries()] == [entry[0] for entry in told["ledger"]] + ["export"]
     assert state.keys.role_of(state.keys.create("secret")) == "secret"
@@ -83,6 +85,7 @@ import os, shutil, signal, sys
 from pathlib import Path
 from sqlalchemy import Engine, event
 import alembic.command
+from shopkeeper.data.row_sums import SUM
 from shopkeeper.data.store.engines import opened
 from shopkeeper.data.store.upgrading import upgrade
 
@@ -132,13 +135,19 @@ def test_killed_before_any_statement_nothing_is_lost(tmp_path: Path, name: str) 
             assert list(con.iterdump()) == before
 
 
+def _ours(_: Any, name: str | None, kind: str, *__: Any) -> bool:
+    """Whether ``tables.py`` says something of it: the sums of rows are SQLite's alone."""
+    return (kind, name) != ("column", SUM)
+
+
 def test_tables_and_steps_agree(place: Path | str) -> None:
     """What the steps make is what ``tables.py`` says: a change of one without the other fails here."""
     state = opened(place)
     upgrade(state)
     with state.write.connect() as connection:
         assert layout_of(connection) == LAYOUT
-        assert compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata) == []
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "include_object": _ours})
+        assert compare_metadata(context, metadata) == []
         connection.rollback()
     state.write.dispose()
     state.read.dispose()

@@ -49,15 +49,21 @@ def next_item(
     attributes: Annotated[Path | None, typer.Option("--attributes", help="JSON: item -> list of attributes.")] = None,
     budget: Budget = "20m",
     seed: Seed = 0,
-    refit: Annotated[bool, typer.Option("--refit", help="Learn from each line's last item too.")] = False,
+    refit: Annotated[
+        bool, typer.Option("--refit", help="Finders and networks learn from each line's last item too.")
+    ] = False,
     seeds: Annotated[int, typer.Option("--seeds", help="Answer so many times, with one seed each.")] = 1,
     truth: Annotated[Path | None, typer.Option("--truth", help="As TRAIN; each last item is what came next.")] = None,
+    beside: Annotated[
+        list[Path] | None, typer.Option("--beside", help="Others' lists to judge too; repeatable.")
+    ] = None,
     checkpoint: Annotated[str, typer.Option("--checkpoint", help="A folder to go on from when interrupted.")] = "",
     as_json: Json = False,
 ) -> None:
     """Foretell each user's next, unseen item: `user,rank,item`.
 
-    Parameters are fitted without each line's last item (it is input only), unless --refit.
+    Finders and networks are fitted without each line's last item, unless --refit: what is
+    chosen is chosen by it, and it is input.
     """
     how = NextItem(
         count=_at_least_one("--top", top), budget_seconds=_seconds(budget), seed=_seed(seed), refit=refit,
@@ -66,10 +72,11 @@ def next_item(
     _at_least_one("--seeds", seeds)
     sequences = files.read_sequences(train)
     known = files.read_attributes(attributes) if attributes else None
+    others = {path.stem: files.read_lists(path) for path in beside or ()}
     with say.progress() as progress:
         answers = several.over_seeds(sequences, how, seeds, known, progress)
     files.write_table(out, ("user", "rank", "item"), _ranked(answers[0].users, answers[0].lists))
-    facts = several.facts_of(answers, sequences, how, truth, attributes=known is not None)
+    facts = several.facts_of(several.beside(answers, others), sequences, how, truth, attributes=known is not None)
     facts |= _figures(answers[0].validation) | {"seconds": sum(one.seconds for one in answers), "out": str(out)}
     if as_json:
         say.as_json(facts)

@@ -109,6 +109,24 @@ def read_attributes(path: Path) -> dict[str, list[str]]:
     return {item: [str(attribute) for attribute in value] for item, value in raw.items()}
 
 
+def read_lists(path: Path) -> Histories:
+    """``user,rank,item`` as ``next-item`` writes it: user -> items, best first, whatever order the rows have.
+
+    Raises:
+        DataError: unreadable, no CSV, without those columns, or a rank that is no whole number; says which.
+    """
+    rows = read_rows(path)
+    missing = sorted({"user", "rank", "item"} - set(rows))
+    if missing:
+        raise DataError("benchmark_no_lists", file=str(path), columns=", ".join(missing))
+    found: dict[str, list[tuple[int, str]]] = {}
+    for line, (user, rank, item) in enumerate(zip(rows["user"], rows["rank"], rows["item"], strict=True), start=2):
+        if not rank.strip().isdecimal():
+            raise DataError("benchmark_bad_rank", file=str(path), line=line, rank=rank)
+        found.setdefault(user, []).append((int(rank), item))
+    return {user: [item for _, item in sorted(own, key=lambda pair: pair[0])] for user, own in found.items()}
+
+
 def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A CSV file, whole or not at all.
 

@@ -27,6 +27,16 @@ def over_seeds(
     return [foretell_item(sequences, replace(how, seed=how.seed + at), attributes, progress) for at in range(seeds)]
 
 
+def beside(results: Sequence[NextItemResult], others: Mapping[str, Sequences]) -> list[NextItemResult]:
+    """The answers with others' lists by name, to be judged as our own members are; a user without a list has none."""
+    return [
+        replace(result, alone={**result.alone, **{
+            name: [[*lists.get(user, ())] for user in result.users] for name, lists in others.items()
+        }})
+        for result in results
+    ]  # fmt: skip
+
+
 def facts_of(
     results: Sequence[NextItemResult], sequences: Sequences, how: NextItem, truth: Path | None, *, attributes: bool
 ) -> dict[str, Any]:

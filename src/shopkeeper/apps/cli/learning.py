@@ -1,5 +1,7 @@
 """``train``, ``evaluate``, ``models`` and ``recommend``: learning from the facts, and an answer for one person."""
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,9 +17,11 @@ from shopkeeper.core.decision import Decision, Request
 from shopkeeper.core.errors import Unavailable
 from shopkeeper.core.ids import CustomerId, ProductId
 from shopkeeper.decide.reasons import say_reason
+from shopkeeper.learn.evaluation import plain_json
 from shopkeeper.settings import COMPARED_MODELS
 from shopkeeper.shop import Shop
 from shopkeeper.shop.goes_with import complements
+from shopkeeper.shop.learned_order import judged_order, sentence_of
 from shopkeeper.shop.tradeoffs import weigh
 from shopkeeper.shop.training import TrainReport, judge
 from shopkeeper.shop.training import train as train_shop
@@ -42,7 +46,7 @@ def train(
         if as_json:
             say.as_json(training_facts(report))
         else:
-            show_training(report)
+            show_training(report, shop.settings.rank.least_lists)
 
 
 def evaluate(
@@ -76,10 +80,12 @@ def evaluate(
             return
         with say.progress() as progress:
             report = judge(shop, seed=seed, progress=progress, others=COMPARED_MODELS, cut_at=as_of)
+        ranker = judged_order(shop, seed=seed)
         if as_json:
-            say.OUT.print(report.to_json(), markup=False)
+            say.OUT.print(plain_json({**asdict(report), "ranker": ranker}), markup=False)
         else:
             show_report(report)
+            show_order(ranker, shop.settings.rank.least_lists)
 
 
 def models(
@@ -97,7 +103,7 @@ def models(
             return
         current = shop.models.current()
         rows = [_version(shop.models.manifest(version), version == current) for version in shop.models.versions()]
-        found = alarms(shop)
+        found, least = alarms(shop), shop.settings.rank.least_lists
     if as_json:
         say.as_json(rows)
         return
@@ -108,6 +114,7 @@ def models(
         [[row[name] for name in columns] for row in rows],
         numbers=3,
     )
+    show_order(next((row["ranker"] for row in rows if row["current"]), None), least)
     warn(found)
 
 
@@ -117,7 +124,7 @@ def _version(manifest: dict[str, Any], current: bool) -> dict[str, Any]:
     ndcg = {row["name"]: row["metrics"]["ndcg"]["value"] for row in figures}
     return {
         "version": manifest["version"], "current": "*" if current else "", "moment": manifest["moment"][:19],
-        "people": report["people"], "events": report["events"],
+        "people": report["people"], "events": report["events"], "ranker": report.get("ranker"),
         "ndcg": ", ".join(f"{name} {value:.4f}" for name, value in ndcg.items() if value is not None),
     }  # fmt: skip
 
@@ -158,10 +165,11 @@ def training_facts(report: TrainReport) -> dict[str, Any]:
     return {
         "version": report.version, "people": report.people, "events": report.events, "products": report.products,
         "seconds": report.seconds, "from_log": report.from_log.facts() if report.from_log else None,
+        "ranker": report.ranker.facts() if report.ranker else None,
     }  # fmt: skip
 
 
-def show_training(report: TrainReport) -> None:
+def show_training(report: TrainReport, least_lists: int) -> None:
     """What was trained on, and how the models compare."""
     if report.report is not None:
         show_report(report.report)
@@ -171,10 +179,17 @@ def show_training(report: TrainReport) -> None:
         taught = report.from_log
         key = "train_from_log" if taught.used else "train_from_log_kept"
         say.line(key, items=f"{taught.items:,}", clicks=f"{taught.clicks:,}")
+    show_order(report.ranker.facts() if report.ranker else None, least_lists)
     say.line(
         "train_done", version=report.version, people=f"{report.people:,}", events=f"{report.events:,}",
         products=f"{report.products:,}", seconds=f"{sum(report.seconds.values()):.0f}",
     )  # fmt: skip
+
+
+def show_order(taught: Mapping[str, Any] | None, least_lists: int) -> None:
+    """Whether the learned order answers, and how sure that it is better."""
+    if taught is not None:
+        say.OUT.print(sentence_of(taught, least_lists, say.Tongue.language), markup=False)
 
 
 def decision_rows(shop: Shop, decision: Decision) -> list[dict[str, Any]]:

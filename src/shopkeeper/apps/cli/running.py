@@ -1,5 +1,7 @@
 """``serve``, ``demo`` and ``doctor``: the shop at work, a ready example, and what is wrong."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +19,7 @@ from shopkeeper.core.ids import CustomerId
 from shopkeeper.shop import Shop
 from shopkeeper.shop.demo import examples, open_demo
 from shopkeeper.shop.doctor import examine
+from shopkeeper.shop.doctor.mending import drop_damaged
 from shopkeeper.shop.segment_facts import segment_facts
 from shopkeeper.shop.training import train
 
@@ -64,7 +67,7 @@ def demo(
         if shop.models.current() is None:
             with say.progress() as progress:
                 report = train(shop, progress=progress)
-            show_training(report)
+            show_training(report, shop.settings.rank.least_lists)
         found = segment_facts(shop, say.Tongue.language)["segments"]
         names = "; ".join(f"{one['label']} {one['name']} ({one['people_share']:.0%})" for one in found)
         say.line("demo_segments", names=names or "-")
@@ -78,13 +81,25 @@ def demo(
             _serve(shop, shop.settings.serve.host, port or shop.settings.serve.port)
 
 
-def doctor(folder: Folder = HERE, as_json: Json = False) -> None:
+def doctor(
+    folder: Folder = HERE,
+    as_json: Json = False,
+    drop: Annotated[
+        bool,
+        typer.Option("--drop-damaged", help="Take damaged rows out of the SQLite files, and print what they said."),
+    ] = False,
+) -> None:
     """Look at everything a shop stands on and say what is wrong. Exit code 1 where something is."""
+    taken = drop_damaged(folder) if drop else []
     found = examine(folder)
-    if as_json:
+    if as_json and drop:
+        say.as_json({"taken": [asdict(row) for row in taken], "found": [finding.to_dict() for finding in found]})
+    elif as_json:
         say.as_json([finding.to_dict() for finding in found])
     else:
         marks = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "wrong": "[red]✗[/]"}
+        for row in taken:
+            say.line("doctor_taken", file=row.file, table=row.table, values=json.dumps(row.values, ensure_ascii=False))
         for finding in found:
             why = {} if finding.error is None else {"why": say.sentence(finding.error)}
             words = say.text(f"doctor_{finding.key}", **{**finding.facts, **why})

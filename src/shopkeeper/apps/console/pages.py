@@ -8,6 +8,7 @@ from typing import Any, Final
 from shopkeeper.apps.console.charts import Point, bars, line, shares
 from shopkeeper.apps.console.customer import customer_values, request_for
 from shopkeeper.apps.console.customers import customers_values
+from shopkeeper.apps.console.moved import moved_values
 from shopkeeper.apps.console.predictions import prediction_values
 from shopkeeper.apps.console.scores import judged_values, verdict
 from shopkeeper.apps.console.words import Words
@@ -17,7 +18,9 @@ from shopkeeper.data import reports
 from shopkeeper.decide.reasons import say_reason
 from shopkeeper.shop import Shop, people
 from shopkeeper.shop.customer_list import CustomerFilter
+from shopkeeper.shop.learned_order import sentence_of
 from shopkeeper.shop.results import outcomes_of
+from shopkeeper.shop.why_order import moved
 
 Values = dict[str, Any]
 _PAGE: Final = 50
@@ -104,8 +107,12 @@ class Pages:
         """Choices with names, parts and reasons in words; every part has one colour on the whole page."""
         parts = sorted({name for choice in decision.choices for name in choice.parts})
         colour = {name: number for number, name in enumerate(parts)}
+        moves = moved(self.shop, decision)
         return {
-            "choices": [self._choice(rank, choice, colour) for rank, choice in enumerate(decision.choices, 1)],
+            "choices": [
+                {**self._choice(rank, choice, colour), "moved": moved_values(how, self.words)}
+                for rank, (choice, how) in enumerate(zip(decision.choices, moves, strict=True), 1)
+            ],
             "legend": [(colour[name], self.words.named("model", name)) for name in parts],
         }
 
@@ -161,8 +168,10 @@ class Pages:
         store = self.shop.models
         current = store.current()
         versions = [store.manifest(version) for version in reversed(store.versions())]
-        judged = next((page["report"].get("evaluation") for page in versions if page["version"] == current), None)
+        report: Values = next((page["report"] for page in versions if page["version"] == current), {})
+        judged, least = report.get("evaluation"), self.shop.settings.rank.least_lists
         return {
+            "order": sentence_of(report.get("ranker"), least, self.words.language),
             "versions": versions, "current": current, "ours": self.shop.settings.train.personal,
             **judged_values(judged, self.shop.settings.train.personal, self.words),
         }  # fmt: skip

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from shopkeeper.apps.http.answers import answer, encoded, sent
 from shopkeeper.apps.http.body import query_of
+from shopkeeper.apps.http.device import device_of
 from shopkeeper.apps.http.identity import is_customer, is_visitor
 from shopkeeper.apps.http.refusal import Refused
 from shopkeeper.apps.http.routes import Visit, id_of
@@ -16,14 +17,16 @@ from shopkeeper.apps.http.shapes import (
     ChoiceOut,
     DecisionOut,
     ItemOut,
+    MovedOut,
     ReasonOut,
     RecommendationsIn,
     RecommendationsOut,
     SimilarIn,
 )
 from shopkeeper.apps.http.work import waited
-from shopkeeper.core.decision import Choice, Decision, Mode, Reason, Request
+from shopkeeper.core.decision import Choice, Decision, Device, Mode, Reason, Request
 from shopkeeper.core.ids import CustomerId, ProductId, VisitorId, is_id, is_placeholder
+from shopkeeper.shop.why_order import Moved
 
 
 async def get_recommendations(visit: Visit) -> Response:
@@ -50,6 +53,7 @@ async def get_recommendations(visit: Visit) -> Response:
         cart=tuple(ProductId(item) for item in asked.cart), categories=tuple(asked.categories),
         brands=tuple(asked.brands), tags=tuple(asked.tags), price_min=asked.price_min, price_max=asked.price_max,
         exclude=tuple(ProductId(item) for item in asked.exclude),
+        device=(asked.device or _device(visit)) if mode == "personal" else "",
     )  # fmt: skip
     return await _decided(visit, request)
 
@@ -63,6 +67,7 @@ async def get_similar(visit: Visit) -> Response:
 async def get_decision(visit: Visit) -> Response:
     """Everything that was logged of a decision."""
     decision = await waited(visit.engine.explain, id_of(visit, "decision"))
+    moves = await waited(visit.engine.moved, decision)
     request = decision.request
     visit.person = request.person or ""
     return answer(
@@ -75,8 +80,12 @@ async def get_decision(visit: Visit) -> Response:
                 customer=request.customer, count=request.count, product=request.product, cart=list(request.cart),
                 categories=list(request.categories), brands=list(request.brands), tags=list(request.tags),
                 price_min=request.price_min, price_max=request.price_max, exclude=list(request.exclude),
+                device=request.device,
             ),
-            choices=[_choice(visit, place, choice) for place, choice in enumerate(decision.choices, 1)],
+            choices=[
+                _choice(visit, place, choice, how)
+                for place, (choice, how) in enumerate(zip(decision.choices, moves, strict=True), 1)
+            ],
         )
     )  # fmt: skip
 
@@ -93,6 +102,11 @@ def _private(visit: Visit) -> bool:
     """Whether the browser says: do not use who I am (Global Privacy Control, Do Not Track)."""
     headers = visit.call.headers
     return headers.get("sec-gpc", "").strip() == "1" or headers.get("dnt", "").strip() == "1"
+
+
+def _device(visit: Visit) -> Device:
+    """What a browser says that it runs on; a shop's server says nothing of the person's."""
+    return device_of(visit.call.headers) if visit.is_browser else ""
 
 
 def _somebody(name: str | None) -> str | None:
@@ -123,10 +137,13 @@ def shown(decision: Decision, say: Callable[[Reason], str]) -> RecommendationsOu
     )  # fmt: skip
 
 
-def _choice(visit: Visit, place: int, choice: Choice) -> ChoiceOut:
+def _choice(visit: Visit, place: int, choice: Choice, how: Moved | None) -> ChoiceOut:
     return ChoiceOut(
         product=choice.item, position=place, score=choice.score, propensity=choice.propensity,
-        parts=dict(choice.parts), reason=_reason(visit, choice.reason),
+        parts=dict(choice.parts), reason=_reason(visit, choice.reason), features=dict(choice.features),
+        order=None if how is None else MovedOut(
+            place=how.place, ranked_place=how.ranked_place, because=None if how.because is None else dict(how.because)
+        ),
     )  # fmt: skip
 
 

@@ -36,6 +36,7 @@ from shopkeeper.shop.retraining import Retraining
 from shopkeeper.shop.segment_facts import segment_facts
 from shopkeeper.shop.shop import Shop
 from shopkeeper.shop.telling import told, told_order, told_ratings
+from shopkeeper.shop.why_order import Moved, moved
 
 _log: Final = logging.getLogger(__name__)
 
@@ -121,6 +122,9 @@ class ShopEngine:
         except NotFound:
             self._shop.collect([], source="api", browser=False)
             return self._shop.explain(decision_id)
+
+    def moved(self, decision: Decision) -> Sequence[Moved | None]:
+        return moved(self._shop, decision)
 
     def say_reason(self, reason: Reason, language: str) -> str:
         return say_reason(reason, self._shop.serving.catalogue(), language)

@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from shopkeeper.core.decision import Device
+
 MAX_EVENTS = 1000
 MAX_BODY_BYTES = 2_000_000
 MAX_COUNT = 100
@@ -162,6 +164,8 @@ class RecommendationsIn(Struct, frozen=True, kw_only=True):
     count: Count | None = None
     """As many as the placement shows, where absent."""
     mode: Literal["personal", "nonpersonal"] = "personal"
+    device: Device = ""
+    """What the person looks at; a browser's own words where absent."""
     lang: Annotated[str, Meta(max_length=35)] = ""
 
 
@@ -201,6 +205,15 @@ class RecommendationsOut(Struct, frozen=True, kw_only=True):
     items: list[ItemOut]
 
 
+class MovedOut(Struct, frozen=True, kw_only=True):
+    """A product's place among all candidates by the mix of models and by the learned order, 1 = first, and what each
+    thing that was looked at added to its score; null where that can no longer be said."""
+
+    place: int
+    ranked_place: int
+    because: dict[str, float] | None
+
+
 class ChoiceOut(Struct, frozen=True, kw_only=True):
     """One item of a decision with all its numbers."""
 
@@ -210,6 +223,9 @@ class ChoiceOut(Struct, frozen=True, kw_only=True):
     propensity: float
     parts: dict[str, float]
     reason: ReasonOut
+    features: dict[str, float] = {}
+    order: MovedOut | None = None
+    """What the learned order did to it; null where the mix of models alone put it in order."""
 
 
 class AskedOut(Struct, frozen=True, kw_only=True):
@@ -229,6 +245,7 @@ class AskedOut(Struct, frozen=True, kw_only=True):
     price_min: float | None = None
     price_max: float | None = None
     exclude: list[str] = []
+    device: Device = ""
 
 
 class DecisionOut(Struct, frozen=True, kw_only=True):

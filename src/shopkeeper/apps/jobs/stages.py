@@ -19,7 +19,7 @@ from shopkeeper.decide.reasons import say_reason
 from shopkeeper.decide.recommend import Recommend
 from shopkeeper.shop import Shop
 
-STAGES: Final = ("read", "filter", "score", "find", "choose", "explain", "log", "encode")
+STAGES: Final = ("read", "filter", "score", "find", "rank", "choose", "explain", "log", "encode")
 _WARM: Final = 300
 
 

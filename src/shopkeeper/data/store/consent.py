@@ -10,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Executable, and_, bindparam, delete, or_, select
 
 from shopkeeper.core.consent import NO_CONSENT, PERSONALISED, Consent, Purpose
+from shopkeeper.core.errors import Unavailable
 from shopkeeper.core.ids import PersonKey
 from shopkeeper.data.store.database import Database
 from shopkeeper.data.store.tables import consent
@@ -129,9 +130,11 @@ class ConsentBook:
         return known
 
     def _read(self, person: PersonKey) -> Consent:
-        rows = self._database.read(_answers(person))
+        rows = self._database.read(_answers(person).add_columns(self._database.soundness(consent).label("sound")))
         if not rows:
             return NO_CONSENT
+        if not all(row.sound for row in rows):
+            raise Unavailable("consent_damaged", where=self._database.where)
         newest = max(rows, key=lambda row: row.at)
         given = {Purpose(row.purpose): row.given for row in rows if row.purpose in _PURPOSES}
         return Consent(given=given, at=newest.at, source=newest.source)

@@ -8,15 +8,28 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Executable, Row, Select, Table, select, update
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Connection,
+    Executable,
+    Row,
+    Select,
+    Table,
+    literal_column,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from shopkeeper.core.errors import Unavailable
 from shopkeeper.core.figures import StateFigures, Tally
+from shopkeeper.data.row_sums import SUM, sql_of, verify
 from shopkeeper.data.store.engines import MOST_CONNECTIONS, opened
-from shopkeeper.data.store.tables import changes
+from shopkeeper.data.store.tables import SUMMED, changes, consent
 from shopkeeper.data.store.upgrading import upgrade
 
 _LOOK_SECONDS: Final = 0.5
@@ -38,6 +51,7 @@ class Database:
     Raises:
         SettingsError: a newer version wrote it (``shop_too_new``), or it cannot be opened with these settings.
         Unavailable: the disk is full or failed, or the database does not answer.
+        DataError: a row of the file is not as it was written (``row_damaged``).
     """
 
     def __init__(self, place: Path | str) -> None:
@@ -56,6 +70,7 @@ class Database:
         try:
             with self._errors():
                 upgrade(self._opened)
+            self.verify([table for table in SUMMED if table is not consent])  # that is long: see ``verify``
         except BaseException:
             self.close()
             raise
@@ -102,6 +117,23 @@ class Database:
 
         with self._read_lock, self._errors():
             return self._again(ask)
+
+    def verify(self, tables: Sequence[Table] = SUMMED) -> None:
+        """Read every row of some tables of a file. PostgreSQL looks after its pages itself.
+
+        Raises:
+            DataError: one is not as it was written (``row_damaged``).
+        """
+        if not self._opened.remote:
+            with self._read_lock, self._errors(), self._opened.read.connect() as connection:
+                con: Any = connection.connection.driver_connection
+                verify(con, Path(self.where).name, {table.name: None for table in tables})
+
+    def soundness(self, table: Table) -> ColumnElement[bool]:
+        """For a query: whether a row of a table is as it was written."""
+        if self._opened.remote:
+            return true()
+        return literal_column(f"{SUM} IS {sql_of(sorted(table.columns.keys()))}", Boolean)
 
     def insert_into(self, table: Table) -> postgresql.Insert | sqlite.Insert:
         """An INSERT that may say what happens where the row is there already (``on_conflict_do_…``)."""

@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import StaticPool
 
 from shopkeeper.core.errors import SettingsError
+from shopkeeper.data.row_sums import teach
 
 _BUSY_SECONDS: Final = 30.0
 _PRAGMAS: Final = ("synchronous=FULL", "secure_delete=ON", "foreign_keys=ON", "temp_store=MEMORY")
@@ -78,6 +79,7 @@ def _sqlite_engine(path: Path) -> Engine:
         _write_ahead(con)
         for pragma in _PRAGMAS:
             con.execute(f"PRAGMA {pragma}").fetchall()
+        teach(con)
         return con
 
     return create_engine("sqlite://", creator=connect, poolclass=StaticPool)

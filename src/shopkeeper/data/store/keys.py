@@ -96,10 +96,12 @@ class Keys:
         """Signs visitor ids, and customer ids for browsers: 64 hex digits, made at the first use, known to the shop's
         own server and to nobody else."""
         if not hasattr(self, "_identity"):
-            fresh = {"name": "identity", "value": secrets.token_hex(32)}
-            self._database.write(self._database.insert_into(tables.secrets).on_conflict_do_nothing(), [fresh])
             kept = select(tables.secrets.c.value).where(tables.secrets.c.name == "identity")
-            self._identity = str(self._database.read(kept)[0].value)
+            if not (rows := self._database.read(kept)):
+                fresh = {"name": "identity", "value": secrets.token_hex(32)}
+                self._database.write(self._database.insert_into(tables.secrets).on_conflict_do_nothing(), [fresh])
+                rows = self._database.read(kept)
+            self._identity = str(rows[0].value)
         return self._identity
 
 

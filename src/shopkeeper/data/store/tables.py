@@ -113,5 +113,11 @@ unlinked: Final = Table(
 )  # fmt: skip
 """Browsers (by their person key) that never join a customer."""
 
+shop_files: Final = Table("shop_files", metadata, Column("name", Text, primary_key=True))
+"""The files of the shop folder that bear this state's mark (``data.belonging``)."""
+
 changes: Final = Table("changes", metadata, Column("number", whole_number, nullable=False))
 """One row: how many transactions changed this state. It tells processes that what they remember may be old."""
+
+SUMMED: Final = tuple(table for table in metadata.sorted_tables if table is not changes)
+"""Tables whose rows bear a sum in SQLite; in PostgreSQL pages may bear one. The number of ``changes`` says nothing."""

@@ -7,9 +7,11 @@ from sqlalchemy import Connection, event, inspect, text
 
 from shopkeeper.core.errors import SettingsError
 from shopkeeper.data.kill_points import reached
+from shopkeeper.data.row_sums import guard, is_guarded
 from shopkeeper.data.store.engines import Opened
+from shopkeeper.data.store.tables import SUMMED
 
-LAYOUT: Final = "0004"
+LAYOUT: Final = "0005"
 """The newest step of ``migrations/versions``."""
 _FIRST: Final = "0001"
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -32,6 +34,8 @@ def upgrade(opened: Opened, *, to: str = LAYOUT) -> None:
         if now != to:
             event.listen(connection, "after_cursor_execute", lambda *_: reached("state.migrating"))
             _run(connection, now, to)
+            if not opened.remote:
+                _sum(connection, to)
     reached("state.migrated")
 
 
@@ -59,3 +63,10 @@ def _run(connection: Connection, now: str | None, to: str) -> None:
     if now == _FIRST:
         command.stamp(config, _FIRST)
     command.upgrade(config, to)
+
+
+def _sum(connection: Connection, to: str) -> None:
+    """Give rows their sums; a table that a step has changed gets its new ones."""
+    for table in SUMMED:
+        if to == LAYOUT and not is_guarded(connection.exec_driver_sql, table.name, strict=True):
+            guard(connection.exec_driver_sql, table.name, strict=True)

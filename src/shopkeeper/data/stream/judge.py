@@ -14,7 +14,8 @@ from typing import Any, Final, cast
 from shopkeeper.core.errors import Unavailable
 from shopkeeper.core.event import Event
 from shopkeeper.data.journal import Outcome, connect
-from shopkeeper.data.seen import bodies_of, key_of, prepare
+from shopkeeper.data.row_sums import guard, is_guarded, verify
+from shopkeeper.data.seen import bodies_of, key_of, prepare, seen_sum
 from shopkeeper.data.stream.envelope import Envelope
 
 _TABLES: Final = """
@@ -36,13 +37,21 @@ class Message:
 
 
 class Judge:
-    """The memory of one shop's drain; one at a time works on a shop (its lock sees to it)."""
+    """The memory of one shop's drain; one at a time works on a shop (its lock sees to it).
+
+    Raises:
+        DataError: what it remembers is not as it was written (``row_damaged``).
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._con = connect(path)
         prepare(self._con)
         self._con.executescript(_TABLES)
+        for table in ("judged", "refused"):
+            if not is_guarded(self._con.execute, table):
+                guard(self._con.execute, table)
+        verify(self._con, path.name, {"judged": None, "refused": None})
 
     def judge(self, messages: Sequence[Message]) -> list[Outcome]:
         """What becomes of each: ``stored``, ``duplicate`` (of an earlier one) or ``conflict`` (the same id, another
@@ -80,14 +89,15 @@ class Judge:
             outcome: Outcome = "stored" if kept is None else "duplicate" if kept == body else "conflict"
             if kept is None:
                 known[key] = body
-                new.append((key, body, envelope.day, int(envelope.forever)))
+                forever = int(envelope.forever)
+                new.append((key, body, envelope.day, forever, seen_sum(key, body, envelope.day, forever, None)))
             else:
                 refused.append((message.source, message.place, outcome))
             outcomes.append(outcome)
             upto[message.source] = message.place
-        self._con.executemany("INSERT INTO seen (id, body, day, forever) VALUES (?, ?, ?, ?)", new)
-        self._con.executemany("INSERT OR REPLACE INTO refused VALUES (?, ?, ?)", refused)
-        self._con.executemany("INSERT OR REPLACE INTO judged VALUES (?, ?)", list(upto.items()))
+        self._con.executemany("INSERT INTO seen (id, body, day, forever, row_sum) VALUES (?, ?, ?, ?, ?)", new)
+        self._con.executemany("INSERT OR REPLACE INTO refused (source, place, outcome) VALUES (?, ?, ?)", refused)
+        self._con.executemany("INSERT OR REPLACE INTO judged (source, upto) VALUES (?, ?)", list(upto.items()))
         return outcomes
 
     def _refused(self, messages: Sequence[Message], upto: Mapping[str, int]) -> dict[tuple[str, int], Outcome]:

@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from shopkeeper.core.errors import Unavailable
 from shopkeeper.core.figures import StreamFigures, Tally
-from shopkeeper.data.journal import Entry, Kept, Kind, Outcome
+from shopkeeper.data.journal import Entry, Kind, Outcome
+from shopkeeper.data.journal_rows import Kept
 from shopkeeper.data.stream.behind import Behind, behind
 from shopkeeper.data.stream.envelope import key_of, wrapped
 from shopkeeper.data.stream.topic import Topic, library, look, made

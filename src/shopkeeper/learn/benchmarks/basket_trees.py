@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import lightgbm
 import numpy as np
 
 from shopkeeper.core.histories import Float32, Histories, Int32, Int64
@@ -90,6 +89,8 @@ class BasketTrees:
 
 def fit_trees(told: Told, seed: int) -> BasketTrees:
     """Learned from candidates of which it is known whether they came."""
+    import lightgbm  # here: only learning needs it
+
     data = lightgbm.Dataset(told.facts, label=told.came.astype(np.int32), params={"verbose": -1})
     return BasketTrees(
         chance=lightgbm.train({**_SETTINGS, "seed": seed}, data, _TREES),

@@ -1,7 +1,9 @@
 """The whole hybrid on bare sequences: finders, networks, trees and the weights between them, within a time budget.
 
-Trees learn from a step of the past that the finders they hear did not know. Only settings, weights and when to stop are
-chosen on what people had last (``Given.wanted``)."""
+Trees learn from steps that the finders they hear did not know: the last one of the past, and what people had after it
+(``Given.wanted``), on which settings, weights and when to stop are chosen too. Each tree sees what one half of the
+people wanted, and is judged by the other half: stacked generalization, Wolpert (1992). Finders and networks learn from
+the past alone."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from shopkeeper.core.errors import Unavailable
-from shopkeeper.core.histories import Float32, Histories, Int32, Int64
+from shopkeeper.core.histories import Bool, Float32, Histories, Int32, Int64
 from shopkeeper.core.ports import Progress, quiet
 from shopkeeper.learn.rank.candidates import Candidates
 from shopkeeper.learn.rank.fusion import checked_weights_of, fused, ndcg_at_10, weights_of
@@ -41,7 +43,8 @@ _PER_FINDER = 50
 _TEACHERS = 25_000
 _TEACHERS_A_SECOND = 80
 _ENSEMBLES = 4
-"""of trees, whose mean counts"""
+"""of trees, whose mean counts; every other one learns from the same half of people"""
+_TREES_OF_MANY: Final = LambdaMART(least_pairs=500)
 _CHOOSERS = 6_000
 _BLOCK = 512
 _TREES = "trees"
@@ -106,37 +109,40 @@ def _best(pairs: Candidates, score: Float32, count: int) -> Int32:
 
 
 def learned(given: Given) -> Learned:
-    """Networks, trees that learned from the step of the past before, and weights found on what is chosen by."""
+    """Networks, trees that learned from steps unknown to them, and weights found on what is chosen by."""
     most = min(_TEACHERS, int(_TEACHERS_A_SECOND * given.seconds))
     earlier = given.past.keep(given.past.age_rank() > 0)
     rows, wanted = _newest_of(given.past, given.seed, most)
     before = _networks(given, earlier, (rows[:_CHOOSERS], wanted[:_CHOOSERS]), "earlier")
-    trees, names = _trees(given, earlier, rows, wanted, _models(before))
-    some = _drawn(len(given.judged), given.seed, min(most, 2 * _CHOOSERS))
+    signals = Signals.of(earlier, given.items, given.attributes, given.settings, _models(before), given.seed)
+    past = _lessons(given, signals, earlier.rows(rows), wanted) if len(rows) else None
+    some = _drawn(len(given.judged), given.seed, most)
     rows, wanted = given.judged[some], given.wanted[some]
     networks = _networks(given, given.past, (rows[:_CHOOSERS], wanted[:_CHOOSERS]), "")
     signals = Signals.of(given.past, given.items, given.attributes, given.settings, _models(networks), given.seed)
+    lessons = _lessons(given, signals, given.past.rows(rows), wanted)
+    trees, foretold = _trees(past, lessons, given.seed)
+    del past
     given.progress("weights", 0, 1)
-    parts = [_said(signals, trees, names, block, _PER_FINDER, given.seed)
-             for block in given.past.rows(rows).blocks(_BLOCK)]  # fmt: skip
-    pairs = Candidates.joined([pairs for pairs, _ in parts])
-    opinions = [*([_TREES] if trees else []), *signals.finders]
-    said = {name: np.concatenate([one[name] for _, one in parts]) for name in opinions}
+    said = {name: lessons.features[:, lessons.names.index(name)] for name in signals.finders}
+    opinions = list(signals.finders)
+    if trees:
+        said, opinions = said | {_TREES: foretold}, [_TREES, *opinions]
     choose = checked_weights_of if trees else weights_of
-    weights = choose(pairs, said, wanted, _START, opinions)
+    weights = choose(lessons.pairs, said, wanted, _START, opinions)
     score = fused(said, weights)
-    found = float(np.isfinite(pairs.place_of(score, wanted)).mean())
+    found = float(np.isfinite(lessons.pairs.place_of(score, wanted)).mean())
     if given.again_from is not None:
         again = _models(_networks(given, given.again_from, None, "again", networks))
         signals = Signals.of(given.again_from, given.items, given.attributes, given.settings, again, given.seed)
     facts = {
         "networks": [part.model.facts()["learning"] for part in (*before.values(), *networks.values())],
         "weights": {name: round(weight, 3) for name, weight in weights.items()}, "candidates_found": round(found, 4),
-        "alone": {name: round(ndcg_at_10(pairs, said[name], wanted), 5) for name in opinions},
+        "alone": {name: round(ndcg_at_10(lessons.pairs, said[name], wanted), 5) for name in opinions},
     }  # fmt: skip
     return Learned(
-        signals=signals, trees=trees, names=names, weights=weights, facts=facts, seed=given.seed,
-        early=(_best(pairs, score, 10), wanted),
+        signals=signals, trees=trees, names=lessons.names, weights=weights, facts=facts, seed=given.seed,
+        early=(_best(lessons.pairs, score, 10), wanted),
     )  # fmt: skip
 
 
@@ -195,29 +201,65 @@ def _judge(known: Sequences, judged: tuple[Int64, Int32] | None) -> Judged | Non
     return judge_of(known, rows[able], wanted[able].astype(np.int64), SelfAttention().length)
 
 
-def _trees(
-    given: Given, earlier: Histories, rows: Int64, wanted: Int32, networks: Mapping[str, SequenceModel]
-) -> tuple[tuple[LambdaMARTModel, ...], tuple[str, ...]]:
-    """Trees that learned what people had last in the past from finders that do not know it, each from other samples;
-    and the names of what they look at."""
-    signals = Signals.of(earlier, given.items, given.attributes, given.settings, networks, given.seed)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Lessons:
+    """Candidates of some people, all that is said of each, and what the people had next."""
+
+    pairs: Candidates
+    features: Float32
+    """(pairs, names)"""
+    names: tuple[str, ...]
+    wanted: Int32
+
+    def of(self, people: Int64) -> tuple["_Lessons", Int64]:
+        """Only some people's, and where those were."""
+        pairs, place = self.pairs.rows(people)
+        some = replace(self, pairs=pairs, features=self.features[place], wanted=self.wanted[people])
+        return some, place
+
+    @property
+    def chosen(self) -> Bool:
+        """(pairs,) whether it is what the person had next."""
+        right: Bool = self.pairs.item == self.wanted[self.pairs.row]
+        return right
+
+    @property
+    def told(self) -> tuple[Candidates, Float32, Bool]:
+        return self.pairs, self.features, self.chosen
+
+
+def _lessons(given: Given, signals: Signals, people: Histories, wanted: Int32) -> _Lessons:
     parts: list[tuple[Candidates, Float32]] = []
     names: tuple[str, ...] = ()
-    for block in earlier.rows(rows).blocks(_BLOCK):
+    for block in people.blocks(_BLOCK):
         pairs, said = signals.found(block, _PER_FINDER, given.seed)
         names = tuple(said)
         parts.append((pairs, features_of(said, names)))
-        given.progress(_TREES, sum(len(one) for one, _ in parts), len(rows))
-    if not parts:
-        return (), names
+        given.progress(_TREES, sum(len(one) for one, _ in parts), len(people))
     pairs = Candidates.joined([pairs for pairs, _ in parts])
     features = np.concatenate([features for _, features in parts])
-    chosen = pairs.item == wanted[pairs.row]
-    found = [
-        LambdaMART().fit_pairs(pairs, features, chosen, seed=given.seed * _ENSEMBLES + number)
-        for number in range(_ENSEMBLES)
-    ]
-    return tuple(each for each in found if each is not None), names
+    return _Lessons(pairs=pairs, features=features, names=names, wanted=wanted)
+
+
+def _trees(past: _Lessons | None, newest: _Lessons, seed: int) -> tuple[tuple[LambdaMARTModel, ...], Float32]:
+    """Trees that learned from all of the past's lessons and one half of the newest ones, each from other samples; and
+    (newest pairs,) what those say of each person that did not learn what this person wanted. No trees where there was
+    too little to learn from."""
+    half = np.arange(len(newest.pairs)) % 2
+    found: list[LambdaMARTModel] = []
+    foretold = np.zeros(len(newest.pairs.item), np.float32)
+    for side in (0, 1):
+        taught, _ = newest.of(np.flatnonzero(half == side))
+        others, place = newest.of(np.flatnonzero(half != side))
+        for number in range(side, _ENSEMBLES, 2):
+            trees = _TREES_OF_MANY.fit_pairs(
+                *taught.told, more=[past.told] if past else [], seed=seed * _ENSEMBLES + number
+            )  # fmt: skip
+            if trees is None:
+                return (), foretold
+            found.append(trees)
+            foretold[place] += trees.score(others.pairs, others.features) / (_ENSEMBLES // 2)
+    return tuple(found), foretold
 
 
 def _said(

@@ -1,7 +1,8 @@
 """Which new item comes next in each person's sequence: settings chosen on the last given item, as published tables do.
 
-The parameters are fitted without each line's last given item. Settings are chosen by how well that item is foretold
-from the ones before it. The answer takes it as input only, unless ``refit`` also learns from it.
+Finders and networks are fitted without each line's last given item. Settings, weights and the order of candidates are
+chosen by how well that item is foretold from the ones before it. The answer takes it as input, and with ``refit``
+finders and networks learn from it too.
 """
 
 import time
@@ -43,7 +44,7 @@ _AFTER_ALL = 10**6 * MICROSECONDS_PER_DAY
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextItem:
-    """How to answer. ``refit`` learns from the last given items too, after the settings are chosen without them."""
+    """How to answer. With ``refit`` finders and networks learn from the last given items too, after all is chosen."""
 
     count: int = 20
     budget_seconds: float = 1200.0

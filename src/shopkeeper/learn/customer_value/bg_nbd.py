@@ -15,7 +15,6 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.special import betaln, digamma, expit, gammaln, hyp2f1
 
 from shopkeeper.core.errors import DataError
@@ -182,6 +181,8 @@ def fit_bg_nbd(known: Purchases) -> BGNBD:
 
 def lowest(loss: Callable[[Float64], tuple[float, Float64]], start: Sequence[float]) -> Any:
     """Where a loss that tells its slopes is lowest, going downhill from a start."""
+    from scipy.optimize import minimize  # here: only learning needs it
+
     bounds, until = [(-_BOUND, _BOUND)] * len(start), {"maxiter": 500, "ftol": 1e-14, "gtol": 1e-9}
     return minimize(loss, np.array(start), jac=True, method="L-BFGS-B", bounds=bounds, options=until)
 

@@ -11,8 +11,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import digamma, gammaln
-from scipy.stats import gamma as gamma_law
+from scipy.special import digamma, gammaincinv, gammaln
 
 from shopkeeper.core.errors import DataError
 from shopkeeper.learn.customer_value.bg_nbd import MOST_PEOPLE, Float64, covariance_of, lowest
@@ -40,12 +39,12 @@ class GammaGamma:
         """
         shape, rate = self._posterior(orders, mean)
         return np.asarray(np.where(shape > 1, self.p * rate / np.maximum(shape - 1, 1e-9),
-                                   self.p * rate / gamma_law.ppf(0.5, shape)), np.float64)  # fmt: skip
+                                   self.p * rate / gammaincinv(shape, 0.5)), np.float64)  # fmt: skip
 
     def interval(self, orders: Float64, mean: Float64, level: float = 0.8) -> tuple[Float64, Float64]:
         """The range in which the customer's own mean order value lies with this probability."""
         shape, rate = self._posterior(orders, mean)
-        ends = [gamma_law.ppf((1 + sign * level) / 2, shape) for sign in (1, -1)]
+        ends = [gammaincinv(shape, (1 + sign * level) / 2) for sign in (1, -1)]
         return self.p * rate / ends[0], self.p * rate / ends[1]
 
     def draw(self, orders: Float64, mean: Float64, future: NDArray[np.int64], rng: np.random.Generator) -> Float64:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 from shopkeeper.core.errors import DataError
 from shopkeeper.learn.customer_value.bands import Bands
@@ -40,7 +40,8 @@ class Shares:
     ) -> tuple[float, float]:
         """The range in which one customer's own share lies with this probability."""
         a = float(self._prior(np.array([worth]))[0])
-        ends = beta.ppf([(1 - level) / 2, (1 + level) / 2], hits + a, tries - hits + self.a + self.b - a)
+        sides = np.array([(1 - level) / 2, (1 + level) / 2])
+        ends = betaincinv(hits + a, tries - hits + self.a + self.b - a, sides)
         return float(ends[0]), float(ends[1])
 
     def _prior(self, worth: Float64) -> Float64:

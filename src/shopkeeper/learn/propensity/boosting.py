@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,7 +17,7 @@ class Boosted:
 
     text: str
     odds: bool
-    booster: lightgbm.Booster = field(repr=False, compare=False)
+    booster: Any = field(repr=False, compare=False)
 
     def score(self, columns: Columns) -> Float64:
         return np.asarray(self.booster.predict(columns.values, raw_score=True, num_threads=1), np.float64)
@@ -39,6 +38,8 @@ class Boosted:
 
     @classmethod
     def restore(cls, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> "Boosted":  # noqa: ARG003 - the trees are in the text
+        import lightgbm  # here: it takes a second, and few shops need it
+
         return cls(text=facts["text"], odds=facts["odds"], booster=lightgbm.Booster(model_str=facts["text"]))
 
 
@@ -55,6 +56,8 @@ class GradientBoosting:
     """Share of the columns that each tree may ask of."""
 
     def fit(self, columns: Columns, outcome: Float64, *, wanted: Wanted = "probability", seed: int = 0) -> Boosted:
+        import lightgbm  # here: as above
+
         odds = wanted == "probability"
         settings = {
             "objective": "binary" if odds else "regression", "learning_rate": self.rate, "num_leaves": self.leaves,

@@ -11,8 +11,6 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
-from sklearn.isotonic import IsotonicRegression
-from sklearn.linear_model import LogisticRegression
 
 from shopkeeper.learn.propensity.columns import Float64
 
@@ -55,6 +53,9 @@ def as_score(found: Float64, odds: bool) -> Float64:
 
 def calibrate(score: Float64, outcome: Float64, method: Method | None = None) -> Calibration:
     """The calibration of a score; steps where both outcomes are frequent, else a line, else the share of all."""
+    from sklearn.isotonic import IsotonicRegression  # here: only learning needs it
+    from sklearn.linear_model import LogisticRegression
+
     rare = int(min((outcome > 0).sum(), (outcome <= 0).sum()))
     chosen = method or ("isotonic" if rare >= _ISOTONIC_FROM else "platt")
     nothing = np.zeros(0)

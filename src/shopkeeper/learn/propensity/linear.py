@@ -6,8 +6,6 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression as SklearnLogistic
-from sklearn.linear_model import Ridge
 
 from shopkeeper.learn.propensity.columns import Columns, Float64, Scaling
 
@@ -52,6 +50,8 @@ class LinearRegression:
     ridge: float = 1.0
 
     def fit(self, columns: Columns, outcome: Float64, *, wanted: Wanted = "probability", seed: int = 0) -> WeightedSum:  # noqa: ARG002
+        from sklearn.linear_model import Ridge  # here: only learning needs it
+
         scaling = Scaling.of(columns.values)
         found = Ridge(alpha=self.ridge).fit(scaling(columns.values), outcome)
         return WeightedSum(scaling=scaling, weights=found.coef_, base=float(found.intercept_), odds=False)
@@ -69,6 +69,8 @@ class LogisticRegression:
     """Inverse of the penalty on large weights."""
 
     def fit(self, columns: Columns, outcome: Float64, *, wanted: Wanted = "probability", seed: int = 0) -> WeightedSum:  # noqa: ARG002
+        from sklearn.linear_model import LogisticRegression as SklearnLogistic  # here: only learning needs it
+
         scaling = Scaling.of(columns.values)
         x = np.concatenate([scaling(columns.values)] * 2)
         truth = np.repeat([1, 0], len(outcome))

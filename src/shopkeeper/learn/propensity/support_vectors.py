@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.svm import SVC, SVR
 
 from shopkeeper.learn.propensity.columns import Columns, Float64, Scaling
 from shopkeeper.learn.propensity.linear import Wanted
@@ -64,6 +63,8 @@ class SVM:
     def fit(
         self, columns: Columns, outcome: Float64, *, wanted: Wanted = "probability", seed: int = 0
     ) -> SupportVectors:
+        from sklearn.svm import SVC, SVR  # here: only learning needs it
+
         scaling = Scaling.of(columns.values)
         rows = np.arange(len(columns))
         if len(rows) > self.most_rows:

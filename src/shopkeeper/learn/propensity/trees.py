@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
-from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from shopkeeper.learn.propensity.columns import Columns, Float64
 from shopkeeper.learn.propensity.linear import Wanted
@@ -109,6 +107,8 @@ class DecisionTree:
     """Least share of the rows in a leaf."""
 
     def fit(self, columns: Columns, outcome: Float64, *, wanted: Wanted = "probability", seed: int = 0) -> Trees:
+        from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor  # here: only learning needs it
+
         kind = DecisionTreeClassifier if wanted == "probability" else DecisionTreeRegressor
         learner = kind(max_depth=self.depth, min_samples_leaf=self.leaf_share, random_state=seed)
         found = learner.fit(_filled(columns.values), outcome)
@@ -127,6 +127,8 @@ class RandomForest:
     """Least rows in a leaf."""
 
     def fit(self, columns: Columns, outcome: Float64, *, wanted: Wanted = "probability", seed: int = 0) -> Trees:
+        from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor  # here: only learning needs it
+
         kind = RandomForestClassifier if wanted == "probability" else RandomForestRegressor
         learner = kind(
             n_estimators=self.trees, min_samples_leaf=self.leaf_rows, max_features="sqrt", random_state=seed, n_jobs=1

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 
 from shopkeeper.core.histories import Bool, Float32, Int64
 from shopkeeper.measure.bootstrap import Interval, ratio_intervals
@@ -84,6 +83,8 @@ class FromLog:
 
     def _weights(self, shown: Shown, worth: Float64, weights: Float64) -> Float64:
         """The likeliest weights that are pulled towards the direction of the old ones; none negative, of equal sum."""
+        from sklearn.linear_model import LogisticRegression  # here: only learning needs it
+
         model = LogisticRegression(C=1.0 / self.pull, max_iter=500)
         columns = np.column_stack([_known(shown, weights), shown.said])
         model.fit(columns, shown.clicked, sample_weight=worth)
@@ -132,6 +133,8 @@ def _known(shown: Shown, weights: Float64) -> Float64:
 def _gain(shown: Shown, worth: Float64, held: Bool, old: Float64, new: Float64) -> Interval:
     """By how much the clicks of those held out are likelier with the new weights than with the old, each with its own
     scale and places, learned from the others."""
+
+    from sklearn.linear_model import LogisticRegression  # here: only learning needs it
 
     def likelihood(weights: Float64) -> Float64:
         columns = _known(shown, weights)

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.special import expit
 
 from shopkeeper.core.errors import DataError
@@ -105,6 +104,8 @@ class OrdinalLogistic:
             later = np.cumsum(by_threshold[::-1])[::-1]
             gradient = np.concatenate([by_weight, [by_threshold.sum()], later[1:] * steps])
             return float(-np.log(chance).sum() + self.penalty / 2 * weights @ weights), gradient
+
+        from scipy.optimize import minimize  # here: only learning needs it
 
         free = np.concatenate([np.zeros(wide), begin[:1], gaps])
         found = minimize(loss, free, jac=True, method="L-BFGS-B", options={"maxiter": 500})

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 
 from shopkeeper.core.action import Action
 from shopkeeper.core.histories import Bool, Float32, Histories, Int64
@@ -97,6 +96,8 @@ def _foremost(scores: Float32, best: Float32) -> Any:
 
 def slope(scores: Float32, hit: Bool) -> tuple[float, float]:
     """Slope (not below zero) and offset of the logistic function that best says how often a score comes true."""
+    from sklearn.linear_model import LogisticRegression  # here: only learning needs it
+
     known = np.isfinite(scores)
     value, came = scores[known].astype(np.float64), hit[known]
     if not came.any() or came.all():

@@ -11,7 +11,7 @@ import numpy as np
 
 from shopkeeper.core.decision import Reason
 from shopkeeper.core.errors import SettingsError
-from shopkeeper.core.histories import Float32, Histories, Int64
+from shopkeeper.core.histories import Bool, Float32, Histories, Int64
 from shopkeeper.core.opinion import Opinion, Why, opinion_of, opinionated, places
 from shopkeeper.core.ports import Arrays, Estimator, Snapshot
 from shopkeeper.learn.discovery import estimator
@@ -162,8 +162,10 @@ class HybridModel:
             added[at, np.searchsorted(own, said.own)] = self.blend[at].of_one(said.scores)
         first = list(self._fixed)
         scores = _sum([added[at] for at in (*first, *spoken)])
-        explain = partial(self._why, heard, own, added)
-        return Opinion(own=own, scores=scores, base=self._base, explain=explain)
+        return Opinion(
+            own=own, scores=scores, base=self._base, explain=partial(self._why, heard, own, added),
+            parts=partial(self._columns, own, added),
+        )  # fmt: skip
 
     def explain(self, profile: Histories, products: Sequence[int], now: int) -> Sequence[Why]:
         """Why each product: the evidence of the member that adds most and has any, and what each member adds."""
@@ -174,24 +176,31 @@ class HybridModel:
 
     def _why(self, heard: Mapping[int, Opinion], own: Int64, added: Float32, products: Sequence[int]) -> list[Why]:
         """Nothing is said of products that were not there at fitting."""
-        width = 0 if self._base is None else len(self._base)
         asked = np.array(products, np.int64)
-        place, is_own = places(own, asked)
-        told = is_own | ((asked >= 0) & (asked < width))
-        if is_own.all():
-            parts = added[:, place]
-        else:
-            parts = np.zeros((len(self.members), len(asked)), np.float32)
-            parts[:, is_own] = added[:, place[is_own]]
-            others = np.flatnonzero(told & ~is_own)
-            for at, row in self._fixed.items():
-                parts[at, others] = row[asked[others]]
+        parts, told = self._parts(own, added, asked)
         reasons = _reasons(heard, asked[told].tolist(), np.argsort(-parts[:, told], axis=0, kind="stable").T.tolist())
         whole = parts.T.tolist()
         return [
             (reasons.get(product), dict(zip(self.names, line, strict=True))) if known else (None, {})
             for product, known, line in zip(products, told.tolist(), whole, strict=True)
         ]
+
+    def _parts(self, own: Int64, added: Float32, asked: Int64) -> tuple[Float32, Bool]:
+        """(members, asked) what each adds, and of which products anything is said."""
+        width = 0 if self._base is None else len(self._base)
+        place, is_own = places(own, asked)
+        told = is_own | ((asked >= 0) & (asked < width))
+        if is_own.all():
+            return added[:, place], told
+        parts = np.zeros((len(self.members), len(asked)), np.float32)
+        parts[:, is_own] = added[:, place[is_own]]
+        others = np.flatnonzero(told & ~is_own)
+        for at, row in self._fixed.items():
+            parts[at, others] = row[asked[others]]
+        return parts, told
+
+    def _columns(self, own: Int64, added: Float32, asked: Int64) -> Mapping[str, Float32]:
+        return dict(zip(self.names, self._parts(own, added, asked)[0], strict=True))
 
     def arrays(self) -> Arrays:
         nested = zip(self.names, self.members, strict=True)

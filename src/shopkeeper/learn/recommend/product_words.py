@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 _RUNS = re.compile(r"[\u3400-\u9fff]+|[^\W\u3400-\u9fff_]+")
 
@@ -59,6 +58,8 @@ def _chinese() -> Any:
 
 def word_vectors(names: Iterable[object], most: int) -> sp.csr_matrix:
     """(products, words) TF-IDF of unit length, then without words that one name alone or more than ``most`` have."""
+    from sklearn.feature_extraction.text import TfidfVectorizer  # here: only learning needs it
+
     texts = [str(name) for name in names]
     if not any(_RUNS.search(text) for text in texts):
         return sp.csr_matrix((len(texts), 0), dtype=np.float32)

@@ -12,8 +12,6 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.cluster import KMeans
-from sklearn.metrics import adjusted_rand_score, silhouette_score
 
 from shopkeeper.core.histories import Int32
 from shopkeeper.learn.propensity.columns import Float64
@@ -42,8 +40,10 @@ class Trial:
         return asdict(self)
 
 
-def lloyd(points: Float64, k: int, seed: int, starts: int = 10) -> KMeans:
+def lloyd(points: Float64, k: int, seed: int, starts: int = 10) -> Any:
     """K-means with k-means++ starts. Source: Arthur, Vassilvitskii (2007)."""
+    from sklearn.cluster import KMeans  # here: only learning needs it
+
     return KMeans(k, n_init=starts, random_state=seed).fit(points)
 
 
@@ -80,6 +80,8 @@ def tried(
 def _trial(
     points: Float64, k: int, draws: list[NDArray[np.int64]], chance: list[Float64], seed: int
 ) -> Trial:  # fmt: skip
+    from sklearn.metrics import adjusted_rand_score, silhouette_score  # here: only learning needs it
+
     whole = lloyd(points, k, seed)
     own = nearest(points, whole.cluster_centers_)
     again = [

@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import cross_val_predict
 from threadpoolctl import threadpool_limits
 
 from shopkeeper.core.errors import DataError
@@ -42,6 +40,9 @@ class Lookalike:
         Raises:
             DataError: fewer than ``least`` in the audience or outside (``lookalike_too_few``).
         """
+        from sklearn.linear_model import LogisticRegression  # here: only learning needs it
+        from sklearn.model_selection import cross_val_predict
+
         if min(int(like.sum()), int((~like).sum())) < self.least:
             raise DataError("lookalike_too_few", needed=self.least, have=min(int(like.sum()), int((~like).sum())))
         fields = self.fields or known.columns.names

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 
 from shopkeeper.core.errors import DataError
@@ -38,6 +37,8 @@ class GaussianMixtureSegments:
         Raises:
             DataError: too few customers, or all alike.
         """
+        from sklearn.mixture import GaussianMixture  # here: only learning needs it
+
         enough(known, 2 * self.floor)
         scaling, points = scaled_points(known, self.fields)
         points = points[np.linspace(0, len(points) - 1, min(len(points), self.sample)).astype(np.int64)]

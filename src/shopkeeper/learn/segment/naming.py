@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from shopkeeper.core.histories import Int32
 from shopkeeper.learn.propensity.columns import Float64
@@ -148,6 +147,8 @@ def matched(groups: Int32, count: int, before: Int32, labels: Sequence[str]) -> 
 
     ``before``: the same customers' groups by the last version's model; -1 = in none.
     """
+    from scipy.optimize import linear_sum_assignment  # here: only learning needs it
+
     overlap = np.zeros((count, len(labels)))
     both = (groups >= 0) & (before >= 0)
     np.add.at(overlap, (groups[both], before[both]), 1)

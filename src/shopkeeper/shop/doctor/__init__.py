@@ -11,7 +11,7 @@ __all__ = ["Finding", "examine"]
 
 _LOOKS = {
     "lock": machine.lock, "permissions": machine.permissions, "space": machine.space, "disk": machine.syncing,
-    "files": facts.files, "state": engines.state, "lake": facts.lake,
+    "files": facts.files, "state": engines.state, "together": facts.together, "lake": facts.lake,
     "identity": facts.identity, "models": facts.models, "clock": machine.clock,
     "stream": engines.stream, "profiles": engines.profiles, "batch": engines.batch, "extras": engines.extras,
 }  # fmt: skip

@@ -1,17 +1,21 @@
 """What a shop keeps: its files, its lake, its models."""
 
-import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from shopkeeper.core.errors import DataError
+from shopkeeper.data import belonging
 from shopkeeper.data.identity import Identity, runs_of
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.model_store import ModelStore
+from shopkeeper.data.row_sums import reading, tables_of, verify
 from shopkeeper.data.schema import TABLES
-from shopkeeper.data.store.state import FILE
+from shopkeeper.data.seen import SUMS
+from shopkeeper.data.store.state import FILE, State
+from shopkeeper.data.store.tables import SUMMED
 from shopkeeper.settings import Settings
 from shopkeeper.shop.doctor.finding import Finding
 from shopkeeper.shop.engines import duck_of
@@ -19,19 +23,56 @@ from shopkeeper.shop.engines import duck_of
 _MOST_CROWDS: Final = 1_000
 
 
+_ROWS: Final[Mapping[str, tuple[str, ...]]] = {
+    "journal.db": ("entries", "seen"), "quarantine.db": ("held", "imports"),
+    FILE: tuple(table.name for table in SUMMED),
+}  # fmt: skip
+"""The tables without which a file is not what it is called."""
+
+
 def files(folder: Path, settings: Settings) -> Iterator[Finding]:
-    """The SQLite files are there and whole."""
-    for name in ("journal.db", *(() if settings.state.url else (FILE,)), "quarantine.db"):
-        path = folder / name
-        if not path.is_file():
+    """The SQLite files are there, whole, and every row is as it was written."""
+    for name in _ROWS:
+        if name == FILE and settings.state.url:
+            continue
+        if not (folder / name).is_file():
             yield Finding(level="warning", key="file_missing", facts={"file": name})
             continue
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as con:
-            said = con.execute("PRAGMA quick_check(1)").fetchone()[0]
-        con.close()
-        sound = said == "ok"
-        key = "file_ok" if sound else "file_damaged"
-        yield Finding(level="ok" if sound else "wrong", key=key, facts={"file": name, "why": said})
+        yield from _file(folder / name)
+
+
+def _file(path: Path) -> Iterator[Finding]:
+    facts = {"file": path.name}
+    with reading(path) as con:
+        said = con.execute("PRAGMA integrity_check(1)").fetchone()[0]
+        if said != "ok":
+            yield Finding(level="wrong", key="file_damaged", facts={**facts, "why": said})
+            return
+        summed = tables_of(con)
+        if summed and set(_ROWS[path.name]) - set(summed):
+            missing = sorted(set(_ROWS[path.name]) - set(summed))
+            yield Finding(level="wrong", key="file_damaged", facts={**facts, "why": ", ".join(missing)})
+            return
+        wrong = False
+        for table in summed:
+            try:
+                verify(con, path.name, {table: SUMS.get(table)})
+            except DataError as error:
+                wrong = True
+                yield Finding(level="wrong", key="row_damaged", facts=error.facts)
+    if not wrong:
+        yield Finding(level="ok", key="file_ok", facts=facts)
+
+
+def together(folder: Path, settings: Settings) -> Iterator[Finding]:
+    """The files are those of this shop, and the journal goes on where the lake stands."""
+    if settings.state.url:
+        with closing(State(settings.state.url)) as state:
+            belonging.check_state(folder, state)
+    elif (folder / FILE).is_file():
+        belonging.check_file(folder)
+    belonging.check_journal(folder, Lake(folder / "lake", readonly=True))
+    yield Finding(level="ok", key="together")
 
 
 def lake(folder: Path, _: Settings) -> Iterator[Finding]:
