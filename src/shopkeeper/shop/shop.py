@@ -13,7 +13,6 @@ from shopkeeper.core.consent import Consent, given_in
 from shopkeeper.core.decision import Decision, Request
 from shopkeeper.core.errors import DataError, NotFound, SettingsError, ShopkeeperError, Unavailable
 from shopkeeper.core.event import Event
-from shopkeeper.core.figures import EngineFigures
 from shopkeeper.core.ids import PersonKey, ProductId
 from shopkeeper.data import belonging, reports
 from shopkeeper.data.drain import decode_event
@@ -273,13 +272,6 @@ class Shop:
     def _since(self, serving: Serving) -> list[Event]:
         """What the lake has and the models do not know."""
         return [] if serving.until is None else list(reports.events_since(self.snapshot(), serving.until))
-
-    def figures(self) -> EngineFigures:
-        """How the engines beside this shop answered this process."""
-        return EngineFigures(
-            state=self.state.database.figures(), stream=self.journal.figures(),
-            profiles=None if self.store is None else self.store.figures(),
-        )  # fmt: skip
 
     def profiles_wanting(self) -> bool:
         """Whether the store of live profiles may lack something that the models do not know."""

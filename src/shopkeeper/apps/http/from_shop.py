@@ -26,6 +26,7 @@ from shopkeeper.settings import LimitsSection
 from shopkeeper.shop import audiences, browsers, people
 from shopkeeper.shop.basket_rules import Filter, rules_facts, rules_of
 from shopkeeper.shop.collecting import Verdict
+from shopkeeper.shop.engines import figures_of
 from shopkeeper.shop.news import News
 from shopkeeper.shop.order_returns import order_risk
 from shopkeeper.shop.predicting import predictions_of
@@ -191,7 +192,7 @@ class ShopEngine:
         return self._shop.journal.waiting()
 
     def figures(self) -> EngineFigures:
-        return self._shop.figures()
+        return figures_of(self._shop.state, self._shop.journal, self._shop.store)
 
     def ready(self) -> None:
         """An empty batch goes the whole way to the journal's writer and back; the models are loaded."""
