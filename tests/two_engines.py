@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from shopkeeper.core.action import Action
@@ -143,8 +144,10 @@ def both_engines(folder: Path) -> tuple[LakeSnapshot, LakeSnapshot]:
     for part in range(3):
         some = events[part::3]
         lake.append("events", table_of("events", [event_row(event) for event in some]), key="t", number=part)
-        lines = [row for event in some for row in line_rows(event)]
-        lake.append("order_lines", table_of("order_lines", lines), key="t", number=part)
+        lines = table_of("order_lines", [row for event in some for row in line_rows(event)])
+        file = lake.stage_path("order_lines")  # as an import writes it: what is not said is not in it
+        pq.write_table(lines.drop_columns(["event_id", "tax_minor"]) if part else lines, file)
+        lake.adopt("order_lines", [file], key="t", number=part)
     everybody = [f"c{number}" for number in range(PEOPLE)] + [f"visitor:v{number}" for number in range(PEOPLE)]
     agreed = pa.array([key for place, key in enumerate(everybody) if place % 5], pa.string())
     rules = LinkRules(most_customers=20, window_days=5.0)

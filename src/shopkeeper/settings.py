@@ -1,20 +1,18 @@
 """shop.toml -> frozen settings. Every mistake is named with its place, what was found and what is allowed."""
 
-import dataclasses
 import re
 import tomllib
-import types
-import typing
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, get_type_hints
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from shopkeeper.core.errors import SettingsError
 from shopkeeper.core.identity import LinkRules
 from shopkeeper.core.money import exponent
 from shopkeeper.core.shortlist import RankSettings
+from shopkeeper.core.typed import bad, build
 from shopkeeper.core.weights import ActionWeights
 
 FILE: Final = "shop.toml"
@@ -29,8 +27,6 @@ _AT_LEAST: Final = {
     ("identity", "window_days"): 0, ("identity", "most_customers"): 0, ("identity", "most_visitors"): 0,
     ("rank", "least_lists"): 10, ("rank", "days"): 1, ("rank", "most_weight"): 1,
 }  # fmt: skip
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,28 +278,28 @@ def _check(settings: Settings, folder: Path) -> None:
         exponent(shop.currency)
         ZoneInfo(shop.timezone)
     except ValueError:
-        _bad("shop", "currency", shop.currency, "an ISO 4217 code such as USD or CNY")
+        bad("shop", "currency", shop.currency, "an ISO 4217 code such as USD or CNY")
     except ZoneInfoNotFoundError:
-        _bad("shop", "timezone", shop.timezone, "an IANA zone such as Asia/Shanghai")
+        bad("shop", "timezone", shop.timezone, "an IANA zone such as Asia/Shanghai")
     if shop.language not in ("en", "zh"):
-        _bad("shop", "language", shop.language, "en or zh")
+        bad("shop", "language", shop.language, "en or zh")
     if not 0 < settings.serve.port < 65_536:
-        _bad("serve", "port", settings.serve.port, "a number from 1 to 65535")
+        bad("serve", "port", settings.serve.port, "a number from 1 to 65535")
     if not 1 <= settings.serve.processes <= _MOST_PROCESSES:
-        _bad("serve", "processes", settings.serve.processes, f"a number from 1 to {_MOST_PROCESSES}")
+        bad("serve", "processes", settings.serve.processes, f"a number from 1 to {_MOST_PROCESSES}")
     if settings.state.url and not settings.state.url.startswith(("postgresql://", "postgresql+psycopg://")):
         wanted = "empty, or postgresql+psycopg://user@host:5432/database"
-        _bad("state", "url", settings.state.url.partition("://")[0] + "://…", wanted)  # it may hold a password
+        bad("state", "url", settings.state.url.partition("://")[0] + "://…", wanted)  # it may hold a password
     _check_profiles(settings.profiles)
     _check_stream(settings)
     if not settings.train.every_hours >= 0:
-        _bad("train", "every_hours", settings.train.every_hours, "hours, or 0 for never")
+        bad("train", "every_hours", settings.train.every_hours, "hours, or 0 for never")
     for (where, name), least in _AT_LEAST.items():
         value = getattr(getattr(settings, where), name)
         if not value >= least:
-            _bad(where, name, value, f"at least {least}")
+            bad(where, name, value, f"at least {least}")
     if not 0.05 <= settings.rank.held_out <= 0.9:
-        _bad("rank", "held_out", settings.rank.held_out, "0.05 … 0.9")
+        bad("rank", "held_out", settings.rank.held_out, "0.05 … 0.9")
     _check_weights(settings.weights)
 
 
@@ -312,79 +308,34 @@ def _check_weights(weights: ActionWeights) -> None:
         value, dwell = getattr(weights, part.name), part.name == "dwell"
         low, high = (0.0, 1.0) if dwell else (-_MOST_WEIGHT, _MOST_WEIGHT)
         if not low <= value <= high:
-            _bad("weights", part.name, value, f"{low:g} … {high:g}")
+            bad("weights", part.name, value, f"{low:g} … {high:g}")
     if not weights.order > 0:
-        _bad("weights", "order", weights.order, "more than 0: an order is what everything is measured against")
+        bad("weights", "order", weights.order, "more than 0: an order is what everything is measured against")
 
 
 def _check_profiles(profiles: ProfilesSection) -> None:
     if profiles.url and not profiles.url.startswith(("redis://", "rediss://", "unix://")):
-        _bad("profiles", "url", profiles.url.rpartition("@")[2], "redis://host:port/db, or empty")
+        bad("profiles", "url", profiles.url.rpartition("@")[2], "redis://host:port/db, or empty")
     if not profiles.prefix or not profiles.prefix.replace("-", "").replace("_", "").isalnum():
-        _bad("profiles", "prefix", profiles.prefix, "letters, digits, - and _")
+        bad("profiles", "prefix", profiles.prefix, "letters, digits, - and _")
 
 
 def _check_stream(settings: Settings) -> None:
     stream = settings.stream
     if stream.url and not re.fullmatch(r"kafka://[^/\s]+/[A-Za-z0-9._-]{1,249}", stream.url):
-        _bad("stream", "url", stream.url.rpartition("@")[2], "kafka://host:port/topic, or empty")
+        bad("stream", "url", stream.url.rpartition("@")[2], "kafka://host:port/topic, or empty")
     if stream.url and not settings.profiles.url:
-        _bad("profiles", "url", "nothing", "redis://host:port/db where [stream] url is set: processes share profiles")
+        bad("profiles", "url", "nothing", "redis://host:port/db where [stream] url is set: processes share profiles")
     for name, value in stream.options.items():
         if not isinstance(value, str):
-            _bad("stream", f"options.{name}", value, "a text")
+            bad("stream", f"options.{name}", value, "a text")
 
 
 def _check_limits(limits: LimitsSection) -> None:
     for part in fields(LimitsSection):
         value = getattr(limits, part.name)
         if not value >= 0:
-            _bad("limits", part.name, value, "0 or more")
-
-
-def _bad(where: str, name: str, value: object, wanted: str) -> typing.NoReturn:
-    raise SettingsError("setting_bad", where=where, name=name, value=str(value), wanted=wanted)
-
-
-def build(kind: type[T], table: Mapping[str, Any], where: str) -> T:
-    """A frozen settings dataclass from a TOML table, types checked; nested dataclasses and tuples are understood.
-
-    Raises:
-        SettingsError: an unknown name, or a value of the wrong type.
-    """
-    if not isinstance(table, Mapping):
-        _bad(where, "", table, "a table")
-    hints = get_type_hints(kind)
-    known = {part.name: part for part in fields(kind) if part.init}  # type: ignore[arg-type]  # callers pass dataclasses
-    for name in table:
-        if name not in known:
-            raise SettingsError("setting_unknown", where=where, name=name, allowed=", ".join(known))
-    for name, part in known.items():
-        required = part.default is dataclasses.MISSING and part.default_factory is dataclasses.MISSING
-        if required and name not in table:
-            _bad(where, name, "nothing", "a value")
-    return kind(**{name: _value(hints[name], value, where, name) for name, value in table.items()})
-
-
-def _value(wanted: Any, value: Any, where: str, name: str) -> Any:
-    origin = get_origin(wanted)
-    if origin in (typing.Union, types.UnionType):
-        options = [kind for kind in get_args(wanted) if kind is not type(None)]
-        return None if value is None else _value(options[0], value, where, name)
-    if is_dataclass(wanted) and isinstance(wanted, type):
-        return build(wanted, value, f"{where}.{name}")
-    if origin is tuple and isinstance(value, list | tuple):
-        return tuple(_value(get_args(wanted)[0], item, where, name) for item in value)
-    if origin is typing.Literal:
-        if value not in get_args(wanted):
-            _bad(where, name, value, ", ".join(map(str, get_args(wanted))))
-        return value
-    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    plain = origin or wanted
-    if isinstance(plain, type) and (not isinstance(value, plain) or (plain is not bool and isinstance(value, bool))):
-        _bad(where, name, value, getattr(plain, "__name__", str(plain)))
-    return value
+            bad("limits", part.name, value, "0 or more")
 
 
 def template(name: str, currency: str, timezone: str, language: str, notice: str = "") -> str:

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import openpyxl
+import pyarrow.parquet as pq
 import pytest
+from deltalake import DeltaTable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -16,8 +18,9 @@ from shopkeeper.core.errors import DataError, NotFound
 from shopkeeper.data.importing import Account, Importer
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.mapping import NO_MAPPING, MapFile, load_mapping
+from shopkeeper.data.privacy import Person, erase_rows
 from shopkeeper.data.quarantine import Quarantine
-from shopkeeper.data.schema import TABLES
+from shopkeeper.data.schema import TABLES, lake_types
 from shopkeeper.data.sources.shape import is_regular, shape_of
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -350,6 +353,67 @@ def test_a_kill_between_two_tables_is_healed_by_the_same_file(
     assert [(one.kept, one.duplicate, one.orders) for one in accounts] == [(0, 2, 2), (0, 2, 0)]
     assert rows(importer, "SELECT id FROM events ORDER BY id") == [("order:o1",), ("order:o2",)]
     assert rows(importer, "SELECT count(*) FROM order_lines") == [(2,)]
+
+
+def test_what_a_file_does_not_say_is_not_written_and_reads_as_nothing(importer: Importer, tmp_path: Path) -> None:
+    """A column that no file of a table has is there and NULL, a line's event follows from its order; beside files that
+    say more, and for erasing, joining and other readers of the table, too."""
+    importer.file(write(tmp_path, lines(GOOD)), "order_lines")
+    (said,) = importer.lake.files("order_lines")
+    told = {
+        "order_id",
+        "line",
+        "at",
+        "received_at",
+        "customer",
+        "product",
+        "quantity",
+        "price_minor",
+        "currency",
+        "source",
+    }
+    assert set(pq.read_schema(said).names) == told
+    for name in ("order_lines", "events"):
+        with importer.lake.connect() as con:
+            described = con.execute(f"DESCRIBE {name}").fetchall()
+        assert {row[0]: row[1] for row in described} == {
+            column: its.replace("TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE") for column, its in lake_types(name).items()
+        }
+        other = DeltaTable(importer.lake.folder / name).to_pyarrow_dataset().to_table()
+        assert other.schema.names == TABLES[name].names
+    asked = "SELECT event_id, visitor, tax_minor FROM order_lines ORDER BY order_id"
+    assert rows(importer, asked) == [("order:o1", None, None)]
+    assert rows(importer, "SELECT count(*) FROM events WHERE product IS NULL AND visitor IS NULL") == [(1,)]
+    more = f"{HEADER},visitor,tax,event\no2,2026-11-02 10:00:00,c2,s,1,5.00,v2,0.40,e9\n"
+    importer.file(write(tmp_path, more, "more.csv"), "order_lines")
+    assert rows(importer, asked) == [("order:o1", None, None), ("e9", "v2", 40)]
+    assert importer.file(write(tmp_path, lines(GOOD)), "order_lines").duplicate == 1
+    assert erase_rows(importer.lake, Person(customer="c2"))["order_lines"] == 1
+    assert rows(importer, asked) == [("order:o1", None, None)]
+    importer.file(write(tmp_path, more, "more.csv"), "order_lines")
+    assert importer.lake.compact("order_lines", at_least=2) == 2
+    assert rows(importer, asked) == [("order:o1", None, None), ("e9", "v2", 40)]
+
+
+@pytest.mark.parametrize(
+    ("more", "reasons"),
+    [
+        (["o1,2026-11-01 10:00:00,c9,x,1,1"], {"order_conflict": 2}),
+        (["o1,2026-11-01 10:00:00,,x,1,1"], {"order_conflict": 2}),
+        (["o1,2026-11-02 10:00:00,c1,00123,-1,9.90"], {}),
+        (["o1,2026-11-02 10:00:00,c9,00123,-1,9.90"], {"order_conflict": 2}),
+    ],
+    ids=["another customer", "nobody", "their return", "somebody else's return"],
+)
+def test_an_order_has_one_customer(
+    importer: Importer, tmp_path: Path, more: list[str], reasons: dict[str, int]
+) -> None:
+    """All lines of an order that two claim are held, its returns are looked at too; other orders are not touched."""
+    path = write(tmp_path, lines(GOOD, *more, "o2,2026-11-01 10:00:00,c2,x,1,1"))
+    account = importer.file(path, "order_lines", mapping=MapFile(returns=True))
+    assert account.by_reason == reasons
+    kept = [] if reasons else [("order:o1", "c1"), ("order_return:o1", "c1")]
+    assert rows(importer, "SELECT id, customer FROM events ORDER BY id") == sorted([*kept, ("order:o2", "c2")])
 
 
 def test_a_row_without_currency_has_the_shop_s_places(importer: Importer, tmp_path: Path) -> None:

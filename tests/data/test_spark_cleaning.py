@@ -30,9 +30,10 @@ pytestmark = MARKS
 ROWS: Final = 160
 LIKELY: Final[Mapping[str, Sequence[str]]] = {
     "time": ("2026-11-01T10:00:00Z", "2026-11-01 10:00:00", "2026/11/2 9:05"),
-    "action": ("product_view", "order", "search"), "currency": ("USD", "JPY", "KWD"), "quantity": ("1", "2", "0", "-1"), "level": ("1", "0"), "flag": ("true", "否"),
-    "agreed": ("true", "false"), "rating": ("4", "11"), "amount": ("16.90", "0", "1,299.00", "1.234"),
-    "integer": ("5",), "position": ("3",), "number": ("1.5",), "seconds": ("30", "90000"),
+    "action": ("product_view", "order", "search"), "currency": ("USD", "JPY", "KWD"), "quantity": ("1", "2", "0", "-1"),
+    "level": ("1", "0"), "flag": ("true", "否"), "agreed": ("true", "false"), "rating": ("4", "11"),
+    "amount": ("16.90", "0", "1,299.00", "1.234"), "integer": ("5",), "position": ("3",), "number": ("1.5",),
+    "seconds": ("30", "90000"),
 }  # fmt: skip
 """Cells that a file of good will holds, by form; elsewhere ids and words."""
 

@@ -269,7 +269,7 @@ def test_every_kind_of_audience(
         texts.append(re.sub(r"\$v(\d+)\b", rf"$r{place}_v\1", asked.sql))
         values |= {f"r{place}_{name}": value for name, value in asked.values.items()} | {"moment": MOMENT}
     sizes = Counter(row["which"] for row in _same(both, partial(_answer, sql=_all_of(texts), values=values, more=more)))
-    assert sum(0 < sizes[place] < sizes[0] for place in range(len(rules))) > len(rules) * 2 / 3
+    assert sum(0 < sizes[place] < sizes[0] for place in range(len(rules))) > len(rules) / 2
 
 
 def test_no_statement_is_left_out() -> None:

@@ -96,6 +96,20 @@ def test_what_others_say_needs_consent(shop: Shop) -> None:
     assert profile_of(shop, "c1").tags_allowed
 
 
+def test_nobody_is_profiled_who_said_no(shop: Shop) -> None:
+    """Somebody who said no to personalisation keeps what they told and bought; habits, likings, searches and looks are
+    not read, and the profile says so. Taken back, they are there again."""
+    before = profile_of(shop, "c1")
+    shop.state.consent.record(PersonKey("c1"), {Purpose.PERSONALISE: False}, at=NOW - DAY, source="page")
+    found = profile_of(shop, "c1")
+    assert (found.habits, found.categories, found.usual, found.searches) == ([], [], [], [])
+    assert (found.behaviour["orders"], found.basic) == (before.behaviour["orders"], before.basic)
+    assert (found.behaviour["review_tone"], found.behaviour["sessions"]) == (None, None)
+    assert profile_facts(found, "EUR")["behaviour"]["profiled"] is False
+    shop.state.consent.record(PersonKey("c1"), {Purpose.PERSONALISE: True}, at=NOW, source="page")
+    assert profile_of(shop, "c1") == before
+
+
 def test_any_day_of_the_past(shop: Shop) -> None:
     """As of a day: the registration of then, the orders until then, the tags of then, and nobody before they came."""
     then = profile_of(shop, "c1", at=NOW - 35 * DAY)

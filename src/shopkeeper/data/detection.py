@@ -5,7 +5,7 @@ Day and month are told apart by a number above 12; a decimal comma by one or two
 a currency by a sign that only one has, or that the shop's own has. All of it is said in a warning.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -50,30 +50,38 @@ def settle(
     times = [their for name, their in theirs.items() if forms[name] == "time"]
     amounts = [their for name, their in theirs.items() if forms[name] == "amount"]
     warnings = list(odd_texts(con, kind, rows, theirs))
+    first = _first(con, rows, [*times, *amounts])
     if times and not mapping.date_format:
-        mapping, said = _dates(con, rows, times, mapping, file)
+        mapping, said = _dates(con, first, rows, times, mapping, file)
         warnings += said
     if amounts and mapping.decimal == ".":
-        rows, mapping, said = _currency(con, rows, amounts, mapping, currency, file, own="currency" in theirs)
+        bare, mapping, said = _currency(con, first, amounts, mapping, currency, file, own="currency" in theirs)
         warnings += said
-        mapping, said = _decimal(con, rows, amounts, mapping, file)
+        rows, first = replace(rows, relation=bare(rows.relation)), replace(first, relation=bare(first.relation))
+        mapping, said = _decimal(con, first, amounts, mapping, file)
         warnings += said
-    warnings += odd_times(con, rows, times, mapping, timezone)
+    warnings += odd_times(con, first, times, mapping, timezone)
     if plain and "currency" in theirs and not mapping.currency:
         rows = _ask_currency(rows, [name for name in theirs if forms[name] == "amount"])
     return replace(rows, warnings=(*rows.warnings, *warnings)), mapping
 
 
-def _sample(rows: Rows, column: str, limit: int | None) -> str:
-    most = "" if limit is None else f"LIMIT {limit}"
-    return f"(SELECT trim({identifier(column)}, {quoted(BLANKS)}) AS cell FROM {rows.relation} {most})"
+def _first(con: Any, rows: Rows, columns: Sequence[str]) -> Rows:
+    """The first rows, read once for all the questions."""
+    names = ", ".join(map(identifier, dict.fromkeys(columns))) or "1"
+    con.execute(f"CREATE OR REPLACE TEMP TABLE first_rows AS SELECT {names} FROM {rows.relation} LIMIT {_SAMPLE}")
+    return replace(rows, relation="first_rows")
+
+
+def _cells(rows: Rows, column: str) -> str:
+    return f"(SELECT trim({identifier(column)}, {quoted(BLANKS)}) AS cell FROM {rows.relation})"
 
 
 def _dates(
-    con: Any, rows: Rows, columns: Sequence[str], mapping: MapFile, file: str
+    con: Any, first: Rows, rows: Rows, columns: Sequence[str], mapping: MapFile, file: str
 ) -> tuple[MapFile, tuple[Warn, ...]]:
     """The one format of all columns of times that hold any; the usual one where they do not agree."""
-    read = {column: _date_format(con, rows, column, file) for column in columns}
+    read = {column: _date_format(con, first, rows, column, file) for column in columns}
     found = {column: its for column, its in read.items() if its is not None}
     formats = {its for its, _ in found.values()}
     if len(formats) != 1 or "" in formats:
@@ -83,12 +91,18 @@ def _dates(
     return replace(mapping, date_format=its), (warn,)
 
 
-def _date_format(con: Any, rows: Rows, column: str, file: str) -> tuple[str, str] | None:
+def _date_format(con: Any, first_rows: Rows, rows: Rows, column: str, file: str) -> tuple[str, str] | None:
     """(format, example) of a column; format "" where it is the usual one or none is certain; None where it is empty."""
     shape = "CASE " + " ".join(
         f"WHEN regexp_full_match(rest, {quoted(clock)}) THEN {n}" for n, (clock, _) in enumerate(_CLOCKS)
     )
-    for limit in (_SAMPLE, None):
+    for some in (first_rows, rows):
+        filled, numbered, written = con.execute(
+            f"SELECT count(*), count(*) FILTER (regexp_matches(cell, '^{_DAY}')), count(*) FILTER (contains(cell, '年')) "
+            f"FROM {_cells(some, column)} WHERE cell <> ''"
+        ).fetchone()
+        if filled and numbered * 2 < filled and written < filled:
+            return "", ""
         filled, fits, first, second, sign, long, short, least, most, example, chinese, chinese_example = con.execute(
             f"SELECT count(*), count(*) FILTER (fits), max(a) FILTER (fits), max(b) FILTER (fits), "
             f"CASE WHEN count(DISTINCT sign) FILTER (fits) = 1 THEN any_value(sign) FILTER (fits) END, "
@@ -99,7 +113,7 @@ def _date_format(con: Any, rows: Rows, column: str, file: str) -> tuple[str, str
             f"SELECT cell, TRY_CAST(regexp_extract(cell, '^{_DAY}', 1) AS INTEGER) AS a, "
             f"regexp_extract(cell, '^{_DAY}', 2) AS sign, TRY_CAST(regexp_extract(cell, '^{_DAY}', 3) AS INTEGER) AS b, "
             f"regexp_extract(cell, '^{_DAY}', 4) AS year, regexp_replace(cell, '^{_DAY}', '') AS rest "
-            f"FROM {_sample(rows, column, limit)} WHERE cell <> '')))"
+            f"FROM {_cells(some, column)} WHERE cell <> '')))"
         ).fetchone()  # fmt: skip
         if not filled:
             return None
@@ -125,7 +139,7 @@ def _decimal(
     for column in columns:
         comma, point = con.execute(
             f"SELECT any_value(cell) FILTER (regexp_full_match(cell, '{_COMMA}')), "
-            f"any_value(cell) FILTER (regexp_full_match(cell, '{_POINT}')) FROM {_sample(rows, column, _SAMPLE)}"
+            f"any_value(cell) FILTER (regexp_full_match(cell, '{_POINT}')) FROM {_cells(rows, column)}"
         ).fetchone()
         if comma is not None and point is not None:
             raise DataError("decimal_unclear", file=file, column=column, value=comma, other=point)
@@ -137,23 +151,23 @@ def _decimal(
 
 def _currency(
     con: Any, rows: Rows, columns: Sequence[str], mapping: MapFile, shop: str, file: str, *, own: bool
-) -> tuple[Rows, MapFile, tuple[Warn, ...]]:
-    """Take the currency's sign out of the amounts, where it is one and the same."""
+) -> tuple[Callable[[str], str], MapFile, tuple[Warn, ...]]:
+    """How to take the currency's sign out of the amounts of a relation, where it is one and the same."""
     signs: dict[str, tuple[str, str]] = {}
     for column in columns:
         found = con.execute(
             "SELECT DISTINCT trim(regexp_replace(cell, '[0-9.,+ \\x{00A0}-]', '', 'g')), any_value(cell) FROM "
-            f"{_sample(rows, column, _SAMPLE)} WHERE regexp_matches(cell, '[0-9]') GROUP BY 1 LIMIT 20"
+            f"{_cells(rows, column)} WHERE regexp_matches(cell, '[0-9]') GROUP BY 1 LIMIT 20"
         ).fetchall()
         signs |= {sign: (column, cell) for sign, cell in found if sign}
     if len(signs) != 1 or own:
-        return rows, mapping, ()
+        return _as_it_is, mapping, ()
     (sign, (column, cell)), *_ = signs.items()
     if not _mostly(con, rows, column, sign):
-        return rows, mapping, ()
+        return _as_it_is, mapping, ()
     may_be = _SIGNS.get(sign, (sign,) if len(sign) == 3 and sign.isascii() and sign.isupper() else ())
     if not may_be:
-        return rows, mapping, ()
+        return _as_it_is, mapping, ()
     wanted = mapping.currency or (shop if shop in may_be or len(may_be) > 1 else may_be[0])
     if wanted not in may_be:
         raise DataError(
@@ -164,14 +178,17 @@ def _currency(
         for name in columns
     )
     warn = Warn(key="currency_found", facts={"column": column, "value": cell, "currency": wanted})
-    rows = replace(rows, relation=f"(SELECT * REPLACE ({bare}) FROM {rows.relation})")
-    return rows, replace(mapping, currency=wanted), (warn,)
+    return lambda relation: f"(SELECT * REPLACE ({bare}) FROM {relation})", replace(mapping, currency=wanted), (warn,)
+
+
+def _as_it_is(relation: str) -> str:
+    return relation
 
 
 def _mostly(con: Any, rows: Rows, column: str, sign: str) -> bool:
     """Whether at least half of the filled cells have the sign; fewer are slips of their rows."""
     filled, signed = con.execute(
-        f"SELECT count(*), count(*) FILTER (contains(cell, {quoted(sign)})) FROM {_sample(rows, column, _SAMPLE)} "
+        f"SELECT count(*), count(*) FILTER (contains(cell, {quoted(sign)})) FROM {_cells(rows, column)} "
         "WHERE cell <> ''"
     ).fetchone()
     return bool(signed * 2 >= filled)

@@ -3,7 +3,8 @@
 import json
 import shutil
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -17,14 +18,14 @@ from shopkeeper.data.account import Account
 from shopkeeper.data.cleaning.columns import Kind, Matched, match
 from shopkeeper.data.cleaning.oddities import clock_changes
 from shopkeeper.data.cleaning.rows import Staging, staging
-from shopkeeper.data.cleaning.values import Reading, quoted
+from shopkeeper.data.cleaning.values import Reading, now_sql, quoted
 from shopkeeper.data.conflicts import known_sides
 from shopkeeper.data.disk import seal
-from shopkeeper.data.lake import Lake
+from shopkeeper.data.lake import Lake, table_sql
 from shopkeeper.data.mapping import MapFile
 from shopkeeper.data.marking import DUPLICATE, MARKS, PERSONS, Marking, orders_sql
 from shopkeeper.data.preview import PreviewRow
-from shopkeeper.data.rows import LINE, Held, Rows, Source, Warn, identifier, lines_of, parquet_sql
+from shopkeeper.data.rows import LINE, Held, Rows, Source, Warn, identifier, lines_of
 from shopkeeper.data.schema import lake_types
 from shopkeeper.data.sources.known.format import THEIRS
 
@@ -34,9 +35,8 @@ _CUT: Final = ("too_few_cells", "not_text")
 """What a row looks like that the end of a file cut off."""
 _PARQUET: Final = "FORMAT parquet, DICTIONARY_SIZE_LIMIT 4096"
 """Ids are mostly different from row to row: looking for a dictionary of them for long costs more than writing them."""
-
-_NO_TEXT: Final = "NULL::ENUM ('')"
-"""NULL in every row, written as a text and faster than one (see ``_always``)."""
+_WORDS: Final = ("order", "order_return")
+"""What events of order lines are."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,10 +53,12 @@ class ImportRun:
     scratch: Path
     con: Any
     progress: Progress
+    sealing: ThreadPoolExecutor
     threads: int = 2
     orders: bool = True
     """Whether order lines make the events of their orders."""
-    files: list[tuple[str, Path]] = field(default_factory=list)
+    files: dict[str, Future[Path]] = field(default_factory=dict)
+    """What was written: the table, and the file as soon as it is sealed, while the next one is written."""
 
     @classmethod
     def start(
@@ -84,10 +86,12 @@ class ImportRun:
         con.execute(f"SET TimeZone='{reading.timezone}'")
         return cls(
             id=import_id, lake=lake, path=path, kind=kind, mapping=mapping, source=source, reading=reading,
-            scratch=scratch, con=con, progress=progress, threads=threads,
+            scratch=scratch, con=con, progress=progress, sealing=ThreadPoolExecutor(1),
+            threads=threads,
         )  # fmt: skip
 
     def close(self) -> None:
+        self.sealing.shutdown()
         self.con.close()
         shutil.rmtree(self.scratch, ignore_errors=True)
 
@@ -103,7 +107,7 @@ class ImportRun:
     def part(self, kind: Kind, mapping: MapFile, reading: Reading, *, orders: bool) -> "ImportRun":
         """Another run on the same connection, for what the same file says of another kind."""
         self._clear()
-        return replace(self, id=new_id("i"), kind=kind, mapping=mapping, reading=reading, orders=orders, files=[])
+        return replace(self, id=new_id("i"), kind=kind, mapping=mapping, reading=reading, orders=orders, files={})
 
     def _clear(self) -> None:
         self.con.execute("DROP VIEW IF EXISTS whole")
@@ -148,18 +152,18 @@ class ImportRun:
 
     def adopt(self) -> None:
         """Let what was written be part of the lake."""
-        self.files = [(name, seal(file)) for name, file in self.files]
-        for name, file in self.files:
-            self.lake.adopt(name, [file], key=f"import:{self.id}")
+        for name, file in self.files.items():
+            self.lake.adopt(name, [file.result()], key=f"import:{self.id}")
         self._tell(_STEPS)
 
     def unknown_products(self) -> tuple[Warn, ...]:
         """A warning where what was written names products that the catalogue, where there is one, does not have."""
-        written = [path for name, path in self.files if name in ("events", "order_lines")]
+        written = [(name, file) for name, file in self.files.items() if name in ("events", "order_lines")]
         if not written or not self.lake.files("products"):
             return ()
+        named = " UNION ALL ".join(f"SELECT product FROM {table_sql(name, [file.result()])}" for name, file in written)
         count, example = self.con.execute(
-            f"SELECT count(*), min(product) FROM (SELECT DISTINCT product FROM {parquet_sql(written)} "
+            f"SELECT count(*), min(product) FROM (SELECT DISTINCT product FROM ({named}) "
             f"WHERE product IS NOT NULL) ANTI JOIN (SELECT id AS product FROM {self.lake.relation_sql('products')}) "
             "USING (product)"
         ).fetchone()
@@ -277,13 +281,14 @@ class ImportRun:
     def _store(self, rows: Rows, matched: Matched, plan: Staging) -> int:
         """Write the kept rows as Parquet into the lake's folder. How many."""
         place = f"{LINE}" if rows.numbered else f"row + {rows.first_line}"
-        values = {name: _NO_TEXT for name in plan.absent if self.types[name] == "VARCHAR"}
-        values |= {"line": f"coalesce(line, ({place})::INTEGER)", "source": _always(self.source)}
+        values = {"line": f"coalesce(line, ({place})::INTEGER)", "source": _always(self.source)}
         if "currency" not in matched.theirs and "currency" not in self.mapping.constants:
             values["currency"] = f"CASE WHEN currency IS NOT NULL THEN {_always(self.reading.currency)} END"
-        columns = ", ".join(f"{values.get(name, identifier(name))} AS {identifier(name)}" for name in self.types)
-        unmarked = "AND row NOT IN (SELECT row FROM marks)" if self._count("SELECT count(*) FROM marks") else ""
-        return self._copy(self.kind, f"SELECT {columns} FROM whole WHERE code = 0 {unmarked}")
+        said = [name for name in self.types if name not in plan.absent or name in values]
+        columns = ", ".join(f"{values.get(name, identifier(name))} AS {identifier(name)}" for name in said)
+        return self._copy(
+            self.kind, f"SELECT {columns} FROM whole WHERE code = 0 AND row NOT IN (SELECT row FROM marks)"
+        )
 
     def _copy(self, name: str, select: str) -> int:
         path = self.lake.stage_path(name)
@@ -291,7 +296,7 @@ class ImportRun:
         self.con.execute("SET preserve_insertion_order=false")
         written = self._count(f"COPY ({select}) TO '{path}' ({_PARQUET})")
         if written:
-            self.files.append((name, path))
+            self.files[name] = self.sealing.submit(seal, path)
         else:
             path.unlink(missing_ok=True)
         return written
@@ -302,15 +307,12 @@ class ImportRun:
         if self._count(f"SELECT count(*) FROM ({held})"):
             kept = orders_sql(f"code = 0 AND row NOT IN ({held})", _told(matched))
             self.con.execute(f"CREATE OR REPLACE TABLE orders AS {kept}")
-        word = "CASE WHEN returned THEN 'order_return' ELSE 'order' END"
+        word = f"CASE WHEN returned THEN {_one_of('order_return', _WORDS)} ELSE {_one_of('order', _WORDS)} END"
         values = {
             "id": f"{word} || ':' || order_id", "at": '"at"', "action": word, "order_id": "order_id",
-            "customer": "customer", "received_at": "received_at", "source": "source",
+            "customer": "customer", "received_at": now_sql(self.reading), "source": _always(self.source),
         } | {name: name for name in _told(matched)}  # fmt: skip
-        select = ", ".join(
-            f"{f'CAST({values[name]} AS {its})' if name in values else _nothing(its)} AS {identifier(name)}"
-            for name, its in lake_types("events").items()
-        )
+        select = ", ".join(f"{values[name]} AS {identifier(name)}" for name in lake_types("events") if name in values)
         lake = self.lake
         known = f"SELECT id FROM {lake.relation_sql('events')}"
         told = f"SELECT action, order_id FROM {lake.relation_sql('events')} WHERE order_id IS NOT NULL"
@@ -319,17 +321,17 @@ class ImportRun:
             if lake.files("events")
             else ""
         )
-        same = "(SELECT received_at, source FROM whole LIMIT 1)"
-        return self._copy("events", f"SELECT * FROM (SELECT {select} FROM orders, {same}) o {new}")
-
-
-def _nothing(its: str) -> str:
-    return _NO_TEXT if its == "VARCHAR" else f"CAST(NULL AS {its})"
+        return self._copy("events", f"SELECT * FROM (SELECT {select} FROM orders) o {new}")
 
 
 def _always(text: str) -> str:
-    """A text that stands in every row, as a value of a type of its own, which is written as a text and far faster."""
-    return f"{quoted(text)}::ENUM ({quoted(text)})"
+    """A text that stands in every row."""
+    return _one_of(text, (text,))
+
+
+def _one_of(text: str, words: Sequence[str]) -> str:
+    """One of few texts, as a value of a type of its own, which is written as a text and far faster."""
+    return f"{quoted(text)}::ENUM ({', '.join(map(quoted, words))})"
 
 
 def _told(matched: Matched) -> tuple[str, ...]:

@@ -28,8 +28,8 @@ from shopkeeper.data.disk import fsync_dir, fsync_tree, is_sound, sealed, withou
 from shopkeeper.data.duck import Duck
 from shopkeeper.data.kill_points import reached
 from shopkeeper.data.lock import held, held_at_once
-from shopkeeper.data.rows import parquet_sql
-from shopkeeper.data.schema import TABLES
+from shopkeeper.data.rows import identifier, parquet_sql
+from shopkeeper.data.schema import FOLLOWS, TABLES, lake_types
 
 SMALL_FILE_BYTES = 32 * 2**20
 _READERS = "readers.lock"
@@ -227,11 +227,7 @@ class Lake:
 
     def relation_sql(self, name: str) -> str:
         """A DuckDB table expression over the live files; an empty table of the right columns where there are none."""
-        files = self.files(name)
-        if files:
-            return parquet_sql(files)
-        columns = ", ".join(f'NULL::{_duck_type(field.type)} AS "{field.name}"' for field in TABLES[name])
-        return f"(SELECT {columns} WHERE false)"
+        return table_sql(name, self.files(name))
 
     def rewrite(self, name: str, files: Sequence[str], keep_sql: str, parameters: Sequence[Any]) -> int:
         """Replace files by their rows that satisfy ``keep_sql``, in one commit; ``clear`` deletes what was replaced.
@@ -241,7 +237,7 @@ class Lake:
         if not files:
             return 0
         target = self.stage_path(name)
-        source = parquet_sql(files)
+        source = table_sql(name, files)
         with duckdb.connect() as con:
             con.execute("SET TimeZone='UTC'")
             before = _count(con, f"SELECT count(*) FROM {source}")
@@ -342,6 +338,18 @@ class Lake:
             raise
 
 
+def table_sql(name: str, files: Sequence[str | Path], *, named: bool = False) -> str:
+    """SQL: the rows of some files of a table, with all of its columns: one that a file lacks follows from others or is
+    NULL in it. ``named``: with the column ``filename``."""
+    empty = ", ".join(f"NULL::{its} AS {identifier(column)}" for column, its in lake_types(name).items())
+    none = f"(SELECT {empty} WHERE false)"
+    if not files:
+        return none
+    whole = f"(FROM {none} UNION ALL BY NAME FROM {parquet_sql(files, named=named)})"
+    follows = ", ".join(f"coalesce({column}, {sql}) AS {column}" for column, sql in FOLLOWS.get(name, {}).items())
+    return f"(SELECT * REPLACE ({follows}) FROM {whole})" if follows else whole
+
+
 def damage(lake: Path, words: str) -> DataError | None:
     """What an engine says of an unreadable file of the lake, as our error that names the table; None where it speaks of
     something else."""
@@ -351,10 +359,3 @@ def damage(lake: Path, words: str) -> DataError | None:
 
 def _count(con: Any, sql: str) -> int:
     return int(con.execute(sql).fetchone()[0])
-
-
-def _duck_type(kind: pa.DataType) -> str:
-    if pa.types.is_timestamp(kind):
-        return "TIMESTAMPTZ"
-    names = {pa.string(): "VARCHAR", pa.int64(): "BIGINT", pa.int32(): "INTEGER", pa.float64(): "DOUBLE"}
-    return names.get(kind, "BOOLEAN")

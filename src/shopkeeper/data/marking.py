@@ -30,6 +30,7 @@ MARKS: Final = {
 
 PERSONS: Final = {_BOT: "customer", _SHARED: "visitor"}
 """Marks that are about a person, and the column that names them."""
+_PIECE: Final = 1 << 18
 _CUSTOMERS: Final = 100
 """How many customers one browser may be; more is a till, a robot or a mistake, and would join strangers."""
 
@@ -60,16 +61,25 @@ class Marking:
         self.con.execute("CREATE TABLE marks AS SELECT row, min(what) AS what FROM marked GROUP BY row")
 
     def _mark_within_file(self) -> None:
-        identities = self.con.execute("SELECT identity FROM staged WHERE code = 0").fetchnumpy()["identity"]
-        twice = repeated(np.asarray(identities, np.uint64), self.threads)
+        twice = repeated(self._hashes("key", "staged WHERE code = 0"), self.threads)
         if len(twice):
-            self.con.register("twice", pa.table({"identity": twice}))
+            self.con.register("twice", pa.table({"key": twice}))
             self.con.execute(
                 "INSERT INTO marked SELECT row, CASE WHEN content = first THEN 1 ELSE 2 END FROM ("
                 "SELECT row, content, first_value(content) OVER same AS first, row_number() OVER same AS place "
-                "FROM whole WHERE code = 0 AND identity IN (FROM twice) "
+                "FROM whole WHERE code = 0 AND key IN (FROM twice) "
                 "WINDOW same AS (PARTITION BY identity ORDER BY row)) WHERE place > 1"
             )
+
+    def _hashes(self, what: str, rows: str) -> NDArray[np.uint64]:
+        """Numbers of 64 bits that rows have, piece by piece into one array: the quickest way out of the engine."""
+        ((count,),) = self.con.execute(f"SELECT count(*) FROM {rows}").fetchall()
+        found = np.empty(count, np.uint64)
+        place = 0
+        for piece in self.con.sql(f"SELECT {what} AS its FROM {rows}").to_arrow_reader(_PIECE):
+            found[place : place + len(piece)] = piece.column("its").to_numpy()
+            place += len(piece)
+        return found
 
     def _mark_known(self) -> None:
         """Compare with the lake: the same content is a duplicate; another under the same identity is a conflict, except
@@ -85,7 +95,7 @@ class Marking:
         self.con.execute(
             f"CREATE TABLE known AS SELECT identity, content FROM (SELECT {identity} AS identity, "
             f"{content} AS content, * FROM {lake.relation_sql(self.kind)}) "
-            f"WHERE identity IN (SELECT identity FROM staged WHERE code = 0) {newest}"
+            f"WHERE identity IN (SELECT identity FROM whole WHERE code = 0) {newest}"
         )
         self.con.execute(
             "INSERT INTO marked SELECT row, 1 FROM whole SEMI JOIN known USING (identity, content) WHERE code = 0"
@@ -110,12 +120,17 @@ class Marking:
 
     def _mark_orders(self) -> None:
         """An order has one customer; an order that the shop knows already cannot get other lines from a file."""
-        self.con.execute(f"CREATE TABLE orders AS {orders_sql('code = 0', self.told)}")
-        self.con.execute(
-            "INSERT INTO marked SELECT row, 3 FROM whole WHERE code = 0 AND order_id IN ("
-            "SELECT order_id FROM orders WHERE low <> high UNION ALL SELECT a.order_id FROM orders a "
-            "JOIN orders b USING (order_id) WHERE a.returned AND NOT b.returned AND a.low <> b.low)"
-        )
+        key = "order_id, returned, customer"
+        self.con.execute(f"CREATE TABLE orders AS {orders_sql('code = 0', self.told, key=key)}")
+        several = repeated(self._hashes("hash(order_id)", "orders"), self.threads)  # of returns too, and by chance
+        if len(several):
+            self.con.register("several", pa.table({"its": several}))
+            self.con.execute(
+                "INSERT INTO marked SELECT row, 3 FROM whole WHERE code = 0 AND order_id IN ("
+                "SELECT order_id FROM orders WHERE hash(order_id) IN (FROM several) GROUP BY order_id "
+                "HAVING count(DISTINCT coalesce(customer, '')) > 1)"
+            )
+            self.con.execute(f"CREATE OR REPLACE TABLE orders AS {orders_sql('code = 0', self.told)}")
         sold = "AND quantity > 0" if self.plan.by_event else ""
         if self.plan.by_event:
             first = "first_value(event_id) OVER (PARTITION BY order_id ORDER BY row)"
@@ -134,32 +149,25 @@ class Marking:
 def repeated(hashes: NDArray[np.uint64], threads: int) -> NDArray[np.uint64]:
     """The values that stand more than once in an array, each at least once. Parts of the range are sorted side by side:
     several times as fast as counting all of them in a table."""
-    bounds = [np.uint64(part * 2**64 // threads) for part in range(1, threads)]
     with ThreadPoolExecutor(threads) as pool:
-        return np.concatenate([*pool.map(_repeated, _split(hashes, bounds))])
+        return np.concatenate([*pool.map(lambda part: _repeated(hashes, part, threads), range(threads))])
 
 
-def _split(hashes: NDArray[np.uint64], bounds: list[np.uint64]) -> list[NDArray[np.uint64]]:
-    parts = []
-    for bound in bounds:
-        below = hashes < bound
-        parts.append(hashes[below])
-        hashes = hashes[~below]
-    return [*parts, hashes]
-
-
-def _repeated(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    ordered = np.sort(hashes)
-    found: NDArray[np.uint64] = ordered[1:][ordered[1:] == ordered[:-1]]
+def _repeated(hashes: NDArray[np.uint64], part: int, parts: int) -> NDArray[np.uint64]:
+    """Those of one of so many equal parts of all numbers of 64 bits."""
+    low, high = (end * 2**64 // parts for end in (part, part + 1))
+    ours = hashes[hashes - np.uint64(low) < np.uint64(high - low)] if parts > 1 else hashes.copy()
+    ours.sort()
+    found: NDArray[np.uint64] = ours[1:][ours[1:] == ours[:-1]]
     return found
 
 
-def orders_sql(which: str, told: Iterable[str]) -> str:
-    """The orders of staged lines, and apart from them what came back: when, whose, the least and the greatest hash of
-    the customer, and the least of what else is told of each."""
+def orders_sql(which: str, told: Iterable[str], *, key: str = "order_id, returned") -> str:
+    """The orders of staged lines, and apart from them what came back: when, whose, the least of what else is told of
+    each. ``key``: what makes a row of its own."""
     others = "".join(f", min({name}) AS {name}" for name in told)
-    whose = "hash(coalesce(customer, ''))"
+    customer = "customer" if "customer" in key else "any_value(customer) AS customer"
     return (
-        'SELECT order_id, quantity < 0 AS returned, min("at") AS "at", any_value(customer) AS customer, '
-        f"min({whose}) AS low, max({whose}) AS high{others} FROM whole WHERE {which} GROUP BY order_id, returned"
+        f'SELECT order_id, quantity < 0 AS returned, min("at") AS "at", {customer}{others} FROM whole WHERE {which} '
+        f"GROUP BY {key}"
     )

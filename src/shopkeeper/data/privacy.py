@@ -13,8 +13,7 @@ import pyarrow.compute as pc
 
 from shopkeeper.core.ids import PersonKey
 from shopkeeper.data.identity import Identity
-from shopkeeper.data.lake import Lake
-from shopkeeper.data.rows import parquet_sql
+from shopkeeper.data.lake import Lake, table_sql
 from shopkeeper.data.schema import PERSON_COLUMNS
 
 _KEY: Final = {"visitor": "'visitor:' || visitor"}
@@ -129,6 +128,6 @@ def _files_with(lake: Lake, table: str, sql: str, values: Sequence[Any]) -> list
     if not files:
         return []
     with lake.connect(tables=()) as con:
-        asked = f"SELECT DISTINCT filename FROM {parquet_sql(files, named=True)} WHERE {sql}"
+        asked = f"SELECT DISTINCT filename FROM {table_sql(table, files, named=True)} WHERE {sql}"
         rows = con.execute(asked, values).fetchall()
     return [row[0] for row in rows]

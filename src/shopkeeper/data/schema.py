@@ -81,6 +81,10 @@ def lake_types(name: str) -> dict[str, str]:
     return {column.name: _SQL_TYPES[column.type] for column in TABLES[name]}
 
 
+FOLLOWS: Final[Mapping[str, Mapping[str, str]]] = {"order_lines": {"event_id": "'order:' || order_id"}}
+"""What a column is, in SQL, where nothing is written in it: an import does not write what follows from others."""
+
+
 _EVENT_TEXTS: Final = (
     "session", "variant", "placement", "query", "path", "text", "coupon", "campaign", "channel", "source",
 )  # fmt: skip

@@ -20,7 +20,7 @@ from shopkeeper.core.errors import SettingsError
 from shopkeeper.core.ports import Wanted
 from shopkeeper.data.batch import Tables, Values
 from shopkeeper.data.lake import Lake, damage
-from shopkeeper.data.schema import TABLES
+from shopkeeper.data.schema import FOLLOWS, TABLES
 from shopkeeper.data.spark_heavy import PAIRS, factors_of, pairs_of, wanted_table
 from shopkeeper.data.spark_sql import spark_sql
 
@@ -112,9 +112,14 @@ class SparkBatch:
 def _read(session: Any, lake: Lake, name: str) -> Any:
     from pyspark.sql.pandas.types import from_arrow_schema  # here: pyspark is an extra
 
-    files = lake.files(name)
+    files, follows = lake.files(name), FOLLOWS.get(name, {})
     schema = from_arrow_schema(TABLES[name])
-    return session.read.schema(schema).parquet(*files) if files else session.createDataFrame([], schema)
+    if not files:
+        return session.createDataFrame([], schema)
+    rows = session.read.schema(schema).parquet(*files)
+    return rows.selectExpr(
+        *(f"coalesce({one}, {follows[one]}) AS {one}" if one in follows else f"`{one}`" for one in schema.names)
+    )
 
 
 def _started(master: str, memory: str) -> Any:

@@ -128,6 +128,12 @@ def _whole(node: exp.RegexpFullMatch) -> exp.Expr:
     return exp.RegexpLike(this=node.this.copy(), expression=_text(rf"\A(?:{node.expression.name})\z"))
 
 
+def _glob(node: exp.Glob) -> exp.Expr:
+    """A text by a file name's pattern, ``?[0-9]*``."""
+    pattern = node.expression.name.replace(".", "\\.").replace("?", ".").replace("*", ".*")
+    return exp.RegexpLike(this=node.this.copy(), expression=_text(rf"\A(?s:{pattern})\z"))
+
+
 def _moment(arguments: list[exp.Expr]) -> exp.Expr:
     """The moment of so many microseconds, or of a day and time without a zone that are meant in UTC."""
     (micros,) = arguments
@@ -187,5 +193,5 @@ _NODES: Final[Mapping[type[exp.Expr], Callable[[Any], exp.Expr]]] = {
     exp.DataType: _type, exp.TimeToUnix: _epoch, exp.PercentileCont: _percentile, exp.Extract: _weekday,
     exp.Literal: _number, exp.JSONExtractScalar: _cell, exp.FromJson: _shaped,
     exp.CTE: _plain, exp.Format: _hexadecimal, exp.TryCast: _moment_of_text, exp.Bracket: _last, exp.In: _pairs,
-    exp.RegexpFullMatch: _whole,
+    exp.RegexpFullMatch: _whole, exp.Glob: _glob,
 }  # fmt: skip

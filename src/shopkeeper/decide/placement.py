@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from shopkeeper.core.errors import SettingsError
+from shopkeeper.core.typed import build
 from shopkeeper.decide.choose import Chooser, EpsilonGreedy, Greedy, PlackettLuce
 from shopkeeper.decide.goals import KINDS, Goals
 from shopkeeper.decide.rules import Filter
@@ -21,7 +22,6 @@ from shopkeeper.decide.rules.asked import (
 from shopkeeper.decide.rules.goods import Banned, HasPrice, InStock, MarginFloor
 from shopkeeper.decide.rules.past import AlreadyBought, AlreadySeen, Dismissed, ShownEnough
 from shopkeeper.decide.rules.slate import BrandCap, Cap, CategoryCap, Pinned
-from shopkeeper.settings import build
 
 Rule = Filter | Cap | Pinned
 

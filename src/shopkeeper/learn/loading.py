@@ -11,7 +11,8 @@ from typing import Any
 
 from shopkeeper.core.errors import DataError, SettingsError, Unavailable
 from shopkeeper.core.ports import Estimator, Stored
-from shopkeeper.settings import ModelSection, build
+from shopkeeper.core.typed import build
+from shopkeeper.settings import ModelSection
 
 _ROOT = "shopkeeper.learn"
 _PATH = re.compile(r"[a-z_]+(\.[a-z0-9_]+)*\.[A-Za-z][A-Za-z0-9]*")

@@ -23,11 +23,13 @@ from shopkeeper.core.sensitive import is_sensitive
 from shopkeeper.data.store.audiences import Saved
 from shopkeeper.learn.segment.assigning import numbers_for
 from shopkeeper.learn.segment.lookalike import Lookalike
+from shopkeeper.learn.segment.segmenting import NAME as SEGMENTS
 from shopkeeper.market.audiences.counting import Bits, Counted, bits_of, both, counted, isolates, numbers_of, size_of
 from shopkeeper.market.audiences.reading import read, written
 from shopkeeper.market.audiences.rules import All, Did, Like, Rule, Tagged, leaves
 from shopkeeper.market.audiences.sql import THIRD_PARTY, statement_of
-from shopkeeper.shop.people_table import current_people, people_file
+from shopkeeper.shop.of_version import is_outdated
+from shopkeeper.shop.people_table import COLUMNS_OF, current_people, people_file
 from shopkeeper.shop.segments import segmented
 from shopkeeper.shop.shop import Shop
 
@@ -85,7 +87,11 @@ def _refuse_sensitive_products(shop: Shop, leaf: Did) -> None:
 
 
 def members_of(shop: Shop, rule: Rule) -> Bits:
-    """Whom a rule fits now, as a set of person numbers."""
+    """Whom a rule fits now, as a set of person numbers.
+
+    Raises:
+        DataError: it asks for what a model of another release would have said (``model_outdated``).
+    """
     facts = current_people(shop)
     size = int(facts["next_number"])
     tables: dict[str, Any] = {}
@@ -98,45 +104,50 @@ def members_of(shop: Shop, rule: Rule) -> Bits:
             tables[THIRD_PARTY] = pa.table({"number": pa.array(numbers_of(agreed(shop, Purpose.THIRD_PARTY)))})
     known = shop.snapshot()
     asked = statement_of(rule, known.moment, likes)
-    tables["people"] = people_file(shop).table(sorted({*_PEOPLE_COLUMN.findall(asked.sql), "person"}))
+    columns = {*_PEOPLE_COLUMN.findall(asked.sql), "person"}
+    for model in facts.get("outdated", ()):
+        if columns & COLUMNS_OF[model]:
+            raise DataError("model_outdated", model=model)
+    tables["people"] = people_file(shop).table(sorted(columns))
     found = known.query(asked.sql, asked.values, tables)
     return bits_of(found.column("number").to_numpy(), size)
 
 
 def _everybody(shop: Shop) -> Bits:
     """Whom no condition leaves out; kept until the table of people changes."""
-    changed = people_file(shop).changed()
-    kept: dict[int, Bits] = shop.__dict__.setdefault("_everybody", {})
-    if changed not in kept:
-        kept.clear()
-        kept[changed] = members_of(shop, All(()))
-    return kept[changed]
+    found: Bits = shop.kept["everybody"].at(people_file(shop).changed(), lambda: members_of(shop, All(())))
+    return found
 
 
 def agreed(shop: Shop, purpose: Purpose) -> Bits:
     """Everybody who agreed to a purpose."""
-    key = (shop.state.consent.generation(), people_file(shop).changed())
-    kept: dict[Purpose, tuple[Any, Bits]] = shop.__dict__.setdefault("_agreed", {})
-    if purpose not in kept or kept[purpose][0] != key:
+
+    def asked() -> Bits:
         people = people_file(shop).table(["person", "number"])
         size = int((people_file(shop).facts() or {})["next_number"])
         given = pa.array(shop.state.consent.allowing(purpose), pa.string())
         inside = pc.is_in(people.column("person"), value_set=given)
-        kept[purpose] = (key, bits_of(people.filter(inside).column("number").to_numpy(), size))
-    return kept[purpose][1]
+        return bits_of(people.filter(inside).column("number").to_numpy(), size)
+
+    state = (shop.state.consent.generation(), people_file(shop).changed())
+    found: Bits = shop.kept[f"agreed {purpose.value}"].at(state, asked)
+    return found
 
 
 @contextmanager
 def _only_figures_written(shop: Shop) -> Iterator[None]:
     """Who agreed stays in memory over the writing of figures, where nobody else wrote meanwhile."""
-    known, written_before = shop.state.consent.generation(), shop.__dict__.setdefault("_figures_written", 0)
+    known, written_before = shop.state.consent.generation(), shop.state.audiences.figures_written
     yield
     now = shop.state.consent.generation()
-    if now - known == shop.__dict__["_figures_written"] - written_before:
-        kept: dict[Purpose, tuple[Any, Bits]] = shop.__dict__.get("_agreed", {})
-        for purpose, ((generation, changed), members) in list(kept.items()):
+    if now - known != shop.state.audiences.figures_written - written_before:
+        return
+    for purpose in Purpose:
+        kept = shop.kept[f"agreed {purpose.value}"]
+        if kept.last is not None:
+            (generation, changed), members = kept.last
             if generation == known:
-                kept[purpose] = ((now, changed), members)
+                kept.put((now, changed), members)
 
 
 def count(shop: Shop, rule: Rule, purpose: Purpose) -> AudienceCount:
@@ -160,7 +171,6 @@ def _say(shop: Shop, said: list[Counted], members: Bits) -> Counted:
     if not any(np.array_equal(found.members, other.members) for other in said):
         said.append(found)
         shop.state.audiences.remember(found.members, found.people, at=shop.clock())
-        shop.__dict__["_figures_written"] = shop.__dict__.get("_figures_written", 0) + 1
     return found
 
 
@@ -238,7 +248,11 @@ def _alike(shop: Shop, leaf: Like) -> NDArray[np.int64]:
     seed = _seed_of(shop, leaf)
     _, model = segmented(shop)
     if model is None:
-        raise DataError("segments_not_trained")
+        raise (
+            DataError("model_outdated", model=SEGMENTS)
+            if is_outdated(shop, SEGMENTS)
+            else DataError("segments_not_trained")
+        )
     inside = set(numbers_of(members_of(shop, seed)).tolist())
     portraits = model.portraits(shop.snapshot(), frozenset(shop.state.consent.allowing(Purpose.PERSONALISE)))
     number = numbers_by_person(shop, portraits.people.tolist())

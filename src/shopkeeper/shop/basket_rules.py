@@ -12,7 +12,7 @@ from shopkeeper.data.snapshot import LakeSnapshot
 from shopkeeper.learn.loading import path_of
 from shopkeeper.learn.segment.basket_rules import NAME, BasketRules, FoundRules
 from shopkeeper.learn.segment.segmenting import Segmented
-from shopkeeper.shop.of_version import of_version
+from shopkeeper.shop.of_version import is_outdated, of_version
 from shopkeeper.shop.shop import Shop
 
 
@@ -62,7 +62,7 @@ def found_rules(shop: Shop) -> tuple[str, FoundRules, list[str]]:
     """
     version, found = of_version(shop, NAME, _read)
     if found is None:
-        raise DataError("rules_not_trained")
+        raise DataError("model_outdated", model=NAME) if is_outdated(shop, NAME) else DataError("rules_not_trained")
     return version, *found
 
 

@@ -109,27 +109,20 @@ def _without_sensitive(shop: Shop, told: pa.Table) -> pa.Table:
     return told.filter(pc.is_in(told.column("name"), value_set=pa.array(names, pa.string())))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Listed:
-    """The list, and the state of the lake, the models and the table of people it was made from."""
-
-    rows: pa.Table
-    state: tuple[object, ...]
-
-
 def _everybody(shop: Shop) -> pa.Table:
     """All customers with their segment and spending band. A long list is made again in the background where something
     has changed, and the one before answers meanwhile; a short one is made again at once."""
-    kept: _Listed | None = shop.__dict__.get("_customer_list")
+    kept = shop.kept["customer_list"].last
     if kept is None:
-        return _made(shop).rows
-    if kept.state == _state(shop):
-        return kept.rows
-    if kept.rows.num_rows < _LONG:
-        return _made(shop).rows
+        return _made(shop)
+    state, rows = kept
+    if state == _state(shop):
+        return rows
+    if rows.num_rows < _LONG:
+        return _made(shop)
     if _refreshing.acquire(blocking=False):
         threading.Thread(target=_refresh, args=(shop,), name="customer-list").start()
-    return kept.rows
+    return rows
 
 
 def _refresh(shop: Shop) -> None:
@@ -139,17 +132,19 @@ def _refresh(shop: Shop) -> None:
         _refreshing.release()
 
 
-def _made(shop: Shop) -> _Listed:
+def _made(shop: Shop) -> pa.Table:
     current_people(shop)
     state, rows = _state(shop), reports.customer_list(shop.snapshot())
     people = people_file(shop).table(["person", *_FROM_PEOPLE])
     place = pc.index_in(rows.column("id"), value_set=people.column("person").combine_chunks())
     for name in _FROM_PEOPLE:
         rows = rows.append_column(name, people.column(name).take(place))
-    made = shop.__dict__["_customer_list"] = _Listed(rows=rows.combine_chunks(), state=state)
-    return made
+    rows = rows.combine_chunks()
+    shop.kept["customer_list"].put(state, rows)
+    return rows
 
 
 def _state(shop: Shop) -> tuple[object, ...]:
+    """Of the lake, the models and the table of people."""
     lake = tuple(shop.lake.version(table) for table in ("customers", "order_lines", "events"))
     return (*lake, shop.models.current(), people_file(shop).changed())

@@ -1,6 +1,7 @@
 """Who is whom in a shop: worked out from the lake, the wishes and the consent, kept until one of them changes."""
 
 import threading
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -8,6 +9,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from shopkeeper.core.consent import Purpose
+from shopkeeper.core.kept import Kept
 from shopkeeper.data.identity import Identity, runs_of
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.store.state import State
@@ -26,8 +28,8 @@ class Identities:
     lake: Lake
     state: State
     settings: Settings
-    _runs: tuple[tuple[int, int], pa.Table] | None = None
-    _agreed: dict[Sequence[Purpose], tuple[int, pa.Array]] = field(default_factory=dict)
+    _runs: Kept[pa.Table] = field(default_factory=Kept)
+    _agreed: dict[Sequence[Purpose], Kept[pa.Array]] = field(default_factory=lambda: defaultdict(Kept))
     _lock: Any = field(default_factory=threading.Lock)
 
     def now(self, purposes: Sequence[Purpose] = SHOWING) -> Identity:
@@ -43,15 +45,13 @@ class Identities:
 
     def _runs_now(self) -> pa.Table:
         state = (self.lake.version("events"), self.lake.version("order_lines"))
-        if self._runs is None or self._runs[0] != state:
-            self._runs = (state, runs_of(self.lake, duck_of(self.settings.engine)))
-        return self._runs[1]
+        return self._runs.at(state, lambda: runs_of(self.lake, duck_of(self.settings.engine)))
 
     def _agreed_to(self, purposes: Sequence[Purpose]) -> pa.Array:
         book = self.state.consent
-        generation = book.generation()
-        kept = self._agreed.get(purposes)
-        if kept is None or kept[0] != generation:
+
+        def asked() -> pa.Array:
             people = set.intersection(*(set(book.allowing(purpose)) for purpose in purposes))
-            kept = self._agreed[purposes] = (generation, pa.array(sorted(people), pa.string()))
-        return kept[1]
+            return pa.array(sorted(people), pa.string())
+
+        return self._agreed[purposes].at(book.generation(), asked)

@@ -13,9 +13,10 @@ from shopkeeper.core.errors import NotFound
 from shopkeeper.core.ids import PersonKey
 from shopkeeper.core.prediction import Answer, Meter, Prediction
 from shopkeeper.features.tables import feature_sql
-from shopkeeper.learn.propensity.foretell import columns_like
+from shopkeeper.learn.propensity.foretell import NAME, columns_like
 from shopkeeper.learn.propensity.learned import Learned
 from shopkeeper.learn.propensity.line_returns import TABLE, asked_of
+from shopkeeper.shop.of_version import why_none
 from shopkeeper.shop.predicting import foretold, meter_of
 from shopkeeper.shop.shop import Shop
 
@@ -106,7 +107,7 @@ def _answers(shop: Shop, person: PersonKey, table: pa.Table, now: datetime) -> l
     if not shop.consent_of(person).allows(Purpose.PERSONALISE):
         return [Meter(name=TABLE, key="no_consent", needs=1, has=0, until="nothing")] * lines
     if model is None:
-        return [Meter(name=TABLE, key="not_trained", needs=1, has=0)] * lines
+        return [Meter(name=TABLE, key=why_none(shop, NAME), needs=1, has=0)] * lines
     if TABLE in model.refused:
         return [meter_of(TABLE, model.refused[TABLE], now)] * lines
     one = model.learned[TABLE]

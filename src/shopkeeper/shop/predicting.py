@@ -22,7 +22,7 @@ from shopkeeper.learn.loading import path_of
 from shopkeeper.learn.propensity.columns import Columns
 from shopkeeper.learn.propensity.foretell import NAME, Foretell, Foretold, columns_like, panel_to_judge
 from shopkeeper.learn.propensity.panel import BETWEEN, Panel, numbers_of, texts_of
-from shopkeeper.shop.of_version import of_version
+from shopkeeper.shop.of_version import of_version, why_none
 from shopkeeper.shop.shop import Shop
 
 YEAR: Final = 365.0
@@ -140,7 +140,7 @@ class _One:
         """A prediction, or the meter that says what is missing."""
         model = self.model
         if model is None:
-            return Meter(name=name, key="not_trained", needs=1, has=0)
+            return Meter(name=name, key=why_none(self.shop, NAME), needs=1, has=0)
         error = model.refused.get(_MODEL_OF.get(name, name))
         if error is not None:
             return meter_of(name, error, self.known.moment)

@@ -60,6 +60,9 @@ class Profile:
     tags: list[Tag]
     tags_allowed: bool
     """Whether the customer agreed to third parties; without it no tag is read."""
+    profiled: bool = True
+    """False: they said no to personalisation. Then likings are not worked out: habits, categories, usual products,
+    searches, how they look round, the tone of their reviews."""
 
 
 def moment_of(text: str, name: str) -> datetime | None:
@@ -91,18 +94,24 @@ def profile_of(shop: Shop, customer_id: str, *, at: datetime | None = None) -> P
     registered = readable(row) if row else {}
     told = dict(registered.get("attributes") or {})
     allowed = shop.consent_of(person).allows(Purpose.THIRD_PARTY)
-    zone = shop.settings.shop.timezone
-    base = shop.remembered("habit_base", partial(_base, shop)) if at is None else _base_of(known, zone)
+    profiled = shop.consent_of(person).given.get(Purpose.PERSONALISE, True)
     return Profile(
         id=customer_id, at=known.moment, registered=registered,
         basic={name: value for name, value in registered.items() if name not in _CONTACT}
         | {name: value for name, value in told.items() if not name.startswith(TAG)},
-        behaviour={name: features.get(name) for name in names_of("customer")} | _looking(known, person),
-        habits=habits_of(known.query, person, base, currency=known.currency, timezone=zone),
-        categories=features.get("categories", []), usual=features.get("usual", []),
-        searches=of_one(known.query, person, "customer_search").to_pylist()[:_WORDS],
-        tags=_tags(known, person, told) if allowed else [], tags_allowed=allowed,
+        behaviour={name: features.get(name) for name in names_of("customer")} | _looking(known, person, profiled),
+        habits=_habits(shop, known, person, today=at is None) if profiled else [],
+        categories=features.get("categories", []) if profiled else [],
+        usual=features.get("usual", []) if profiled else [],
+        searches=of_one(known.query, person, "customer_search").to_pylist()[:_WORDS] if profiled else [],
+        tags=_tags(known, person, told) if allowed else [], tags_allowed=allowed, profiled=profiled,
     )  # fmt: skip
+
+
+def _habits(shop: Shop, known: LakeSnapshot, person: PersonKey, *, today: bool) -> list[Habit]:
+    zone = shop.settings.shop.timezone
+    base = shop.remembered("habit_base", partial(_base, shop)) if today else _base_of(known, zone)
+    return habits_of(known.query, person, base, currency=known.currency, timezone=zone)
 
 
 def evidence(
@@ -136,11 +145,11 @@ def _base_of(known: LakeSnapshot, timezone: str) -> Base:
     return base_of(known.query, currency=known.currency, timezone=timezone)
 
 
-def _looking(known: LakeSnapshot, person: PersonKey) -> dict[str, Any]:
-    """How they look round and what their reviews sound like."""
+def _looking(known: LakeSnapshot, person: PersonKey, profiled: bool) -> dict[str, Any]:
+    """How they look round and what their reviews sound like; nothing is read where they do not want to be profiled."""
     found: dict[str, Any] = {}
     for table, values in (("customer_browsing", {}), ("customer_reviews", PATTERNS)):
-        rows = of_one(known.query, person, table, **values).to_pylist()
+        rows = of_one(known.query, person, table, **values).to_pylist() if profiled else []
         found |= {name: rows[0][name] if rows else None for name in names_of(table)}
     return found
 

@@ -34,7 +34,7 @@ def profile_facts(found: Profile, currency: str) -> dict[str, Any]:
             "habits": [{**asdict(habit), "events": behind(habit.habit, habit.value)} for habit in found.habits],
             "searches": [{**row, "events": behind(WORDS, row["words"])} for row in _without_person(found.searches)],
             "categories": [{**row, "events": behind("category", row["category"])} for row in found.categories],
-            "usual": found.usual,
+            "usual": found.usual, "profiled": found.profiled,
         },
         "others": {"allowed": found.tags_allowed, "values": [asdict(tag) for tag in found.tags]},
     }  # fmt: skip

@@ -14,7 +14,7 @@ from shopkeeper.core.errors import DataError, NotFound
 from shopkeeper.core.ids import PersonKey
 from shopkeeper.core.prediction import Answer, Meter, Prediction
 from shopkeeper.data import reports
-from shopkeeper.data.model_store import StoredModel
+from shopkeeper.data.model_store import Bundle, StoredModel
 from shopkeeper.data.snapshot import LEVELS, LakeSnapshot
 from shopkeeper.decide.tags import tags_of
 from shopkeeper.features.habits import of_one
@@ -23,6 +23,7 @@ from shopkeeper.learn.loading import path_of
 from shopkeeper.learn.propensity.columns import Float64
 from shopkeeper.learn.rating.rated import Ratings, Words
 from shopkeeper.learn.rating.rater import LEVEL, NAME, Rates, Stars, enough, fit_rater, rater_of
+from shopkeeper.shop.of_version import of_version, why_none
 from shopkeeper.shop.predicting import meter_of
 from shopkeeper.shop.shop import Shop
 
@@ -96,18 +97,12 @@ def ratings_for(shop: Shop) -> tuple[Ratings, tuple[str, ...], Words]:
 
 def rates_of(shop: Shop) -> tuple[str, Rates | None]:
     """The current version's model, loaded once; None before the first training."""
-    version = shop.models.current()
-    if version is None:
-        return "", None
-    kept: dict[str, Rates | None] = shop.__dict__.setdefault("_rates", {})
-    if version not in kept:
-        found = shop.models.load(version, verify=False).models.get(NAME)
-        kept.clear()
-        try:
-            kept[version] = Rates.restore(found.arrays, found.facts) if found else None
-        except (KeyError, TypeError, ValueError) as error:
-            raise DataError("model_outdated", model=NAME) from error
-    return version, kept[version]
+    return of_version(shop, NAME, _read)
+
+
+def _read(bundle: Bundle) -> Rates | None:
+    found = bundle.models.get(NAME)
+    return Rates.restore(found.arrays, found.facts) if found else None
 
 
 def would_rate(shop: Shop, customer_id: str, products: Sequence[str], *, at: datetime | None = None) -> RatingsOf:
@@ -147,7 +142,7 @@ def _answers(
     if not shop.consent_of(person).allows(Purpose.PERSONALISE):
         return all_of(Meter(name=TABLE, key="no_consent", needs=1, has=0, until="nothing"))
     if model is None:
-        return all_of(Meter(name=TABLE, key="not_trained", needs=1, has=0, until=_USUAL))
+        return all_of(Meter(name=TABLE, key=why_none(shop, NAME), needs=1, has=0, until=_USUAL))
     if model.rater is None:
         return all_of(replace(meter_of(TABLE, model.refused, known.moment), until=_USUAL))
     gave = list(zip(table.column("product").to_pylist(), table.column("stars").to_pylist(), _seconds(table).tolist(),

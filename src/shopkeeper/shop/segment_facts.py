@@ -4,7 +4,8 @@ from typing import Any
 
 from shopkeeper.core.floor import FLOOR, said
 from shopkeeper.learn.segment.naming import Trait
-from shopkeeper.learn.segment.segmenting import Segment, Segmented
+from shopkeeper.learn.segment.segmenting import NAME, Segment, Segmented
+from shopkeeper.shop.of_version import is_outdated
 from shopkeeper.shop.segment_words import component_said, field_said, name_said, refusal_said, trait_said
 from shopkeeper.shop.segments import segmented
 from shopkeeper.shop.shop import Shop
@@ -20,7 +21,8 @@ def segment_facts(shop: Shop, language: str) -> dict[str, Any]:
     """
     version, found = segmented(shop)
     if found is None:
-        why = refusal_said({"key": "segments_not_trained", "facts": {}}, language)
+        key = "model_outdated" if is_outdated(shop, NAME) else "segments_not_trained"
+        why = refusal_said({"key": key, "facts": {"model": NAME}}, language)
         return {"version": version, "segments": [], "refused": {"groups": why}}
     names = {segment.label: name_said(segment, language) for segment in found.segments}
     return {

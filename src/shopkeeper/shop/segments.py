@@ -4,7 +4,6 @@ import json
 from typing import Final
 
 from shopkeeper.core.consent import Purpose
-from shopkeeper.core.errors import DataError
 from shopkeeper.core.sensitive import is_sensitive
 from shopkeeper.data.model_store import Bundle, StoredModel
 from shopkeeper.data.snapshot import LakeSnapshot
@@ -33,10 +32,7 @@ def fit_segments(shop: Shop, known: LakeSnapshot, *, seed: int = 0) -> tuple[Seg
 
 def _last(shop: Shop) -> Segmented | None:
     """The current version's segments, whose letters and names go on; None where they cannot be read."""
-    try:
-        return segmented(shop)[1]
-    except DataError:
-        return None
+    return segmented(shop)[1]
 
 
 def told_by_customers(shop: Shop, known: LakeSnapshot) -> dict[str, dict[str, str]]:
@@ -53,11 +49,8 @@ def told_by_customers(shop: Shop, known: LakeSnapshot) -> dict[str, dict[str, st
 
 
 def segmented(shop: Shop) -> tuple[str, Segmented | None]:
-    """The current version's segments, loaded once; None before the first training.
-
-    Raises:
-        DataError: they are of another release (``model_outdated``): training makes new ones.
-    """
+    """The current version's segments, loaded once; None before the first training, or where they are of another
+    release."""
     return of_version(shop, NAME, _read)
 
 

@@ -2,11 +2,12 @@
 
 import logging
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
 from shopkeeper.core.action import Action
 from shopkeeper.core.consent import Consent, given_in
@@ -14,6 +15,7 @@ from shopkeeper.core.decision import Decision, Request
 from shopkeeper.core.errors import DataError, NotFound, SettingsError, ShopkeeperError, Unavailable
 from shopkeeper.core.event import Event
 from shopkeeper.core.ids import PersonKey, ProductId
+from shopkeeper.core.kept import Kept
 from shopkeeper.data import belonging, reports
 from shopkeeper.data.drain import decode_event
 from shopkeeper.data.journal import EVENT, forget_old_ids
@@ -70,9 +72,8 @@ class Shop:
         self._drain = drain_of(self.journal, self.lake, self.quarantine, beside=beside)
         belonging.mark(folder, self.state, beside=beside)
         self._collector = Collector(self.journal, self.quarantine, settings.shop.currency, clock, self.take)
-        self._remembered: dict[str, tuple[tuple[int, ...], Any]] = {}
-        self.of_version: dict[str, tuple[str, Any]] = {}
-        """By name: a version of the models and what was read from it (``shop.of_version``)."""
+        self.kept: defaultdict[str, Kept[Any]] = defaultdict(Kept)
+        """By name: what is read from models, counted from profiles or worked out for pages, in memory."""
         self.store = profile_store(settings.profiles)
         self._writer = None if self.store is None else ProfileWriter(self.store, settings.shop.currency)
         self._serving: Serving | None = None
@@ -239,10 +240,8 @@ class Shop:
     def remembered(self, name: str, make: Callable[[], T]) -> T:
         """A value computed from the lake, kept until the lake changes, or who is kept apart."""
         state = (*(self.lake.version(table) for table in TABLES), self.state.unlinked.mark())
-        kept = self._remembered.get(name)
-        if kept is None or kept[0] != state:
-            kept = self._remembered[name] = (state, make())
-        return cast("T", kept[1])
+        found: T = self.kept[name].at(state, make)
+        return found
 
     # --- decisions
 

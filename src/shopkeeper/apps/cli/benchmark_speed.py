@@ -1,14 +1,12 @@
 """``shopkeeper benchmark speed``: the command and its table."""
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Annotated, Any, Final, get_args
 
 import typer
 
-from shopkeeper.apps.cli import benchmark_files as files
 from shopkeeper.apps.cli import say
+from shopkeeper.apps.cli.benchmark_measured import AlsoTo, Customers, Events, Products, measured
 from shopkeeper.apps.cli.options import Json
 from shopkeeper.apps.jobs.speed import Asked, Part
 from shopkeeper.apps.jobs.speed import measure as measure_speed
@@ -20,15 +18,15 @@ _PARTS: Final = ("import", "train", "serve", "features")
 
 
 def speed(
-    products: Annotated[int, typer.Option("--products", min=100, help="Products of the simulated shop.")] = 10_000,
-    customers: Annotated[int, typer.Option("--customers", min=100, help="Its customers.")] = 100_000,
-    events: Annotated[int, typer.Option("--events", min=1000, help="Its order lines and views together.")] = 1_000_000,
+    products: Products = 10_000,
+    customers: Customers = 100_000,
+    events: Events = 1_000_000,
     rate: Annotated[float, typer.Option("--rate", min=1, help="Decisions a second that are offered.")] = 500.0,
     seconds: Annotated[float, typer.Option("--seconds", min=1, help="For how long.")] = 20.0,
     batches: Annotated[int, typer.Option("--batches", min=1, help="Batches of 100 events that are posted.")] = 600,
     processes: Annotated[int, typer.Option("--processes", min=1, max=16, help="Processes that decide.")] = 1,
     only: Annotated[str, typer.Option("--only", help="One part: import, train, serve or features.")] = "",
-    out: Annotated[Path | None, typer.Option("--out", help="Write the JSON to this file too.")] = None,
+    out: AlsoTo = None,
     as_json: Json = False,
 ) -> None:
     """Rates, latencies and memory of this machine on a *simulated* shop of the asked size."""
@@ -37,14 +35,9 @@ def speed(
         products=products, customers=customers, events=events, rate=rate, seconds=seconds, batches=batches,
         processes=processes,
     )  # fmt: skip
-    with tempfile.TemporaryDirectory(prefix="shopkeeper-speed-") as folder, say.progress() as progress:
-        found = measure_speed(asked, Path(folder), progress, only=part)
-    if out is not None:
-        files.write_json(out, found)
-    if as_json:
-        say.as_json(found)
-    else:
-        show_speed(found)
+    measured(
+        lambda folder, progress: measure_speed(asked, folder, progress, only=part), show_speed, out=out, as_json=as_json
+    )
 
 
 def _part(word: str) -> Part:

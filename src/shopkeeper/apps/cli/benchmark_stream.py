@@ -1,14 +1,12 @@
 """``benchmark stream``: from an event to the profile that has it, through Kafka and Redis."""
 
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from shopkeeper.apps.cli import benchmark_files as files
 from shopkeeper.apps.cli import say
+from shopkeeper.apps.cli.benchmark_measured import AlsoTo, measured
 from shopkeeper.apps.cli.options import Json
 from shopkeeper.apps.jobs.stream_speed import Asked, measure
 
@@ -18,19 +16,12 @@ def stream(
     redis: Annotated[str, typer.Option("--redis", help="The store: redis://host:port/db.")],
     events: Annotated[int, typer.Option("--events", min=100, help="Events that are posted, one a request.")] = 2_000,
     rate: Annotated[float, typer.Option("--rate", min=1, help="How many a second.")] = 100.0,
-    out: Annotated[Path | None, typer.Option("--out", help="Write the JSON to this file too.")] = None,
+    out: AlsoTo = None,
     as_json: Json = False,
 ) -> None:
     """How long from a *simulated* event that is posted to its live profile, with two servers and one drain."""
     asked = Asked(brokers=kafka, redis=redis, events=events, rate=rate)
-    with tempfile.TemporaryDirectory(prefix="shopkeeper-stream-") as folder, say.progress() as progress:
-        found = measure(asked, Path(folder), progress)
-    if out is not None:
-        files.write_json(out, found)
-    if as_json:
-        say.as_json(found)
-    else:
-        show(found)
+    measured(lambda folder, progress: measure(asked, folder, progress), show, out=out, as_json=as_json)
 
 
 def show(found: Mapping[str, Any]) -> None:

@@ -116,6 +116,8 @@ def _show_habits(found: Profile) -> None:
     if rows:
         heads = [say.text(f"profile_{name}") for name in ("field", "value", "share", "usual", "confidence")]
         say.table(say.text("profile_habits"), heads, rows, numbers=2)
+    if not found.profiled:
+        say.line("profile_refused")
 
 
 def _show_others(found: Profile) -> None:

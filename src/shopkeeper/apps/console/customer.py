@@ -62,6 +62,7 @@ def customer_values(shop: Shop, words: Words, customer_id: str, as_of: str) -> V
                      for row in found.searches],
         "others": [(tag.name, tag.value, tag.source, tag.consent, words.day(tag.at) if tag.at else "")
                    for tag in found.tags],
+        "profiled": found.profiled,
         "others_allowed": found.tags_allowed, "tastes": _tastes(found, words), "usual": _usual(shop, found, words),
         "segment": _segment(shop, customer_id, words),
         "consent": [(purpose.value, consent.get(purpose)) for purpose in Purpose],

@@ -8,6 +8,7 @@ from shopkeeper.core.consent import Purpose
 from shopkeeper.learn.segment.spending import BANDS
 from shopkeeper.shop import Shop
 from shopkeeper.shop.customer_list import CustomerFilter, customers_page, told_fields
+from shopkeeper.shop.people_table import current_people
 from shopkeeper.shop.segment_words import name_said
 from shopkeeper.shop.segments import segmented
 
@@ -21,6 +22,7 @@ def customers_values(shop: Shop, words: Words, wanted: CustomerFilter, page: int
     asked = {name: value for name, value in asdict(wanted).items() if value}
     groups = _groups(shop, words)
     return {
+        "outdated": current_people(shop).get("outdated", []),
         "list": customers_page(shop, wanted, page=page, size=_PAGE, order=order), "wanted": wanted, "order": order,
         "keep": {"q" if name == "text" else name: value for name, value in asked.items()},
         "filtered": bool(asked), "groups": groups, "names": dict(groups),

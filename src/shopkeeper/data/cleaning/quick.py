@@ -33,8 +33,9 @@ def _id(raw: str, _value: str, _reading: Reading) -> str:
 
 
 def _person(raw: str, value: str, reading: Reading) -> str:
-    """The placeholders that end with a digit ("-1", "0", "00", …) all sort before "1"; and but one, none is long."""
-    named = f"{raw}[-1] BETWEEN '0' AND '9' AND {raw} >= '1'"
+    """The placeholders with a digit in the second or the last place ("-1", "0", "00", …) all sort before "1"; and but
+    one, none is long. The second place is asked first: it is several times as quick as the last."""
+    named = f"{raw} >= '1' AND ({raw} GLOB '?[0-9]*' OR {raw}[-1] BETWEEN '0' AND '9')"
     return f"{_id(raw, value, reading)} AND (({named}) OR (strlen({raw}) > {2 * _LONGEST} AND {raw} <> {_NOBODY}))"
 
 

@@ -1,7 +1,8 @@
 """The cleaning of a whole file as one SQL statement, and the rules that need more than one cell.
 
 ``staged_sql`` reads a relation of texts once and gives the lake's columns, the number of the reason for which a row
-is held (0 = none) with the row's own text, and two hashes: of what identifies the row and of what it says.
+is held (0 = none) with the row's own text, and a hash (``key``) that rows of one identity have in common. What the
+whole row says is hashed only where it is asked for.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,9 +13,10 @@ from shopkeeper.core.action import PRODUCT_ACTIONS, Action
 from shopkeeper.data.cleaning.checks import CHECKS
 from shopkeeper.data.cleaning.columns import COLUMNS, Column, Kind, Matched
 from shopkeeper.data.cleaning.quick import quick_sql
-from shopkeeper.data.cleaning.values import FORMS, Reading, quoted, trimmed_sql
+from shopkeeper.data.cleaning.values import FORMS, Reading, now_sql, quoted, trimmed_sql
 from shopkeeper.data.mapping import MapFile
 from shopkeeper.data.rows import LINE, Rows, identifier
+from shopkeeper.data.schema import FOLLOWS
 
 _FACTS_ABOUT_PRODUCTS: Final = frozenset({Action.STOCK_CHANGE, Action.PRICE_CHANGE})
 NEEDS_PRODUCT: Final = frozenset(action.word for action in PRODUCT_ACTIONS)
@@ -164,6 +166,11 @@ IDENTITY: Final[Mapping[Kind, tuple[str, ...]]] = {
 }
 """Which lake columns say that two rows are about the same thing; another content under it is a conflict."""
 
+_ALIKE: Final[Mapping[Kind, tuple[str, ...]]] = {
+    "events": ("at", "customer", "visitor", "product"), "order_lines": ("order_id", "product", "quantity"),
+}  # fmt: skip
+"""Lake columns that rows of equal content have in common, and few others do: cheaper to compare than all of it."""
+
 VERSIONED: Final[frozenset[Kind]] = frozenset({"products", "customers", "attributes"})
 """Kinds whose rows hold until the next of the same name; without a moment of their own they hold from now on."""
 
@@ -174,12 +181,13 @@ class Staging:
 
     sql: str
     whole: str
-    """The staged rows with ``row``, ``content`` and the columns that are the same everywhere."""
+    """The staged rows with ``row``, with a hash of what a row says (``content``) and one of what it is about
+    (``identity``), and with the columns that are the same everywhere."""
     reasons: tuple[tuple[str, str, str], ...]
     by_content: bool
     """Rows have no identity of their own, so equal content is the same row."""
     absent: frozenset[str] = frozenset()
-    """Lake columns of which the file says nothing."""
+    """Lake columns of which the file says nothing: NULL, or what ``FOLLOWS``."""
     by_event: bool = False
     """Order lines name the event they belong to: an order and its returns may bear the same order id."""
 
@@ -214,25 +222,20 @@ def staging(
     staged = (
         f"SELECT {line}code, CASE WHEN code > 0 THEN to_json({{{raw}}})::VARCHAR END AS raw {landed} FROM ({judged})"
     )
-    content = content_sql(kind, lake, by_content=by_content)
-    if by_content:
-        held = ", ".join(f"{value} AS {identifier(name)}" for name, value in same.items())
-        names_of = ", ".join(map(identifier, same))
-        staged = f"SELECT * EXCLUDE ({names_of}), {content} AS identity FROM (SELECT *, {held} FROM ({staged}))"
-        same["content"] = "identity"
-        if kind == "events":
-            same["id"] = "'e_' || format('{:016x}', identity)"
     by_event = kind == "order_lines" and "event" in names
-    if not by_content:
-        staged = f"SELECT *, hash({', '.join(_identity(kind, names, by_event=by_event))}) AS identity FROM ({staged})"
+    alike = [identifier(name) for name in _ALIKE[kind] if name not in same] if by_content else None
+    staged = f"SELECT *, hash({', '.join(alike or _identity(kind, names, by_event=by_event))}) AS key FROM ({staged})"
+    if by_content and kind == "events":
+        same.pop("id")
     added = "".join(f", {value} AS {identifier(name)}" for name, value in same.items())
-    whole = f"SELECT rowid AS row, *{added} FROM staged"
-    if not by_content:
-        whole = f"SELECT *, {content} AS content FROM ({whole})"
+    content = content_sql(kind, lake, by_content=by_content)
+    whole = f"SELECT *, {content} AS content FROM (SELECT rowid AS row, *{added} FROM staged)"
+    made = ", 'e_' || format('{:016x}', content) AS id" if by_content and kind == "events" else ""
+    whole = f"SELECT *, {'content' if by_content else 'key'} AS identity{made} FROM ({whole})"
     return Staging(
         sql=staged, whole=whole, reasons=tuple(reasons),
         by_content=by_content, by_event=by_event,
-        absent=frozenset(name for name, its in lake.items() if same.get(name) == f"TRY_CAST(NULL AS {its})"),
+        absent=frozenset(name for name, its in lake.items() if same.get(name) in _unsaid(kind, name, its)),
     )  # fmt: skip
 
 
@@ -334,13 +337,18 @@ def _follows(kind: Kind, present: Sequence[Column], reading: Reading) -> dict[st
     if amounts and "currency" not in theirs:
         follows["currency"] = f"CASE WHEN {' OR '.join(amounts)} THEN {quoted(reading.currency)} END"
     if kind == "order_lines" and "event" not in theirs:
-        follows["event_id"] = "'order:' || order_id"
+        follows |= FOLLOWS[kind]
     return follows
+
+
+def _unsaid(kind: Kind, name: str, its: str) -> tuple[str, ...]:
+    """What a lake column is where the file says nothing of it."""
+    return tuple(f"TRY_CAST({value} AS {its})" for value in ("NULL", FOLLOWS.get(kind, {}).get(name, "NULL")))
 
 
 def _landed(name: str, kind: Kind, present: Sequence[Column], reading: Reading, source: str) -> str:
     """One lake column of the staged rows."""
-    now = f"TIMESTAMPTZ '{reading.now.isoformat()}'"
+    now = now_sql(reading)
     its = {column.lake: column.name for column in present}
     value = f"v_{its[name]}" if name in its else "NULL"
     amounts = [f"v_{column.name} IS NOT NULL" for column in present if column.form == "amount"]

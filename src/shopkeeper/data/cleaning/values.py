@@ -83,6 +83,11 @@ _AMOUNTS: Final = {
 }
 
 
+def now_sql(reading: Reading) -> str:
+    """The moment of the reading."""
+    return f"TIMESTAMPTZ '{reading.now.isoformat()}'"
+
+
 def quoted(text: str) -> str:
     """A SQL string literal."""
     return "'" + text.replace("'", "''") + "'"
@@ -112,8 +117,8 @@ def number_of(text: str, reading: Reading) -> float | None:
 def number_sql(raw: str, reading: Reading) -> str:
     if reading.decimal == ",":
         raw = f"(CASE WHEN NOT contains({raw}, '.') THEN replace({raw}, ',', '.') END)"
-    digit = f"strlen({raw}) = 1 AND {raw} BETWEEN '0' AND '9'"  # most quantities: no pattern is asked
-    return f"CASE WHEN {digit} OR regexp_full_match({raw}, '{NUMBER}') THEN TRY_CAST({raw} AS DOUBLE) END"
+    digit = f"strlen({raw}) = 1 AND {raw} BETWEEN '0' AND '9' THEN CAST(ascii({raw}) - 48 AS DOUBLE)"  # most quantities
+    return f"CASE WHEN {digit} WHEN regexp_full_match({raw}, '{NUMBER}') THEN TRY_CAST({raw} AS DOUBLE) END"
 
 
 def integer_of(text: str, reading: Reading) -> int | None:  # noqa: ARG001  # one signature for all forms

@@ -79,34 +79,36 @@ def _shape_between(path: Path, first: int, last: int, delimiter: str) -> tuple[S
         while chunk := file.read(min(_CHUNK, last - file.tell())):
             block = rest + chunk
             end = block.rfind(b"\n") + 1
-            block, rest = block[:end], block[end:]
-            if not _decodes_on(decoder, block) or b"\0" in block or len(rest) > MAX_RECORD * 4:
+            rest = block[end:]
+            if not _decodes_on(decoder, block, end) or b"\0" in block or len(rest) > MAX_RECORD * 4:
                 return IRREGULAR, None, 0
-            ends = b"\r" in block
-            if block and returns is not None and ends != returns:
+            low = _low(block, end)
+            ends = bool((low[1] == 13).any())
+            if end and returns is not None and ends != returns:
                 return IRREGULAR, None, 0
-            returns = ends if block else returns
-            low = _low(block)
-            if (ends and not _same_ends(block)) or not _whole_records(block, low):
+            returns = ends if end else returns
+            if (ends and not _same_ends(block[:end])) or not _whole_records(block, end, low):
                 return IRREGULAR, None, 0
-            plain = plain and _plain(block, delimiter, low)
+            plain = plain and _plain(block, end, delimiter, low)
             strange = strange or is_strange(block)
             lines += int(np.count_nonzero(low[1] == 10))
-    if not _decodes_on(decoder, rest, final=True) or b"\r" in rest or b"\0" in rest:
+    if not _decodes_on(decoder, rest, len(rest), final=True) or b"\r" in rest or b"\0" in rest:
         return IRREGULAR, None, 0
-    tail, low = rest + b"\n", _low(rest + b"\n")
-    if rest and not _whole_records(tail, low):
+    tail = rest + b"\n"
+    low = _low(tail, len(tail))
+    if rest and not _whole_records(tail, len(tail), low):
         return IRREGULAR, None, 0
-    plain = plain and _plain(tail, delimiter, low)
+    plain = plain and _plain(tail, len(tail), delimiter, low)
     shape = Shape(regular=True, plain=plain, strange=strange or is_strange(rest), open_end=1 if rest else 0)
     return shape, returns, lines
 
 
-def _decodes_on(decoder: codecs.IncrementalDecoder, data: bytes, *, final: bool = False) -> bool:
+def _decodes_on(decoder: codecs.IncrementalDecoder, data: bytes, end: int, *, final: bool = False) -> bool:
+    """Whether what comes before ``end`` is UTF-8."""
     if data.isascii() and not final:
         return True  # lines end where characters end, so the decoder waits for nothing
     try:
-        decoder.decode(data, final=final)
+        decoder.decode(data[:end], final=final)
     except UnicodeDecodeError:
         return False
     return True
@@ -117,18 +119,18 @@ def _same_ends(block: bytes) -> bool:
 
 
 Low = tuple[NDArray[np.intp], NDArray[np.uint8]]
-"""Where the blanks and control characters of a block stand, and which they are."""
+"""Where the blanks and control characters (but the last of them, 127) of a block stand, and which they are."""
 
 
-def _low(block: bytes) -> Low:
-    data = np.frombuffer(block, np.uint8)
-    places = np.flatnonzero((data <= 32) | (data == 127))
+def _low(block: bytes, end: int) -> Low:
+    data = np.frombuffer(block, np.uint8, end)
+    places = np.flatnonzero(data <= 32)
     return places, data[places]
 
 
-def _plain(block: bytes, delimiter: str, low: Low) -> bool:
-    """Whether no cell of these whole lines has a blank at its edge or a control character."""
-    if not block.isascii() and any(blank in block for blank in _WIDE_BLANKS):
+def _plain(block: bytes, end: int, delimiter: str, low: Low) -> bool:
+    """Whether no cell of the whole lines before ``end`` has a blank at its edge or a control character."""
+    if b"\x7f" in block or (not block.isascii() and any(blank in block for blank in _WIDE_BLANKS)):
         return False
     places, signs = low
     spaces = places[signs == 32]
@@ -137,7 +139,7 @@ def _plain(block: bytes, delimiter: str, low: Low) -> bool:
     )
     if known < len(signs):
         return False
-    data = np.frombuffer(block, np.uint8)
+    data = np.frombuffer(block, np.uint8, end)
     edge = np.zeros(256, np.bool_)
     edge[list(b'\r\n"' + delimiter.encode())] = True
     before, after = data[np.maximum(spaces - 1, 0)], data[np.minimum(spaces + 1, len(data) - 1)]
@@ -145,16 +147,16 @@ def _plain(block: bytes, delimiter: str, low: Low) -> bool:
     return not touching and not (len(spaces) and spaces[0] == 0)
 
 
-def _whole_records(block: bytes, low: Low) -> bool:
-    """No empty lines, and an even number of quotes in each line."""
+def _whole_records(block: bytes, end: int, low: Low) -> bool:
+    """No empty lines before ``end``, and an even number of quotes in each line."""
     if block.startswith((b"\n", b"\r\n")):
         return False
-    data = np.frombuffer(block, np.uint8)
+    data = np.frombuffer(block, np.uint8, end)
     ends = low[0][low[1] == 10]
     shortest = 2 if b"\r" in block else 1
     if len(ends) > 1 and int(np.diff(ends).min()) <= shortest:
         return False
-    if b'"' not in block:
+    if not len(ends) or b'"' not in block:
         return True
     starts = np.concatenate((np.zeros(1, ends.dtype), ends[:-1] + 1))
     odd = np.bitwise_xor.reduceat((data == 34).view(np.uint8), starts)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import delete, insert, select
 
+from shopkeeper.core.kept import Kept
 from shopkeeper.data.store.database import Database
 from shopkeeper.data.store.tables import audience_figures, audiences
 
@@ -42,8 +43,9 @@ class AudienceBook:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._generation = -1
-        self._figures: list[Figure] = []
+        self._figures: Kept[Sequence[Figure]] = Kept()
+        self.figures_written = 0
+        """How many counts this process has written."""
 
     def save(self, saved: Saved) -> None:
         """Keep an audience, or change the one of the same id."""
@@ -64,13 +66,12 @@ class AudienceBook:
 
     def figures(self) -> Sequence[Figure]:
         """The counts that were said, oldest first."""
-        generation = self._database.generation()
-        if generation != self._generation:
-            table = audience_figures
-            rows = self._database.read(select(table).where(table.c.audience == "").order_by(table.c.seq))
-            self._figures = [Figure(members=_bits(row.members), people=row.people) for row in rows]
-            self._generation = generation
-        return self._figures
+        return self._figures.at(self._database.generation(), self._read_figures)
+
+    def _read_figures(self) -> Sequence[Figure]:
+        table = audience_figures
+        rows = self._database.read(select(table).where(table.c.audience == "").order_by(table.c.seq))
+        return tuple(Figure(members=_bits(row.members), people=row.people) for row in rows)
 
     def remember(self, members: Bits, people: int | None, *, at: datetime, audience: str = "") -> None:
         """Keep a count that was said, or (with ``audience``) a list that was handed out."""
@@ -81,6 +82,7 @@ class AudienceBook:
         with self._database.transaction() as connection:
             connection.execute(insert(table), [row])
             connection.execute(delete(table).where(kind, table.c.seq.not_in(kept)))
+        self.figures_written += not audience
 
     def lists(self, *, other_than: str) -> Sequence[Bits]:
         """The lists of other audiences that were handed out."""

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import delete, select
 
+from shopkeeper.core.kept import Kept
 from shopkeeper.data.store.database import Database
 from shopkeeper.data.store.tables import bundles
 
@@ -24,8 +25,7 @@ class BundleBook:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._generation = -1
-        self._partners: Mapping[str, tuple[str, ...]] = {}
+        self._partners: Kept[Mapping[str, tuple[str, ...]]] = Kept()
 
     def make(self, product: str, partner: str, *, at: datetime) -> None:
         """Bundle two products; again is no error."""
@@ -45,10 +45,10 @@ class BundleBook:
 
     def partners_of(self, product: str) -> Sequence[str]:
         """What is bundled with a product, in the order in which it was made."""
-        generation = self._database.generation()
-        if generation != self._generation:
-            found: dict[str, tuple[str, ...]] = {}
-            for bundle in self.list():
-                found[bundle.product] = (*found.get(bundle.product, ()), bundle.partner)
-            self._partners, self._generation = found, generation
-        return self._partners.get(product, ())
+        return self._partners.at(self._database.generation(), self._all_partners).get(product, ())
+
+    def _all_partners(self) -> Mapping[str, tuple[str, ...]]:
+        found: dict[str, tuple[str, ...]] = {}
+        for bundle in self.list():
+            found[bundle.product] = (*found.get(bundle.product, ()), bundle.partner)
+        return found

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, delete, select
 
 from shopkeeper.core.ids import PersonKey
+from shopkeeper.core.kept import Kept
 from shopkeeper.data.store.database import Database
 from shopkeeper.data.store.tables import unlinked
 
@@ -28,8 +29,7 @@ class UnlinkedBook:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._generation = -1
-        self._visitors: frozenset[str] = frozenset()
+        self._visitors: Kept[frozenset[str]] = Kept()
 
     def unlink(self, visitor: str, *, at: datetime, source: str = "") -> None:
         """Keep a browser apart; again is no error, the first wish stays."""
@@ -47,12 +47,9 @@ class UnlinkedBook:
         Raises:
             Unavailable: it cannot be known now.
         """
-        generation = self._database.generation()
-        if generation != self._generation:
-            self._visitors = frozenset(each.visitor for each in self.list())
-            self._generation = generation
+        found = self._visitors.at(self._database.generation(), lambda: frozenset(each.visitor for each in self.list()))
         self._database.sure()
-        return self._visitors
+        return found
 
     def forget(self, people: Iterable[PersonKey]) -> int:
         """Remove the wishes about people's keys, from the file's free pages too. Returns how many went."""
