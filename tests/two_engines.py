@@ -135,7 +135,11 @@ def both_engines(folder: Path) -> tuple[LakeSnapshot, LakeSnapshot]:
         for number in range(PEOPLE)
     ]
     decision = dict.fromkeys(TABLES["decisions"].names) | {
-        "id": "d1", "at": START, "placement": "home", "personal": True, "choices": '[{"item":"p1"},{"item":"p2"}]',
+        "id": "d1", "at": START, "placement": "home", "personal": True, "customer": "c1",
+        "policy": "hybrid@v1", "request": '{"device": "phone"}', "choices": json.dumps([
+            {"item": f"p{number}", "propensity": 0.25 * number, "parts": {"knn": 0.5}, "features": {"price": 1.5}}
+            for number in (1, 2)
+        ]),
     }  # fmt: skip
     lake.append("products", table_of("products", goods), key="t")
     lake.append("customers", table_of("customers", people), key="t")
