@@ -1,5 +1,6 @@
 """The order of candidates is learned from the shop's own lists, served, logged and read back, on a simulated shop."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -175,6 +176,24 @@ def test_what_the_order_did_is_said_truly(shop: Shop) -> None:
         assert shown["sentence"] == say(language, "console", "moved", place=told[0].place, ranked=told[0].ranked_place)
         assert shown["because"]
         assert not [what for what, _ in shown["because"] if "_" in what]
+
+
+def test_lists_outlive_the_version_that_decided_them(shop: Shop) -> None:
+    """Law: lists of a version that was deleted still teach: the versions after it remember what it mixed."""
+    first, *_, last = shop.models.versions()
+    known, now = shop.snapshot(), blend_of(shop.serving.scorers["hybrid"])
+    before = decided_lists(known, days=90, timezone="UTC", now=now, then=blends_of(shop))
+    shutil.rmtree(shop.models.folder / first)
+    assert first not in shop.models.versions()
+    assert {first, last} <= set(blends_of(shop))
+    after = decided_lists(known, days=90, timezone="UTC", now=now, then=blends_of(shop))
+    assert before is not None
+    assert after is not None
+    assert len(after) == len(before) > LISTS / 2
+    assert all(
+        np.array_equal(after.candidates.numbers[name], before.candidates.numbers[name], equal_nan=True)
+        for name in before.candidates.numbers
+    )
 
 
 def test_too_few_lists_leave_the_mix(shop: Shop) -> None:

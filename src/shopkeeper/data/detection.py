@@ -12,7 +12,7 @@ from typing import Any, Final
 from shopkeeper.core.errors import DataError
 from shopkeeper.data.cleaning.columns import COLUMNS, Kind, match
 from shopkeeper.data.cleaning.oddities import odd_texts, odd_times
-from shopkeeper.data.cleaning.values import BLANKS, quoted
+from shopkeeper.data.cleaning.values import BLANKS, quoted, trimmed_sql
 from shopkeeper.data.mapping import MapFile
 from shopkeeper.data.rows import Refused, Rows, Warn, identifier
 
@@ -74,7 +74,7 @@ def _first(con: Any, rows: Rows, columns: Sequence[str]) -> Rows:
 
 
 def _cells(rows: Rows, column: str) -> str:
-    return f"(SELECT trim({identifier(column)}, {quoted(BLANKS)}) AS cell FROM {rows.relation})"
+    return f"(SELECT {trimmed_sql(identifier(column), plain=rows.plain)} AS cell FROM {rows.relation})"
 
 
 def _dates(

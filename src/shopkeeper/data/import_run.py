@@ -254,7 +254,7 @@ class ImportRun:
 
     def _originals(self, held: list[Held]) -> list[Held]:
         """Held rows with the file's own row, where a known format made other columns of it."""
-        if not any(table == (THEIRS,) for table in self.con.execute("SHOW TABLES").fetchall()):
+        if not held or not any(table == (THEIRS,) for table in self.con.execute("SHOW TABLES").fetchall()):
             return held
         lines = [one.line for one in held if one.line is not None and one.raw.startswith("{")]
         self.con.register("held_lines", pa.table({"place": pa.array(lines, pa.int64())}))

@@ -16,6 +16,7 @@ from shopkeeper.data.lake import Lake
 from shopkeeper.data.rows import identifier
 from shopkeeper.data.schema import lake_types
 
+Numbers = NDArray[np.unsignedinteger[Any]]
 DUPLICATE: Final = 1
 _BOT: Final = 5
 _SHARED: Final = 6
@@ -61,7 +62,7 @@ class Marking:
         self.con.execute("CREATE TABLE marks AS SELECT row, min(what) AS what FROM marked GROUP BY row")
 
     def _mark_within_file(self) -> None:
-        twice = repeated(self._hashes("key", "staged WHERE code = 0"), self.threads)
+        twice = repeated(self._hashes("key", "staged WHERE code = 0", np.uint32), self.threads)
         if len(twice):
             self.con.register("twice", pa.table({"key": twice}))
             self.con.execute(
@@ -71,10 +72,10 @@ class Marking:
                 "WINDOW same AS (PARTITION BY identity ORDER BY row)) WHERE place > 1"
             )
 
-    def _hashes(self, what: str, rows: str) -> NDArray[np.uint64]:
-        """Numbers of 64 bits that rows have, piece by piece into one array: the quickest way out of the engine."""
+    def _hashes(self, what: str, rows: str, size: type[np.unsignedinteger[Any]]) -> Numbers:
+        """Numbers that rows have, piece by piece into one array: the quickest way out of the engine."""
         ((count,),) = self.con.execute(f"SELECT count(*) FROM {rows}").fetchall()
-        found = np.empty(count, np.uint64)
+        found = np.empty(count, size)
         place = 0
         for piece in self.con.sql(f"SELECT {what} AS its FROM {rows}").to_arrow_reader(_PIECE):
             found[place : place + len(piece)] = piece.column("its").to_numpy()
@@ -122,7 +123,7 @@ class Marking:
         """An order has one customer; an order that the shop knows already cannot get other lines from a file."""
         key = "order_id, returned, customer"
         self.con.execute(f"CREATE TABLE orders AS {orders_sql('code = 0', self.told, key=key)}")
-        several = repeated(self._hashes("hash(order_id)", "orders"), self.threads)  # of returns too, and by chance
+        several = repeated(self._hashes("hash(order_id)", "orders", np.uint64), self.threads)  # of returns too
         if len(several):
             self.con.register("several", pa.table({"its": several}))
             self.con.execute(
@@ -130,7 +131,8 @@ class Marking:
                 "SELECT order_id FROM orders WHERE hash(order_id) IN (FROM several) GROUP BY order_id "
                 "HAVING count(DISTINCT coalesce(customer, '')) > 1)"
             )
-            self.con.execute(f"CREATE OR REPLACE TABLE orders AS {orders_sql('code = 0', self.told)}")
+            if self.con.execute("SELECT 1 FROM marked WHERE what = 3 LIMIT 1").fetchall():
+                self.con.execute(f"CREATE OR REPLACE TABLE orders AS {orders_sql('code = 0', self.told)}")
         sold = "AND quantity > 0" if self.plan.by_event else ""
         if self.plan.by_event:
             first = "first_value(event_id) OVER (PARTITION BY order_id ORDER BY row)"
@@ -146,19 +148,20 @@ class Marking:
             )
 
 
-def repeated(hashes: NDArray[np.uint64], threads: int) -> NDArray[np.uint64]:
+def repeated(hashes: Numbers, threads: int) -> Numbers:
     """The values that stand more than once in an array, each at least once. Parts of the range are sorted side by side:
     several times as fast as counting all of them in a table."""
     with ThreadPoolExecutor(threads) as pool:
         return np.concatenate([*pool.map(lambda part: _repeated(hashes, part, threads), range(threads))])
 
 
-def _repeated(hashes: NDArray[np.uint64], part: int, parts: int) -> NDArray[np.uint64]:
-    """Those of one of so many equal parts of all numbers of 64 bits."""
-    low, high = (end * 2**64 // parts for end in (part, part + 1))
-    ours = hashes[hashes - np.uint64(low) < np.uint64(high - low)] if parts > 1 else hashes.copy()
+def _repeated(hashes: Numbers, part: int, parts: int) -> Numbers:
+    """Those of one of so many equal parts of all numbers of that size."""
+    low, high = (end * 256**hashes.itemsize // parts for end in (part, part + 1))
+    number = hashes.dtype.type
+    ours = hashes[hashes - number(low) < number(high - low)] if parts > 1 else hashes.copy()
     ours.sort()
-    found: NDArray[np.uint64] = ours[1:][ours[1:] == ours[:-1]]
+    found: Numbers = ours[1:][ours[1:] == ours[:-1]]
     return found
 
 

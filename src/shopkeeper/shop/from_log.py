@@ -12,6 +12,8 @@ from shopkeeper.data.snapshot import LakeSnapshot
 from shopkeeper.learn.rank.logged import FromLog, Learned, Shown
 from shopkeeper.learn.recommend.hybrid import HybridModel
 from shopkeeper.learn.training import Fitted
+from shopkeeper.shop.decided_lists import Blend
+from shopkeeper.shop.learned_order import blends_of
 from shopkeeper.shop.shop import Shop
 
 DAYS: Final = 90
@@ -55,8 +57,8 @@ def corrected(
 def _shown(shop: Shop, known: LakeSnapshot, blend: HybridModel) -> Shown | None:
     """What versions with the same members in the same shapes have shown; None where there is nothing."""
     found = []
-    for version in shop.models.versions():
-        weights = _weights(shop.models.manifest(version), shop.settings.train.personal, blend)
+    for version, mix in blends_of(shop).items():
+        weights = _weights(mix, blend)
         if weights is not None:
             found.append(_of_version(known, version, blend.names, weights))
     rows = [rows for rows in found if len(rows["slot"])]
@@ -67,13 +69,13 @@ def _shown(shop: Shop, known: LakeSnapshot, blend: HybridModel) -> Shown | None:
     return Shown(**whole, person=person.astype(np.int64))
 
 
-def _weights(manifest: Mapping[str, Any], name: str, blend: HybridModel) -> Sequence[float] | None:
-    """The weights of a version's blend, if it is of the same members in the same shapes."""
-    members = manifest["models"].get(name, {}).get("facts", {}).get("members", [])
-    kinds = [(one["name"], one["part"]["shape"]) for one in members]
-    ours = [(one, part.shape) for one, part in zip(blend.names, blend.blend, strict=True)]
-    weights = [float(one["part"]["weight"]) for one in members]
-    return weights if kinds == ours and all(weight > 0 for weight in weights) else None
+def _weights(mix: Blend, blend: HybridModel) -> Sequence[float] | None:
+    """The weights of a version's mix, if it is of the same members in the same shapes."""
+    ours = {name: part.shape for name, part in zip(blend.names, blend.blend, strict=True)}
+    if {name: shape for name, (shape, _) in mix.items()} != ours:
+        return None
+    weights = [mix[name][1] for name in blend.names]
+    return weights if all(weight > 0 for weight in weights) else None
 
 
 def _of_version(known: LakeSnapshot, version: str, names: Sequence[str], weights: Sequence[float]) -> dict[str, Any]:

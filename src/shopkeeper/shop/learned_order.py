@@ -27,14 +27,18 @@ def blend_of(model: Any) -> Blend:
 
 def blends_of(shop: Shop) -> dict[str, Blend]:
     """The mixes of the versions until now: a version remembers those before it, for lists live longer than versions."""
-    current = shop.models.current()
-    if current is None:
-        return {}
-    kept = shop.models.manifest(current)["report"].get("blends", {})
-    return {
-        version: {name: (str(shape), float(weight)) for name, (shape, weight) in blend.items()}
-        for version, blend in kept.items()
-    }
+    found: dict[str, Blend] = {}
+    for version in shop.models.versions():
+        manifest = shop.models.manifest(version)
+        members = manifest["models"].get(shop.settings.train.personal, {}).get("facts", {}).get("members", [])
+        kept = {name: _plain(blend) for name, blend in manifest["report"].get("blends", {}).items()}
+        own = {one["name"]: (one["part"]["shape"], one["part"]["weight"]) for one in members}
+        found |= {**kept, version: _plain(own)}
+    return found
+
+
+def _plain(blend: Mapping[str, Any]) -> Blend:
+    return {name: (str(shape), float(weight)) for name, (shape, weight) in blend.items()}
 
 
 def remembered(blends: Mapping[str, Blend], version: str, blend: Blend) -> dict[str, Blend]:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from shopkeeper.core.visible import visible
 from shopkeeper.data.cleaning.columns import COLUMNS, Kind
-from shopkeeper.data.cleaning.values import BLANKS, EPOCH, SLASH_TIME, TIME, epoch_of, quoted
+from shopkeeper.data.cleaning.values import BLANKS, EPOCH, SLASH_TIME, TIME, epoch_of, quoted, trimmed_sql
 from shopkeeper.data.mapping import MapFile
 from shopkeeper.data.rows import Rows, Warn, identifier
 
@@ -65,7 +65,8 @@ def odd_times(con: Any, rows: Rows, columns: Sequence[str], mapping: MapFile, ti
         naive = "false" if "%z" in mapping.date_format else read
     said = set[str]()
     for column in columns:
-        cells = f"SELECT trim({identifier(column)}, {quoted(BLANKS)}) AS cell FROM {rows.relation} LIMIT {_SAMPLE}"
+        cell = trimmed_sql(identifier(column), plain=rows.plain)
+        cells = f"SELECT {cell} AS cell FROM {rows.relation} LIMIT {_SAMPLE}"
         epoch = "false" if declared else f"regexp_full_match(cell, {quoted(EPOCH)})"
         number, local = con.execute(
             f"SELECT min(cell) FILTER ({epoch}), min(cell) FILTER ({naive}) FROM ({cells})"

@@ -107,9 +107,9 @@ class FromDecisions:
     """A pair counts at most so many times the middle one."""
     held_out: float = 0.3
     """The newest share of the lists says whether the order is better; only then it is used."""
-    trees: int = 80
-    leaves: int = 15
-    learning_rate: float = 0.08
+    trees: int = 60
+    leaves: int = 8
+    learning_rate: float = 0.1
     least_pairs: int = 100
     """in a leaf"""
 
