@@ -41,7 +41,8 @@ def folder(postgresql: PostgreSQL, broker: Started, redis: Started, tmp_path: Pa
     """A shop with every engine."""
     folder = tmp_path / "shop"
     Shop.create(folder, name="Tea", currency="CNY", timezone="UTC", language="en").close()
-    (folder / "state.db").unlink()
+    for file in folder.glob("*.db*"):  # they bear the mark of the state they were made beside
+        file.unlink()
     with (folder / FILE).open("a", encoding="utf-8") as settings:
         settings.write(
             f'\n[stream]\nurl = "{kafka_url(broker, "figures")}"\npartitions = 3\n'
