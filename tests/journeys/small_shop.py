@@ -1,9 +1,13 @@
 """A small real shop for tests of the console and of whole journeys: simulated people with tastes, over some months."""
 
+import atexit
 import csv
 import json
 import random
+import shutil
+import tempfile
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +90,21 @@ def _bad(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def build(folder: Path, *, trained: bool = True) -> Shop:
     """An open shop with people, products, orders, rows in quarantine, two model versions and logged decisions."""
+    shutil.copytree(_made_once(trained=trained), folder, dirs_exist_ok=True)
+    return Shop.open(folder)
+
+
+@cache
+def _made_once(*, trained: bool) -> Path:
+    """The folder of which each test has a copy: to learn takes longer than most tests do."""
+    place = tempfile.TemporaryDirectory(prefix="small-shop-")
+    atexit.register(place.cleanup)
+    folder = Path(place.name) / "shop"
+    _make(folder, trained=trained)
+    return folder
+
+
+def _make(folder: Path, *, trained: bool) -> None:
     rng = random.Random(7)  # noqa: S311  # a shop to look at, not a secret
     end = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=5)
     Shop.create(
@@ -119,7 +138,7 @@ def build(folder: Path, *, trained: bool = True) -> Shop:
         }  # fmt: skip
         shop.collect([click])
     shop.drain()
-    return shop
+    shop.close()
 
 
 def newest_decision(shop: Shop) -> str:

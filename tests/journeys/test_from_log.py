@@ -1,5 +1,6 @@
 """A blend is corrected by the shop's own log: what was shown by dice, by which member, and what was clicked."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,10 @@ def test_clicks_say_which_member_to_trust(shop: Path) -> None:
         fitted = {"hybrid": Fitted(model=blend, seconds=0.0)}
         how = FromLog(least_clicks=50, least_effective=100.0)
         found, learned = corrected(opened, opened.snapshot(), fitted, how=how)
+        kept, untaught = corrected(opened, replace(opened.snapshot(), may_train=list), fitted, how=how)
         _, strict = corrected(opened, opened.snapshot(), fitted, how=FromLog(least_clicks=10**6))
+    assert untaught is None  # nobody agreed to training
+    assert kept["hybrid"].model == blend
     assert learned is not None
     assert learned.items == shown
     assert 0.5 * len(clicks) < learned.clicks <= len(clicks)

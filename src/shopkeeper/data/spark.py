@@ -88,7 +88,6 @@ class SparkBatch:
     def _session(self) -> Any:
         session = _started(self.master, self.memory).newSession()
         session.conf.set("spark.sql.session.timeZone", "UTC")
-        session.conf.set("spark.sql.jsonGenerator.ignoreNullFields", "false")
         return session
 
     def _over(self, lake: Lake, views: Mapping[str, str], given: Mapping[str, pa.Table]) -> Iterator[Tables]:

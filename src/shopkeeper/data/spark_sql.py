@@ -13,6 +13,8 @@ from sqlglot import exp
 
 _MILLION: Final = exp.Literal.number(1_000_000)
 _TEXTS: Final = "MAP<STRING, STRING>"
+_FULL: Final = r"\A(?:{})\z"
+"""A pattern of the whole text: Java's ``$`` is true before a line end too."""
 
 
 @lru_cache(maxsize=512)
@@ -123,75 +125,14 @@ def _place(arguments: list[exp.Expr]) -> exp.Expr:
     return _call("TRY_ELEMENT_AT", *arguments)
 
 
-def _whole(node: exp.RegexpFullMatch) -> exp.Expr:
-    """Whether a whole text is as a pattern says: Java's ``$`` is true before a line end too."""
-    return exp.RegexpLike(this=node.this.copy(), expression=_text(rf"\A(?:{node.expression.name})\z"))
-
-
-def _glob(node: exp.Glob) -> exp.Expr:
-    """A text by a file name's pattern, ``?[0-9]*``."""
-    pattern = node.expression.name.replace(".", "\\.").replace("?", ".").replace("*", ".*")
-    return exp.RegexpLike(this=node.this.copy(), expression=_text(rf"\A(?s:{pattern})\z"))
-
-
-def _moment(arguments: list[exp.Expr]) -> exp.Expr:
-    """The moment of so many microseconds, or of a day and time without a zone that are meant in UTC."""
-    (micros,) = arguments
-    if isinstance(micros, exp.Anonymous) and micros.name == "UNIX_MICROS":
-        naive = micros.expressions[0]
-        said = exp.Cast(this=naive.copy(), to=exp.DataType.build("TEXT"))
-        zoned = exp.Cast(this=_call("CONCAT", said, _text("Z")), to=exp.DataType.build("TIMESTAMPTZ"))
-        return _call("IF", exp.GT(this=_call("YEAR", naive), expression=exp.Literal.number(0)), zoned, exp.Null())
-    return _call("TIMESTAMP_MICROS", micros)
-
-
-def _hash(arguments: list[exp.Expr]) -> exp.Expr:
-    """Another number than DuckDB's, equal where that is equal: Spark's own passes over what is NULL."""
-    said = [part for one in arguments for part in (one.copy(), exp.Is(this=one.copy(), expression=exp.Null()))]
-    return _call("XXHASH64", *said)
-
-
-def _hexadecimal(node: exp.Format) -> exp.Expr:
-    if node.this.name != "{:016x}":
-        return node
-    return _call("LPAD", _call("LOWER", _call("HEX", node.expressions[0])), exp.Literal.number(16), _text("0"))
-
-
-def _moment_of_text(node: exp.TryCast) -> exp.Expr:
-    """A text as a moment; Spark reads no day with slashes."""
-    if node.to.this != exp.DataType.Type.TIMESTAMPTZ:
-        return node
-    node.set("this", _call("REPLACE", node.this, _text("/"), _text("-")))
-    return node
-
-
-def _last(node: exp.Bracket) -> exp.Expr:
-    """The last letter of a text, ``text[-1]``."""
-    (place,) = node.expressions
-    return _call("RIGHT", node.this, exp.Literal.number(1)) if isinstance(place, exp.Neg) else node
-
-
-def _pairs(node: exp.In) -> exp.Expr:
-    """Several columns among the rows of a query, which Spark wants as columns too."""
-    query = node.args.get("query")
-    inner = query.this if query is not None else None
-    if isinstance(node.this, exp.Tuple) and isinstance(inner, exp.Select) and isinstance(inner.selects[0], exp.Tuple):
-        inner.set("expressions", [one.copy() for one in inner.selects[0].expressions])
-    return node
-
-
 _FUNCTIONS: Final[Mapping[str, Callable[[list[exp.Expr]], exp.Expr]]] = {
     "epoch_us": lambda arguments: _micros(arguments[0]),
     "list_sum": _sum,
     "list_extract": _place,
-    "strlen": lambda arguments: _call("OCTET_LENGTH", *arguments),
-    "make_timestamptz": _moment,
-    "hash": _hash,
 }
 """Functions that sqlglot does not know, by DuckDB's name."""
 _NODES: Final[Mapping[type[exp.Expr], Callable[[Any], exp.Expr]]] = {
     exp.DataType: _type, exp.TimeToUnix: _epoch, exp.PercentileCont: _percentile, exp.Extract: _weekday,
     exp.Literal: _number, exp.JSONExtractScalar: _cell, exp.FromJson: _shaped,
-    exp.CTE: _plain, exp.Format: _hexadecimal, exp.TryCast: _moment_of_text, exp.Bracket: _last, exp.In: _pairs,
-    exp.RegexpFullMatch: _whole, exp.Glob: _glob,
+    exp.CTE: _plain,
 }  # fmt: skip

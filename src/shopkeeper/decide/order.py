@@ -71,7 +71,7 @@ class Order:
         shelf, size = context.shelf, int(np.count_nonzero(found.layer == 0))
         products, request = found.products[:size], context.request
         made_of = {} if layer.parts is None else layer.parts(products)
-        said = {f"{SAYS}{name}": np.nan_to_num(part.astype(np.float64)) for name, part in made_of.items()}
+        said = {f"{SAYS}{name}": _known(part) for name, part in made_of.items()}
         kept = {
             "place": np.arange(1.0, size + 1), "utility": np.round(found.utility[:size], 4),
             **{f"{PLACE}{name.removeprefix(SAYS)}": _places(part) for name, part in said.items() if len(said) > 1},
@@ -93,6 +93,13 @@ def moment_of(at: datetime, zone: ZoneInfo) -> dict[str, float]:
     """The hour, with its minutes as a fraction, and the weekday (1 = Monday) by the shop's clock."""
     local = at.astimezone(zone)
     return {"hour": (local.hour * 60 + local.minute) / 60, "weekday": float(local.isoweekday())}
+
+
+def _known(part: Float32) -> Float64:
+    """What a model said, 0 where it said nothing."""
+    said = part.astype(np.float64)
+    said[np.isnan(said)] = 0.0
+    return said
 
 
 def _places(score: Float64) -> Float64:

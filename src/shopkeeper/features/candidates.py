@@ -85,7 +85,8 @@ def fits(person: Histories, products: Int64, goods: Goods, now: int) -> dict[str
         "history": np.full(len(products), np.log1p(len(past))),
         **_own(past, at, action, products, now),
     }
-    return {name: np.round(column, _DECIMALS) for name, column in columns.items()}
+    rounded = np.round(np.stack(list(columns.values())), _DECIMALS)
+    return dict(zip(columns, rounded, strict=True))
 
 
 def _usual_level(past: Int32, action: NDArray[np.int8], worth: Float64, goods: Goods) -> float:
@@ -112,9 +113,7 @@ def _own(past: Int32, at: Int64, action: NDArray[np.int8], products: Int64, now:
     turn = np.argsort(products)
     place, here = places(products[turn], past.astype(np.int64))
     row = turn[place[here]]
-    newest = np.full(len(products), np.iinfo(np.int64).min)
-    np.maximum.at(newest, row, at[here])
-    met = newest > np.iinfo(np.int64).min
-    days = np.where(met, np.maximum(now - np.where(met, newest, now), 0) / MICROSECONDS_PER_DAY, np.nan)
+    days = np.full(len(products), np.nan)
+    days[row] = np.maximum(now - at[here], 0) / MICROSECONDS_PER_DAY  # events stand in order of time: the newest stays
     orders = np.bincount(row[action[here] == Action.ORDER], minlength=len(products))
     return {"own_days": np.log1p(days), "own_orders": orders.astype(np.float64)}

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa
 
 from shopkeeper.data.snapshot import LakeSnapshot
 from shopkeeper.learn.rank.logged import FromLog, Learned, Shown
@@ -23,6 +24,7 @@ told AS (
   SELECT id, coalesce(customer, 'visitor:' || visitor, '') AS person,
          from_json(choices, '[{{"item": "VARCHAR", "propensity": "DOUBLE", "parts": "MAP(VARCHAR, DOUBLE)"}}]') AS list
   FROM decisions WHERE "at" >= $since AND personal AND fallback IS NULL AND policy LIKE '%@' || $version
+    AND coalesce(customer, 'visitor:' || visitor) IN (SELECT person FROM agreed)
 ), numbered AS (
   SELECT id, person, list, unnest(generate_series(1, array_length(list))) AS place
   FROM told WHERE array_length(list) > 0
@@ -84,7 +86,8 @@ def _of_version(known: LakeSnapshot, version: str, names: Sequence[str], weights
         members=", ".join(f"coalesce({part}, 0) AS member_{at}" for at, part in enumerate(parts)),
         any_member=" OR ".join(f"{part} IS NOT NULL" for part in parts),
     )
-    table = known.query(sql, {"since": known.moment - timedelta(days=DAYS), "version": version})
+    since, agreed = known.moment - timedelta(days=DAYS), pa.table({"person": pa.array(known.may_train(), pa.string())})
+    table = known.query(sql, {"since": since, "version": version}, {"agreed": agreed})
 
     def column(name: str, kind: Any) -> Any:
         return table.column(name).to_numpy(zero_copy_only=False).astype(kind)

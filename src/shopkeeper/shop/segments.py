@@ -4,6 +4,7 @@ import json
 from typing import Final
 
 from shopkeeper.core.consent import Purpose
+from shopkeeper.core.errors import DataError
 from shopkeeper.core.sensitive import is_sensitive
 from shopkeeper.data.model_store import Bundle, StoredModel
 from shopkeeper.data.snapshot import LakeSnapshot
@@ -32,7 +33,10 @@ def fit_segments(shop: Shop, known: LakeSnapshot, *, seed: int = 0) -> tuple[Seg
 
 def _last(shop: Shop) -> Segmented | None:
     """The current version's segments, whose letters and names go on; None where they cannot be read."""
-    return segmented(shop)[1]
+    try:
+        return segmented(shop)[1]
+    except DataError:  # a damaged version: that is what it is made again for
+        return None
 
 
 def told_by_customers(shop: Shop, known: LakeSnapshot) -> dict[str, dict[str, str]]:

@@ -89,7 +89,7 @@ def test_quality_floor_on_the_journeys_baskets() -> None:
     history, truth = journey.split()
     drawn = np.random.default_rng(0).permutation(sorted(history))[:200]
     given = {user: history[user][-30:] for user in drawn}
-    found = next_basket(given, NextBasket(others=True, budget_seconds=20))
+    found = next_basket(given, NextBasket(others=True, budget_seconds=8))
     rows = judged_baskets({OURS: found.lists, **found.others}, found.users, given, truth)
     reached = {row.name: row.figures for row in rows if row.group == "all"}
     for figure in ("ndcg@10", "recall@20"):
