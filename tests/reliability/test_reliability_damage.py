@@ -243,6 +243,15 @@ def test_an_older_journal_is_named_and_a_removed_one_made_anew(sound: Path, quic
         assert shop.snapshot().query("SELECT id FROM events").num_rows == before + 1
 
 
+def test_a_first_version_in_the_place_of_another_is_named(sound: Path, quick_path: Path) -> None:
+    """It bears no seal: the one of its own table, and the one of another."""
+    for whose in ("order_lines", "events"):
+        folder = Path(shutil.copytree(sound, quick_path / whose))
+        log = folder / "lake" / "order_lines" / "_delta_log"
+        shutil.copy(folder / "lake" / whose / "_delta_log" / f"{0:020}.json", log / f"{1:020}.json")
+        assert any(finding.key == "lake_damaged" for finding in examine(folder))
+
+
 def test_damage_is_named_or_changes_nothing(sound: Path, truth: dict[str, Any], quick_path: Path) -> None:
     """Bits, pages, ends and whole files exchanged, over every file: no wrong answer."""
     found = damaging.many(sound, truth, quick_path, 12, SEED)

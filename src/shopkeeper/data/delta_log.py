@@ -18,6 +18,7 @@ from shopkeeper.data.kill_points import reached
 
 CHECKPOINT_EVERY: Final = 50
 LAST: Final = "_last_checkpoint"
+_MAKES: Final = '{"metaData":'
 _SEAL: Final = "shopkeeperSeal"
 """A digest of a version's table, number and actions, in its own commitInfo."""
 
@@ -72,7 +73,7 @@ def commit(table: Path, version: int, actions: Iterable[Action]) -> None:
 
 def damaged(table: Path) -> Path | None:
     """The first version of a table's log that is not what was written; those of older releases bear no seal and only
-    need to say something."""
+    need to say something. Only the first version, which no release seals, makes a table."""
     for path in sorted((table / "_delta_log").glob("[0-9]*.json")):
         try:
             first, _, done = path.read_text("utf-8").partition("\n")
@@ -81,6 +82,8 @@ def damaged(table: Path) -> Path | None:
             return path
         seal = said.get("commitInfo", {}).get(_SEAL)
         if seal is not None and seal != _seal_of(table, path.stem, done):
+            return path
+        if seal is None and int(path.stem) > 0 and _MAKES in done:
             return path
     return None
 

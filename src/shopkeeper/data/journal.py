@@ -221,7 +221,7 @@ class Journal:
         whose, told = ("?", number) if number is not None else ("(SELECT seq FROM seen WHERE id = ?)", key)
         sql = f"SELECT {KEPT}, row_sum FROM entries WHERE seq = {whose} AND id = ? AND kind = ?"
         rows = self._read(sql, (told, entry_id, kind))
-        return rows[0][5] if rows and entry_sum(*rows[0][:6]) == rows[0][6] else None
+        return rows[0][4] if rows and entry_sum(*rows[0][:5]) == rows[0][5] else None
 
     def waiting(self) -> int:
         """How many entries the drain has not moved yet."""
@@ -352,7 +352,7 @@ def _insert(
     last = last_of(con)
     numbers = range(last + 1, last + 1 + len(fresh))
     whole = [_row(seq, entries[n], keys[n], bodies[n]) for seq, n in zip(numbers, fresh, strict=True)]
-    _put(con, f"entries ({KEPT}, row_sum, key, digest, day, forever)", whole)
+    _put(con, f"entries ({KEPT}, row_sum, seen_sum, key, digest, day, forever)", whole)
     return outcomes, ([keys[n] for n in fresh], [bodies[n] for n in fresh], numbers)
 
 
@@ -361,8 +361,8 @@ def _row(seq: int, entry: Entry, key: bytes, digest: bytes) -> tuple[Any, ...]:
     forever = int(entry.forever)
     its = seen_sum(key, digest, entry.day, forever, seq)
     kind, name, person, body = entry.kind, entry.id, entry.person, entry.body
-    own = entry_sum(seq, its, kind, name, person, body)
-    return seq, its, kind, name, person, body, own, key, digest, entry.day, forever
+    own = entry_sum(seq, kind, name, person, body)
+    return seq, kind, name, person, body, own, its, key, digest, entry.day, forever
 
 
 def _put(con: sqlite3.Connection, into: str, rows: list[tuple[Any, ...]]) -> None:

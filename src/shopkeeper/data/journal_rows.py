@@ -10,7 +10,7 @@ from typing import Any, Final
 from shopkeeper.data.row_sums import row_sum
 from shopkeeper.data.seen import entry_sum
 
-KEPT: Final = "seq, seen_sum, kind, id, person, body"
+KEPT: Final = "seq, kind, id, person, body"
 """What an entry's own sum is of, and of what it is read again."""
 _OLDEST = f"SELECT {KEPT}, row_sum FROM entries WHERE seq > ? ORDER BY seq LIMIT ?"
 _EACH = (
@@ -18,7 +18,7 @@ _EACH = (
     "WHERE seq > ? ORDER BY seq LIMIT ?"
 )
 _TOGETHER = (
-    "SELECT CAST(group_concat(seq) AS BLOB), CAST(group_concat(seen_sum) AS BLOB), CAST(group_concat(kind) AS BLOB), "
+    "SELECT CAST(group_concat(seq) AS BLOB), CAST(group_concat(kind) AS BLOB), "
     "CAST(json_group_array(id) AS BLOB), CAST(json_group_array(person) AS BLOB), "
     "CAST(group_concat(row_sum) AS BLOB), CAST(group_concat(length(CAST(body AS BLOB))) AS BLOB), "
     "CAST(group_concat(body, '') AS BLOB) FROM"
@@ -42,14 +42,14 @@ class Kept:
 def some(read: Read, after: int, limit: int) -> list[Kept]:
     """The oldest entries after a number, each compared with its sum."""
     try:
-        ((seqs, sums, kinds, ids, people, own, sizes, bodies),) = read(f"{_TOGETHER} ({_OLDEST})", (after, limit))
+        ((seqs, kinds, ids, people, own, sizes, bodies),) = read(f"{_TOGETHER} ({_OLDEST})", (after, limit))
         if seqs is None:
             return []
         ends = list(accumulate(map(int, sizes.split(b",")), initial=0))
         texts = [bodies[begin:end] for begin, end in pairwise(ends)]
         numbers, names = list(map(int, seqs.split(b","))), json.loads(ids)
         words = kinds.decode().split(",")
-        found = map(entry_sum, numbers, map(int, sums.split(b",")), words, names, json.loads(people), texts)
+        found = map(entry_sum, numbers, words, names, json.loads(people), texts)
         told = list(map(int, own.split(b",")))
         if list(found) == told and len(told) == len(numbers) == len(texts):
             return list(map(Kept, numbers, words, names, texts))
@@ -61,8 +61,8 @@ def some(read: Read, after: int, limit: int) -> list[Kept]:
 def _each(read: Read, after: int, limit: int) -> list[Kept]:
     """The same row by row, each with whether it is sound."""
     return [
-        Kept(int(seq), _text(kind), _text(its), body or b"", row_sum(seq, sum_, kind, its, person, body) == own)
-        for seq, sum_, kind, its, person, body, own in read(_EACH, (after, limit))
+        Kept(int(seq), _text(kind), _text(its), body or b"", row_sum(seq, kind, its, person, body) == own)
+        for seq, kind, its, person, body, own in read(_EACH, (after, limit))
     ]
 
 

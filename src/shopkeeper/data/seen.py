@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS seen (
 """
 _SEEN: Final = ("digest", "day", "forever", "key", "seq")
 """What of an entry goes among the seen ids, in the order in which their sum is made."""
-_KEPT: Final = ("seq", "seen_sum", "kind", "id", "person", "body")
+_KEPT: Final = ("seq", "kind", "id", "person", "body")
 """What of an entry goes into the lake, and whose it is."""
 SUMS: Final[Mapping[str, Sums | None]] = {
     "entries": {"seen_sum": _SEEN, "row_sum": _KEPT}, "seen": None,
@@ -76,10 +76,10 @@ def seen_sum(key: bytes, digest: bytes, day: int, forever: int, seq: int | None)
     return crc32(b"\0".join((digest, b"%d" % day, b"1" if forever else b"0", key, number)))
 
 
-def entry_sum(seq: int, its_seen_sum: int, kind: str, entry_id: str, person: str | None, body: bytes) -> int:
+def entry_sum(seq: int, kind: str, entry_id: str, person: str | None, body: bytes) -> int:
     """The sum of an entry: ``row_sum`` of what the lake gets of it, quickly."""
     whose = "\x01" if person is None else person
-    return crc32(body, crc32(f"{seq}\0{its_seen_sum}\0{kind}\0{entry_id}\0{whose}\0".encode()))
+    return crc32(f"{seq}\0{kind}\0{entry_id}\0{whose}\0".encode() + body)
 
 
 def prepare(con: sqlite3.Connection) -> None:
