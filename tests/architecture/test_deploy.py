@@ -16,13 +16,20 @@ from typer.testing import CliRunner
 from shopkeeper.apps.cli.main import app
 from shopkeeper.apps.http.app import ROUTES
 from shopkeeper.apps.http.metrics import Metrics
+from shopkeeper.core.figures import EngineFigures, ProfilesFigures, StateFigures, StreamFigures, Tally
 from shopkeeper.settings import parse
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
 
 def _metrics() -> str:
-    metrics = Metrics(lambda: 0, lambda: None, lambda: 1)
+    told = Tally().told()
+    engines = EngineFigures(
+        state=StateFigures(asked=told, in_use=1, most=8),
+        stream=StreamFigures(sent=told, refused=0, queue=0, waiting=1, lag={0: 1}, unread_seconds=2.0),
+        profiles=ProfilesFigures(asked=told, fallbacks=0),
+    )
+    metrics = Metrics(lambda: 0, lambda: None, lambda: 1, lambda: engines)
     metrics.events.labels("stored").inc()
     metrics.decisions.labels("home", "no").inc()
     metrics.requests.labels("get_recommendations", "GET", "200").observe(0.1)

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
+from shopkeeper.core.figures import ProfilesFigures
 from shopkeeper.core.ids import PersonKey
 
 
@@ -109,6 +110,10 @@ class ProfileStore(Protocol):
 
     def news(self, after: str) -> tuple[list[bytes], bool, str]:
         """What was announced after a place ("" is the beginning), whether anybody was forgotten, and the place now."""
+        ...
+
+    def figures(self) -> ProfilesFigures:
+        """How it answered this process."""
         ...
 
     def close(self) -> None: ...

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from typing import Protocol
 
+from shopkeeper.core.figures import StreamFigures
 from shopkeeper.data.journal import Entry, Kind, Outcome
 from shopkeeper.data.journal_rows import Kept
 
@@ -40,6 +41,10 @@ class Intake(Protocol):
 
     def erase(self, persons: Iterable[str]) -> int:
         """Delete people's entries where that can be done; the drain refuses those of whoever was erased."""
+        ...
+
+    def figures(self) -> StreamFigures | None:
+        """How the engine behind it does; None where it is a file of the folder."""
         ...
 
     def close(self) -> None: ...

@@ -227,6 +227,9 @@ class Journal:
         """How many entries the drain has not moved yet."""
         return int(self._read("SELECT count(*) FROM entries")[0][0])
 
+    def figures(self) -> None:
+        """See ``Intake``: a file of the folder has none."""
+
     def last(self) -> int:
         """The highest number that was ever given."""
         with self._reader_lock:

@@ -70,6 +70,18 @@ SELECT e."at", action, product, p.name, quantity, e.price_minor, e.order_id, e.q
   FROM order_lines WHERE coalesce(customer, 'visitor:' || visitor) = $person
 ) e LEFT JOIN products p ON p.id = e.product ORDER BY e."at" DESC, product LIMIT $size
 """
+_EVENTS: Final = "SELECT count(*) AS n FROM events"
+_GOODS: Final = "SELECT count(*) AS n FROM products"
+_PEOPLE: Final = (
+    "SELECT count(*) AS n FROM (SELECT id FROM customers UNION SELECT customer FROM order_lines "
+    "WHERE customer IS NOT NULL UNION SELECT customer FROM events WHERE customer IS NOT NULL)"
+)
+_LOGGED: Final = "SELECT count(*) AS n FROM decisions"
+_ONE: Final = "SELECT * FROM {table} WHERE id = $key"
+_BESTSELLERS: Final = (
+    "SELECT product FROM order_lines JOIN products p ON p.id = product WHERE p.active IS NOT false "
+    "GROUP BY 1 ORDER BY count(DISTINCT coalesce(customer, visitor)) DESC, product LIMIT $count"
+)
 _ALL: Final = 2**31
 _CUSTOMER_ORDERS: Final = {
     "revenue": "revenue_minor DESC, id", "orders": "orders DESC, id", "last": "last_at DESC NULLS LAST, id", "id": "id",
@@ -93,13 +105,8 @@ def overview(snapshot: LakeSnapshot, *, days: int = 90) -> Row:
     """The shop in numbers: totals, and one row a day for the last days before the newest order."""
     values = {"currency": snapshot.currency}
     totals = snapshot.query(_TOTALS, values).to_pylist()[0]
-    totals["events"] = snapshot.query("SELECT count(*) AS n FROM events").to_pylist()[0]["n"]
-    totals["products"] = snapshot.query("SELECT count(*) AS n FROM products").to_pylist()[0]["n"]
-    totals["customers"] = snapshot.query(
-        "SELECT count(*) AS n FROM (SELECT id FROM customers UNION SELECT customer FROM order_lines "
-        "WHERE customer IS NOT NULL UNION SELECT customer FROM events WHERE customer IS NOT NULL)"
-    ).to_pylist()[0]["n"]
-    totals["decisions"] = snapshot.query("SELECT count(*) AS n FROM decisions").to_pylist()[0]["n"]
+    counted = {"events": _EVENTS, "products": _GOODS, "customers": _PEOPLE, "decisions": _LOGGED}
+    totals |= {name: snapshot.query(sql).to_pylist()[0]["n"] for name, sql in counted.items()}
     series: list[Row] = []
     if totals["last_at"] is not None:
         since = totals["last_at"].timestamp() - days * 86_400
@@ -164,17 +171,13 @@ def one(snapshot: LakeSnapshot, table: str, key: str) -> Row | None:
     """The newest row of a product or customer; None where there is none."""
     if table not in ("products", "customers"):
         raise ValueError(table)
-    rows = snapshot.query(f"SELECT * FROM {table} WHERE id = $key", {"key": key}).to_pylist()
+    rows = snapshot.query(_ONE.format(table=table), {"key": key}).to_pylist()
     return rows[0] if rows else None
 
 
 def bestsellers(snapshot: LakeSnapshot, count: int) -> list[str]:
     """Products by number of buyers: the answer when no model can give one."""
-    sql = (
-        "SELECT product FROM order_lines JOIN products p ON p.id = product WHERE p.active IS NOT false "
-        "GROUP BY 1 ORDER BY count(DISTINCT coalesce(customer, visitor)) DESC, product LIMIT $count"
-    )
-    return [row["product"] for row in snapshot.query(sql, {"count": count}).to_pylist()]
+    return [row["product"] for row in snapshot.query(_BESTSELLERS, {"count": count}).to_pylist()]
 
 
 _SINCE: Final = """

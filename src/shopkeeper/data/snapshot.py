@@ -33,6 +33,7 @@ _JOINED: Final = (
     "ON l.visitor = CASE WHEN s.customer IS NULL THEN s.visitor END "
     'AND s."at" >= l.from_at AND s."at" < l.until_at'
 )
+_SEEN: Final = "SELECT * FROM seen_{name}"
 _WHOSE: Final = re.compile(r"\b(events|order_lines|decisions)\b")
 _NAMED: Final = re.compile(r"\b(customer|visitor)\b|\*")
 _CUT: Final = {
@@ -43,6 +44,10 @@ _CUT: Final = {
     "customers": _NEWEST,
 }
 LEVELS: Final = 5
+_RECEIVED: Final = """
+SELECT max(received_at) AS newest
+FROM (SELECT received_at FROM seen_events UNION ALL SELECT received_at FROM seen_order_lines)
+"""
 
 _CATALOGUE = """
 WITH stock AS (
@@ -146,10 +151,7 @@ class LakeSnapshot:
 
     def received_until(self) -> datetime:
         """When the newest fact in the lake was received; this moment where there is none."""
-        both = "SELECT received_at FROM seen_events UNION ALL SELECT received_at FROM seen_order_lines"
-        newest: datetime | None = self.query(f"SELECT max(received_at) AS newest FROM ({both})").to_pylist()[0][
-            "newest"
-        ]
+        newest: datetime | None = self.query(_RECEIVED).to_pylist()[0]["newest"]
         return newest or self.moment
 
     def _tables(self, moment: datetime | None = None, links: pa.Table = NO_LINKS) -> AbstractContextManager[Tables]:
@@ -157,7 +159,7 @@ class LakeSnapshot:
         views = {name: select.format(name=name, when=when) for name, select in _CUT.items()}
         for name in _RESOLVED:
             views[f"seen_{name}"] = _BEFORE.format(name=name, when=when)
-            views[name] = _resolved(name) if links.num_rows else f"SELECT * FROM seen_{name}"
+            views[name] = _resolved(name) if links.num_rows else _SEEN.format(name=name)
         return self.batch.over(self.lake, views, {"links": links})
 
     @cached_property

@@ -1,21 +1,20 @@
-"""The same SQL on Spark, for a shop whose facts outgrow one machine: translated by sqlglot, answered as arrow tables.
+"""The same SQL on Spark, for a shop whose facts outgrow one machine: translated, answered as arrow tables.
 
 The driver reads the lake's live Parquet files, which every worker must reach under the same path.
-Source: Spark SQL reference, "Parameterized queries" (spark.sql(text, args=…)); sqlglot, "Transpiling".
+Source: Spark SQL reference, "Parameterized queries" (spark.sql(text, args=…)).
 """
 
+import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import sqlglot
 from numpy.typing import NDArray
-from sqlglot import exp
 
 from shopkeeper.core.errors import SettingsError
 from shopkeeper.core.ports import Wanted
@@ -23,56 +22,31 @@ from shopkeeper.data.batch import Tables, Values
 from shopkeeper.data.lake import Lake, damage
 from shopkeeper.data.schema import FOLLOWS, TABLES
 from shopkeeper.data.spark_heavy import PAIRS, factors_of, pairs_of, wanted_table
+from shopkeeper.data.spark_sql import spark_sql
 
-_MILLION: Final = exp.Literal.number(1_000_000)
 _UNIQUE: Final = threading.Lock()
-
-
-@lru_cache(maxsize=512)
-def spark_sql(sql: str) -> str:
-    """DuckDB's SQL as Spark's, with the same answers: moments count to the microsecond, whole numbers of 128 bits are
-    decimals, and what Spark calls otherwise is called so.
-
-    Raises:
-        sqlglot.errors.UnsupportedError: Spark has no such thing.
-    """
-    tree = sqlglot.parse_one(sql, read="duckdb").transform(_translated)
-    return tree.sql(dialect="spark", unsupported_level=sqlglot.ErrorLevel.RAISE, comments=False)
-
-
-def _translated(node: exp.Expression) -> exp.Expression:
-    if isinstance(node, exp.DataType) and node.this == exp.DataType.Type.INT128:
-        return exp.DataType.build("DECIMAL(38, 0)", dialect="spark")
-    if isinstance(node, exp.TimeToUnix):
-        return exp.Paren(this=exp.Div(this=_micros(node.this), expression=_MILLION.copy()))
-    if isinstance(node, exp.Anonymous) and node.name.lower() == "epoch_us":
-        return _micros(node.expressions[0])
-    if isinstance(node, exp.PercentileCont):
-        return exp.Anonymous(this="PERCENTILE", expressions=[node.this.copy(), node.expression.copy()])
-    if isinstance(node, exp.Extract) and node.name.upper() == "ISODOW":
-        return exp.Extract(this=exp.Var(this="DAYOFWEEK_ISO"), expression=node.expression.copy())
-    if isinstance(node, exp.Literal) and not node.is_string and "." in node.name:
-        return exp.Cast(this=node.copy(), to=exp.DataType.build("DOUBLE")) if not _cast(node) else node
-    return node
-
-
-def _cast(node: exp.Expression) -> bool:
-    return isinstance(node.parent, exp.Cast)
-
-
-def _micros(moment: exp.Expression) -> exp.Expression:
-    return exp.Anonymous(this="UNIX_MICROS", expressions=[moment.copy()])
+_NAME: Final = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
 class _SparkTables:
     session: Any
+    waiting: dict[str, Callable[[], Any]] = field(default_factory=dict)
+    """Tables that no query has named yet: each costs Spark more than a small query does."""
 
     def ask(self, sql: str, values: Values | None = None) -> pa.Table:
-        return self.session.sql(spark_sql(sql), args=dict(values or {})).toArrow()
+        return self._frame(sql, values).toArrow()
 
     def put(self, name: str, rows: pa.Table) -> None:
-        self.session.createDataFrame(rows).createOrReplaceTempView(name)
+        self.waiting[name] = lambda: self.session.createDataFrame(rows)
+
+    def view(self, name: str, select: str) -> None:
+        self.waiting[name] = lambda: self._frame(select)
+
+    def _frame(self, sql: str, values: Values | None = None) -> Any:
+        for name in set(_NAME.findall(sql)) & self.waiting.keys():
+            self.waiting.pop(name)().createOrReplaceTempView(name)
+        return self.session.sql(spark_sql(sql), args=dict(values or {}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,13 +92,13 @@ class SparkBatch:
 
     def _over(self, lake: Lake, views: Mapping[str, str], given: Mapping[str, pa.Table]) -> Iterator[Tables]:
         session = self._session()
-        for name in TABLES:
-            _read(session, lake, name).createOrReplaceTempView(f"lake_{name}")
         tables = _SparkTables(session)
+        for name in TABLES:
+            tables.waiting[f"lake_{name}"] = partial(_read, session, lake, name)
         for name, rows in given.items():
             tables.put(name, rows)
         for name, select in views.items():
-            session.sql(spark_sql(select)).createOrReplaceTempView(name)
+            tables.view(name, select)
         try:
             yield tables
         except Exception as error:

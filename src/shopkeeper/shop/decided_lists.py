@@ -36,10 +36,9 @@ WITH taken AS (
     AND coalesce(customer, 'visitor:' || visitor) IN (SELECT person FROM agreed)
     AND id IN (SELECT decision FROM gains)
   ORDER BY "at" DESC, id LIMIT $most
-), flat AS (
-  SELECT id, person, placement, policy, "at", local_at, device, unnest(list) AS choice,
-         unnest(range(len(list))) AS slot FROM told
-)
+), numbered AS (
+  SELECT *, unnest(generate_series(1, array_length(list))) AS place FROM told WHERE array_length(list) > 0
+), flat AS (SELECT *, list_extract(list, place) AS choice, place - 1 AS slot FROM numbered)
 SELECT flat.id, person, placement, split_part(policy, '@', -1) AS version, device, slot,
        (extract(hour FROM local_at) * 60 + extract(minute FROM local_at)) / 60 AS hour,
        extract(isodow FROM local_at) AS weekday, choice.item AS item, choice.propensity AS propensity,

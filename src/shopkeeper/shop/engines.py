@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from shopkeeper.core.figures import EngineFigures
 from shopkeeper.core.live import ProfileStore
 from shopkeeper.data.batch import Batch, DuckBatch
 from shopkeeper.data.drain import Drain, landed_in
@@ -10,6 +11,7 @@ from shopkeeper.data.journal import Journal
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.quarantine import Quarantine
 from shopkeeper.data.spark import SparkBatch
+from shopkeeper.data.store.state import State
 from shopkeeper.data.stream.kafka_journal import KafkaJournal
 from shopkeeper.data.stream.redis_profiles import RedisProfiles
 from shopkeeper.data.stream.topic import Topic
@@ -47,6 +49,13 @@ def profile_store(wanted: ProfilesSection) -> ProfileStore | None:
     if not wanted.url:
         return None
     return RedisProfiles(wanted.url, prefix=wanted.prefix, keep_days=wanted.keep_days)
+
+
+def figures_of(state: State, journal: Intake, store: ProfileStore | None) -> EngineFigures:
+    """How the engines beside a shop answered this process."""
+    return EngineFigures(
+        state=state.database.figures(), stream=journal.figures(), profiles=None if store is None else store.figures()
+    )
 
 
 def duck_of(wanted: EngineSection) -> DuckBatch:

@@ -25,7 +25,10 @@ told AS (
          from_json(choices, '[{{"item": "VARCHAR", "propensity": "DOUBLE", "parts": "MAP(VARCHAR, DOUBLE)"}}]') AS list
   FROM decisions WHERE "at" >= $since AND personal AND fallback IS NULL AND policy LIKE '%@' || $version
     AND coalesce(customer, 'visitor:' || visitor) IN (SELECT person FROM agreed)
-), flat AS (SELECT id, person, unnest(list) AS choice, unnest(range(len(list))) AS slot FROM told)
+), numbered AS (
+  SELECT id, person, list, unnest(generate_series(1, array_length(list))) AS place
+  FROM told WHERE array_length(list) > 0
+), flat AS (SELECT id, person, list_extract(list, place) AS choice, place - 1 AS slot FROM numbered)
 SELECT person, slot, choice.propensity AS propensity, clicked.product IS NOT NULL AS clicked,
        list_sum(map_values(choice.parts)) AS whole, {members}
 FROM flat LEFT JOIN clicked ON clicked.decision = flat.id AND clicked.product = choice.item

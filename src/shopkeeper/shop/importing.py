@@ -22,6 +22,11 @@ from shopkeeper.data.rows import Held
 from shopkeeper.data.store.consent import Answer
 from shopkeeper.shop.shop import Shop
 
+_PERSONS: Final = "SELECT DISTINCT {key} AS person FROM {rows} WHERE source = $source"
+_THIRD_PARTY: Final = (
+    'SELECT customer, max("at") AS moment, coalesce(any_value(consent_source), any_value(origin)) AS told '
+    "FROM attributes WHERE source = $source GROUP BY customer"
+)
 _MANY: Final = 1_000_000
 _BROWSER: Final = "browser"
 """The source of what a browser key reported."""
@@ -105,7 +110,7 @@ def record_consent(shop: Shop, kind: str, imported: str, purposes: Sequence[Purp
         return 0
     key = "id" if kind == "customers" else "coalesce(customer, 'visitor:' || visitor)"
     rows = kind if kind == "customers" else f"seen_{kind}"  # a browser speaks for itself, whoever it belongs to
-    sql = f"SELECT DISTINCT {key} AS person FROM {rows} WHERE source = $source"
+    sql = _PERSONS.format(key=key, rows=rows)
     people = shop.snapshot().query(sql, {"source": imported}).column("person").to_pylist()
     given = dict.fromkeys(purposes, True)
     at = shop.clock()
@@ -120,11 +125,7 @@ def record_third_party(shop: Shop, kind: str, imported: str) -> int:
     who withdrew later has withdrawn. Returns how many people that are."""
     if kind != "attributes":
         return 0
-    sql = (
-        'SELECT customer, max("at") AS moment, coalesce(any_value(consent_source), any_value(origin)) AS told '
-        "FROM attributes WHERE source = $source GROUP BY customer"
-    )
-    people = shop.snapshot().query(sql, {"source": imported}).to_pylist()
+    people = shop.snapshot().query(_THIRD_PARTY, {"source": imported}).to_pylist()
     given = {Purpose.THIRD_PARTY: True}
     shop.state.consent.record_many(
         Answer(person=PersonKey(one["customer"]), given=given, at=one["moment"], source=one["told"]) for one in people

@@ -15,6 +15,7 @@ from shopkeeper.data.snapshot import LakeSnapshot
 from shopkeeper.decide.log import from_row
 
 _log: Final = logging.getLogger(__name__)
+_ONE: Final = "SELECT * FROM seen_decisions WHERE id = $id"
 
 
 def keep(journal: Intake, decision_id: str, body: bytes, request: Request) -> None:
@@ -35,7 +36,7 @@ def find(journal: Intake, known: LakeSnapshot, decision_id: str) -> Decision:
         row = msgspec.json.decode(body)
         row["at"] = datetime.fromisoformat(row["at"])
         return from_row(row)
-    rows = known.query("SELECT * FROM seen_decisions WHERE id = $id", {"id": decision_id}).to_pylist()
+    rows = known.query(_ONE, {"id": decision_id}).to_pylist()
     if not rows:
         raise NotFound("unknown_decision", decision=decision_id)
     return from_row(rows[0])

@@ -23,9 +23,10 @@ TAG: Final = "tag."
 _CONTACT: Final = frozenset({"name", "email", "phone", "attributes", "at", "id", "source"})
 _WORDS: Final = 10
 _OTHERS: Final = """
-SELECT name, value, origin, consent_source, "at" FROM attributes WHERE customer = $key
-QUALIFY row_number() OVER (PARTITION BY name, origin ORDER BY "at" DESC, value) = 1
-ORDER BY name, origin
+SELECT name, value, origin, consent_source, "at" FROM (
+  SELECT *, row_number() OVER (PARTITION BY name, origin ORDER BY "at" DESC, value) AS place
+  FROM attributes WHERE customer = $key
+) WHERE place = 1 ORDER BY name, origin
 """
 
 

@@ -31,6 +31,10 @@ TABLE: Final = "rating"
 _PRODUCTS: Final = """
 SELECT id, category_1, category_2, category_3, category_4, category_5, brand, tags FROM products ORDER BY id
 """
+_SEEN: Final = """
+SELECT 1 FROM customers WHERE id = $key UNION ALL SELECT 1 FROM order_lines WHERE customer = $key
+UNION ALL SELECT 1 FROM events WHERE customer = $key LIMIT 1
+"""
 _USUAL: Final = "product_mean"
 
 
@@ -126,11 +130,7 @@ def would_rate(shop: Shop, customer_id: str, products: Sequence[str], *, at: dat
 
 
 def _seen(known: LakeSnapshot, customer_id: str) -> bool:
-    sql = (
-        "SELECT 1 FROM customers WHERE id = $key UNION ALL SELECT 1 FROM order_lines WHERE customer = $key "
-        "UNION ALL SELECT 1 FROM events WHERE customer = $key LIMIT 1"
-    )
-    return bool(known.query(sql, {"key": customer_id}).num_rows)
+    return bool(known.query(_SEEN, {"key": customer_id}).num_rows)
 
 
 def _answers(

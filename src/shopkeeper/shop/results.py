@@ -14,10 +14,11 @@ from shopkeeper.shop.shop import Shop
 _FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST: Final = datetime(9999, 1, 1, tzinfo=UTC)
 _SHOWN: Final = """
-SELECT id AS decision, placement, coalesce(arm, '') AS arm,
-       coalesce(customer, 'visitor:' || visitor, '') AS person, epoch_us("at") AS micros,
-       unnest(from_json(choices, '[{"item": "VARCHAR"}]')).item AS product
-FROM decisions WHERE "at" >= $start AND "at" < $end
+SELECT decision, placement, arm, person, micros, choice.item AS product FROM (
+  SELECT id AS decision, placement, coalesce(arm, '') AS arm,
+         coalesce(customer, 'visitor:' || visitor, '') AS person, epoch_us("at") AS micros,
+         unnest(from_json(choices, '[{"item": "VARCHAR"}]')) AS choice
+  FROM decisions WHERE "at" >= $start AND "at" < $end)
 """
 _RESPONSES: Final = """
 SELECT coalesce(decision, '') AS decision, coalesce(customer, 'visitor:' || visitor, '') AS person,

@@ -14,6 +14,7 @@ from shopkeeper.apps.http.engine import Answered
 from shopkeeper.core.action import BROWSER_ACTIONS, Action
 from shopkeeper.core.decision import Choice, Decision, Reason, Request
 from shopkeeper.core.errors import NotFound
+from shopkeeper.core.figures import EngineFigures
 from shopkeeper.core.ids import DecisionId
 from shopkeeper.data.rows import Warn
 from shopkeeper.data.store.keys import Role
@@ -190,6 +191,9 @@ class FakeEngine:
 
     def waiting(self) -> int:
         return 7
+
+    def figures(self) -> EngineFigures:
+        return EngineFigures()
 
     def ready(self) -> None:
         self._maybe_fail("ready")

@@ -62,6 +62,7 @@ def test_a_publishable_key_reports_behaviour_only(engine: FakeEngine, ask: Ask) 
     "visitor",
     ["v1", "", None, 5, ["x"], VISITOR[:-1] + ("0" if VISITOR[-1] != "0" else "1"), VISITOR + " ", "v_" + "0" * 32,
      "v_" + "0" * 32 + "." + "0" * 32, new_visitor("00" * 32)],
+    ids=range(10),  # not the visitors, which are drawn anew: workers that share the tests must name them alike
 )  # fmt: skip
 def test_a_forged_visitor_is_refused(engine: FakeEngine, ask: Ask, visitor: object) -> None:
     """A browser with a visitor id that this shop did not issue gets 403 and nothing of the batch is taken."""

@@ -17,6 +17,7 @@ from shopkeeper.apps.http.wire import Told
 from shopkeeper.core.consent import Purpose
 from shopkeeper.core.decision import Decision, Reason, Request
 from shopkeeper.core.errors import NotFound, Unavailable
+from shopkeeper.core.figures import EngineFigures
 from shopkeeper.data.store.keys import Keys
 from shopkeeper.decide.context import person_to_read
 from shopkeeper.decide.failure import where, why
@@ -25,6 +26,7 @@ from shopkeeper.settings import LimitsSection
 from shopkeeper.shop import audiences, browsers, people
 from shopkeeper.shop.basket_rules import Filter, rules_facts, rules_of
 from shopkeeper.shop.collecting import Verdict
+from shopkeeper.shop.engines import figures_of
 from shopkeeper.shop.news import News
 from shopkeeper.shop.order_returns import order_risk
 from shopkeeper.shop.predicting import predictions_of
@@ -188,6 +190,9 @@ class ShopEngine:
 
     def waiting(self) -> int:
         return self._shop.journal.waiting()
+
+    def figures(self) -> EngineFigures:
+        return figures_of(self._shop.state, self._shop.journal, self._shop.store)
 
     def ready(self) -> None:
         """An empty batch goes the whole way to the journal's writer and back; the models are loaded."""

@@ -6,17 +6,22 @@ from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from shopkeeper.apps.http.engine_metrics import EngineCollector
+from shopkeeper.core.figures import EngineFigures
+
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
 class Metrics:
-    """Counters, histograms and the journal's backlog, how old the models are, and how many processes decide."""
+    """Counters, histograms and the journal's backlog, how old the models are, how many processes decide, and what the
+    engines beside this process do."""
 
     def __init__(
         self,
         waiting: Callable[[], int],
         model_age_seconds: Callable[[], float | None],
         processes: Callable[[], int],
+        engines: Callable[[], EngineFigures],
     ) -> None:
         self._registry = CollectorRegistry()
         self.events = Counter(
@@ -32,10 +37,7 @@ class Metrics:
         )  # fmt: skip
         self._request = cache(self.requests.labels)
         self._decision = cache(self.decisions.labels)
-        backlog = Gauge(
-            "shopkeeper_journal_undrained", "Entries that the lake does not hold yet", registry=self._registry
-        )
-        backlog.set_function(waiting)
+        self._registry.register(EngineCollector(waiting, engines))
         age = Gauge("shopkeeper_model_age_seconds", "Since the models that answer were made", registry=self._registry)
         age.set_function(lambda: math.nan if (seconds := model_age_seconds()) is None else seconds)
         able = Gauge(

@@ -23,10 +23,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.pool import QueuePool
 
 from shopkeeper.core.errors import Unavailable
+from shopkeeper.core.figures import StateFigures, Tally
 from shopkeeper.data.row_sums import SUM, sql_of, verify
-from shopkeeper.data.store.engines import opened
+from shopkeeper.data.store.engines import MOST_CONNECTIONS, opened
 from shopkeeper.data.store.tables import SUMMED, changes, consent
 from shopkeeper.data.store.upgrading import upgrade
 
@@ -64,6 +66,7 @@ class Database:
         self._closing = threading.Event()
         self._looking: threading.Thread | None = None
         self._away = False
+        self._tally = Tally()
         try:
             with self._errors():
                 upgrade(self._opened)
@@ -77,7 +80,8 @@ class Database:
     @contextmanager
     def _errors(self) -> Iterator[None]:
         try:
-            yield
+            with self._tally.timed(SQLAlchemyError):
+                yield
         except SQLAlchemyError as error:
             why = str(error.orig if isinstance(error, DBAPIError) else error).strip()
             if self._opened.remote and not any(words in why for words in _DISK_FULL):
@@ -236,6 +240,13 @@ class Database:
                 self._look()
             except Unavailable:
                 continue  # whoever needs to know asks ``sure``
+
+    def figures(self) -> StateFigures | None:
+        """How PostgreSQL answered this process; None where the state is a file of the folder."""
+        pool = self._opened.write.pool
+        if not isinstance(pool, QueuePool):
+            return None
+        return StateFigures(asked=self._tally.told(), in_use=pool.checkedout(), most=MOST_CONNECTIONS)
 
     def close(self) -> None:
         self._closing.set()

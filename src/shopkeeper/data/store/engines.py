@@ -19,6 +19,9 @@ _BUSY_SECONDS: Final = 30.0
 _PRAGMAS: Final = ("synchronous=FULL", "secure_delete=ON", "foreign_keys=ON", "temp_store=MEMORY")
 _SERVER_OPTIONS: Final = "-c timezone=UTC -c lock_timeout=30000"
 _CONNECT_SECONDS: Final = 5
+_CONNECTIONS: Final = 4
+"""That stay open."""
+MOST_CONNECTIONS: Final = 8
 _UNANSWERED_MILLISECONDS: Final = 10_000
 """After how long without an answer of its machine a connection is given up."""
 _UPGRADE_LOCK: Final = 7_305_011_990_462_318
@@ -109,7 +112,8 @@ def _postgresql(address: str) -> Opened:
     url = _url(address)
     options = " ".join(part for part in (_SERVER_OPTIONS, str(url.query.get("options", ""))) if part)
     engine = create_engine(
-        url.difference_update_query(["options"]), pool_size=4, max_overflow=4, pool_timeout=10,
+        url.difference_update_query(["options"]), pool_timeout=10,
+        pool_size=_CONNECTIONS, max_overflow=MOST_CONNECTIONS - _CONNECTIONS,
         connect_args={
             "options": options, "connect_timeout": _CONNECT_SECONDS, "tcp_user_timeout": _UNANSWERED_MILLISECONDS,
             "application_name": "shopkeeper",

@@ -6,13 +6,16 @@ Source: KIP-98 (idempotent producer); librdkafka, "Idempotent Producer".
 """
 
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from typing import Any, Final
 
 from shopkeeper.core.errors import Unavailable
+from shopkeeper.core.figures import StreamFigures, Tally
 from shopkeeper.data.journal import Entry, Kind, Outcome
 from shopkeeper.data.journal_rows import Kept
+from shopkeeper.data.stream.behind import Behind, behind
 from shopkeeper.data.stream.envelope import key_of, wrapped
 from shopkeeper.data.stream.topic import Topic, library, look, made
 
@@ -35,6 +38,7 @@ class KafkaJournal:
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
         self._lag = 0
+        self._tally, self._refused = Tally(), 0
 
     def append(self, entries: Sequence[Entry]) -> list[Outcome]:
         """See ``Intake``; an empty batch asks whether the brokers answer."""
@@ -84,8 +88,9 @@ class KafkaJournal:
 
     def failed(self, error: Any) -> Unavailable:
         """What a delivery that failed is answered with."""
-        if error.fatal():
-            with self._lock:
+        with self._lock:
+            self._refused += 1
+            if error.fatal():
                 self._producer = None
         return self.topic.unreachable(error)
 
@@ -108,21 +113,27 @@ class KafkaJournal:
 
     def waiting(self) -> int:
         """Messages that the drain has not brought into the lake; the last known number where the brokers are slow."""
-        kafka = library()
-        reader = made(kafka.Consumer, self.topic.client(group_id=self._group, enable_auto_commit=False))
-        try:
-            found = look(self.topic).partitions
-            places = [kafka.TopicPartition(self.topic.name, number) for number in range(found)]
-            done = reader.committed(places, timeout=_ASK_SECONDS)
-            ends = [reader.get_watermark_offsets(place, timeout=_ASK_SECONDS) for place in places]
-            self._lag = sum(
-                max(high - max(place.offset, low), 0) for place, (low, high) in zip(done, ends, strict=True)
-            )
-        except (kafka.KafkaException, Unavailable):
-            return self._lag
-        finally:
-            reader.close()
+        self._behind()
         return self._lag
+
+    def _behind(self, *, dated: bool = False) -> Behind | None:
+        lag = behind(self.topic, self._group, dated=dated)
+        if lag is not None:
+            self._lag = sum(lag.messages.values())
+        return lag
+
+    def figures(self) -> StreamFigures:
+        """See ``Intake``."""
+        producer, lag = self._producer, self._behind(dated=True)
+        return StreamFigures(
+            sent=self._tally.told(), refused=self._refused, queue=0 if producer is None else len(producer),
+            waiting=self._lag, lag={} if lag is None else lag.messages,
+            unread_seconds=0.0 if lag is None else lag.oldest_seconds,
+        )  # fmt: skip
+
+    def took(self, seconds: float, *, failed: bool) -> None:
+        """Count a batch that was answered."""
+        self._tally.took(seconds, failed=failed)
 
     def erase(self, persons: Iterable[str]) -> int:  # noqa: ARG002
         """Nothing: a topic forgets by its retention. The drain refuses what it still holds of an erased person."""
@@ -147,6 +158,7 @@ class _Delivery:
         self._journal, self._count, self._left = journal, count, count
         self._error: Unavailable | None = None
         self._lock = threading.Lock()
+        self._began = time.perf_counter()
         if not count:
             self.future.set_result([])
 
@@ -158,6 +170,7 @@ class _Delivery:
             last = not self._left
         if not last:
             return
+        self._journal.took(time.perf_counter() - self._began, failed=self._error is not None)
         if self._error is not None:
             self.future.set_exception(self._error)
         else:

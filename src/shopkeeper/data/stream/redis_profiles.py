@@ -18,6 +18,7 @@ from typing import Any, Final
 import msgspec
 
 from shopkeeper.core.errors import SettingsError, Unavailable
+from shopkeeper.core.figures import ProfilesFigures, Tally
 from shopkeeper.core.ids import PersonKey
 from shopkeeper.core.live import SIGN_INS_KEPT, Deed, Doing, Seen, SignIn
 
@@ -68,6 +69,7 @@ class RedisProfiles:
         self._scripts: dict[str, tuple[str, str]] = {}
         self._rest_until = 0.0
         self._mine = threading.local()
+        self._tally, self._fallbacks = Tally(), 0
 
     def add(self, doings: Sequence[Doing]) -> None:
         """See ``ProfileStore``."""
@@ -82,7 +84,11 @@ class RedisProfiles:
         asked = (person, *also)
         if kept is not None and asked in kept:
             return kept[asked]
-        seen = _seen(self._run("look", str(most), *asked))
+        try:
+            seen = _seen(self._run("look", str(most), *asked))
+        except Unavailable:
+            self._fallbacks += 1
+            raise
         if kept is not None:
             kept[asked] = seen
         return seen
@@ -132,6 +138,10 @@ class RedisProfiles:
         last = found[-1][0].decode() if found else after or "0-0"
         return told, any(b"forgot" in entry for _, entry in found), last
 
+    def figures(self) -> ProfilesFigures:
+        """See ``ProfileStore``."""
+        return ProfilesFigures(asked=self._tally.told(), fallbacks=self._fallbacks)
+
     def close(self) -> None:
         """See ``ProfileStore``."""
         self._redis.close()
@@ -163,7 +173,8 @@ class RedisProfiles:
         if time.monotonic() < self._rest_until:
             raise Unavailable("profiles_unreachable", url=shown(self._url), why="", retry_after_seconds=1)
         try:
-            return call(self._redis)
+            with self._tally.timed(*self._failures):
+                return call(self._redis)
         except self._failures as error:
             self._rest_until = time.monotonic() + _REST_SECONDS
             why = str(error).splitlines()[0][:200] if str(error) else type(error).__name__

@@ -19,6 +19,11 @@ class Field:
     kind: Kind
 
 
+def _days(earlier: str, later: str) -> str:
+    """The days between two moments."""
+    return f"(epoch_us({later}) - epoch_us({earlier})) / 86400000000.0"
+
+
 FIELDS: Final[dict[str, Field]] = {
     "orders": Field(column="people.orders", kind="count"),
     "spend": Field(column="people.spend", kind="money"),
@@ -28,9 +33,9 @@ FIELDS: Final[dict[str, Field]] = {
     "discount_share": Field(column="people.discount_share", kind="share"),
     "weekend_share": Field(column="people.weekend_share", kind="share"),
     "returns": Field(column="people.returns", kind="count"),
-    "quiet_days": Field(column="date_diff('second', people.last_order_at, $moment) / 86400.0", kind="days"),
-    "customer_days": Field(column="date_diff('second', people.first_order_at, $moment) / 86400.0", kind="days"),
-    "unseen_days": Field(column="date_diff('second', people.last_seen_at, $moment) / 86400.0", kind="days"),
+    "quiet_days": Field(column=_days("people.last_order_at", "$moment"), kind="days"),
+    "customer_days": Field(column=_days("people.first_order_at", "$moment"), kind="days"),
+    "unseen_days": Field(column=_days("people.last_seen_at", "$moment"), kind="days"),
     "views": Field(column="people.views", kind="count"),
     "cart_adds": Field(column="people.cart_adds", kind="count"),
     "searches": Field(column="people.searches", kind="count"),
@@ -47,7 +52,7 @@ FIELDS: Final[dict[str, Field]] = {
     "predicted_value": Field(column="people.predicted_value", kind="money"),
     "predicted_orders": Field(column="people.predicted_orders", kind="count"),
     "predicted_soon": Field(column="people.predicted_soon", kind="money"),
-    "next_order_days": Field(column="date_diff('second', $moment, people.next_order_at) / 86400.0", kind="days"),
+    "next_order_days": Field(column=_days("$moment", "people.next_order_at"), kind="days"),
     "return_share": Field(column="people.return_share", kind="share"),
     "deal_share": Field(column="people.deal_share", kind="share"),
     "price_response": Field(column="people.price_response", kind="count"),
