@@ -112,6 +112,18 @@ def test_regular_files_count_refused_lines(importer: Importer, tmp_path: Path) -
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("before", "line"), [("", 3), ("\ufeff", 3), ('"o0\nof May",2026-11-01,c1,s,1,1\n', 5)])
+def test_a_line_whose_quotes_end_early_is_held_as_it_stands(
+    importer: Importer, tmp_path: Path, before: str, line: int
+) -> None:
+    """Law: a held line has its own text and number, also where its quotes cut it into pieces."""
+    broken = 'o9,"=LINK(""a"",""b"")",c1le.org"",""b"")",c1le.org"",""b"")",c1le.org"",""b"")",1,2'
+    mark, first = (before, "") if before == "\ufeff" else ("", before)
+    path = write(tmp_path, mark + lines(*first.splitlines(), GOOD, broken, GOOD.replace("o1", "o2")))
+    importer.file(path, "order_lines")
+    assert (line, broken) in [(row.line, row.raw) for row in importer.quarantine.list()]
+
+
 @pytest.mark.parametrize(
     ("data", "key"),
     [

@@ -70,7 +70,7 @@ class Delimited:
             return Rows(
                 relation=relation, columns=header.names, numbered=False, first_line=2, plain=shape.plain,
                 strange=shape.strange, warnings=tuple(warnings), unnamed=header.unnamed, open_end=shape.open_end,
-                rejects=lambda: _rejects(con, path, 0),
+                rejects=lambda: _rejects(con, path, header.delimiter, numbered=False),
             )  # fmt: skip
         clean, held = scratch / "clean.csv", list[Held]()
         with clean.open("w", encoding="utf-8", newline="") as out:
@@ -79,7 +79,7 @@ class Delimited:
         return Rows(
             relation=relation, columns=header.names, numbered=True, warnings=tuple(warnings), held=tuple(held),
             strange=_strange_in(clean), unnamed=header.unnamed, open_end=0 if _ended(path) else last,
-            rejects=lambda: _rejects(con, clean, 1),
+            rejects=lambda: _rejects(con, clean, header.delimiter, numbered=True),
         )  # fmt: skip
 
 
@@ -105,20 +105,42 @@ def _text(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _rejects(con: Any, path: Path, numbered: int) -> list[Held]:
-    """What DuckDB refused, one entry a line."""
+def _rejects(con: Any, path: Path, delimiter: str, *, numbered: bool) -> list[Held]:
+    """What DuckDB refused, one entry a record."""
     rows = con.execute(
-        "SELECT DISTINCT ON (e.line) e.line, e.column_name, e.error_type, left(e.csv_line, ?) FROM reject_errors e "
-        "JOIN reject_scans s USING (scan_id, file_id) WHERE s.file_path = ? ORDER BY e.line, e.error_type",
+        "SELECT DISTINCT ON (e.line) e.line, e.column_name, e.error_type, left(e.csv_line, ?), "
+        "min(e.line_byte_position) OVER one < max(e.line_byte_position) OVER one FROM reject_errors e "
+        "JOIN reject_scans s USING (scan_id, file_id) WHERE s.file_path = ? "
+        "WINDOW one AS (PARTITION BY e.line) ORDER BY e.line, e.error_type",
         [RAW_MAX, str(path)],
     ).fetchall()
+    # A record whose quotes end too early is refused in pieces; DuckDB gives the record before as the first one's text.
+    texts = _records(path, {line for line, *_, raw, pieces in rows if pieces or not raw}, delimiter, numbered=numbered)
     held = []
-    for line, column, kind, raw in rows:
+    for line, column, kind, told, _ in rows:
+        raw = texts.get(line, told)
         number, text = (line, raw) if not numbered else _own_number(raw, line)
         reason = _REJECTS.get(str(kind), "unreadable_row")
         its = "" if column == LINE else column or ""
         held.append(Held(reason=reason, line=number, column=its, facts={"column": its, "offset": 0}, raw=text))
     return held
+
+
+def _records(path: Path, wanted: set[int], delimiter: str, *, numbered: bool) -> dict[int, str]:
+    """The beginnings of some records, by their number from 1; in a file that is read as it is each line is one."""
+    found: dict[int, str] = {}
+    if not wanted:
+        return found
+    with path.open(encoding="utf-8", errors="replace", newline="\n") as file:
+        for number, line in enumerate(file, 1):
+            record = [line.rstrip("\r\n")]
+            while numbered and _opens(record, delimiter) and (more := file.readline()):
+                record.append(more.rstrip("\r\n"))
+            if number in wanted:
+                found[number] = "\n".join(record)[:RAW_MAX].removeprefix("\ufeff")
+            if len(found) == len(wanted):
+                break
+    return found
 
 
 def _own_number(raw: str, line: int) -> tuple[int, str]:
