@@ -1,6 +1,7 @@
 """Servers that many tests share, one of each a session; each test takes keys, topics or schemas of its own."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -17,6 +18,13 @@ def shared_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a real Redis."""
     with redis_server(tmp_path_factory.mktemp("redis")) as server:
         yield redis_url(server)
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[Started]:
+    """A Redis that is this test's to kill."""
+    with redis_server(tmp_path) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,12 @@
 """Laws of a shop whose live profiles are in a real Redis: processes share them, and where it fails nothing is lost."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from small_shop import build
 
-from servers import Started, redis_server, redis_url
+from servers import Started, redis_url
 from shopkeeper.core.decision import Decision, Request
 from shopkeeper.core.errors import SettingsError, Unavailable
 from shopkeeper.core.ids import CustomerId, PersonKey, VisitorId
@@ -26,13 +25,6 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with build(folder, trained=False) as shop:
         train(shop, judged=False)
     return folder
-
-
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[Started]:
-    """A Redis that is this test's to kill."""
-    with redis_server(tmp_path) as server:
-        yield server
 
 
 @pytest.fixture

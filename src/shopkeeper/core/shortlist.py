@@ -1,6 +1,6 @@
 """The candidates of a request as whatever puts them in order sees them: columns of numbers and of words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -27,6 +27,12 @@ class Words:
     def same(cls, word: str, size: int) -> "Words":
         """One word in every row."""
         return cls(codes=np.zeros(size, np.int32), code_of={word: 0})
+
+    @classmethod
+    def of(cls, words: Sequence[str]) -> "Words":
+        """A word for each row."""
+        code_of = {word: code for code, word in enumerate(dict.fromkeys(words))}
+        return cls(codes=np.array([code_of[word] for word in words], np.int32), code_of=code_of)
 
     def are(self, word: str) -> NDArray[np.bool_]:
         """(size,) which rows have this word."""

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from shopkeeper.core.shortlist import SAYS, Float64, Shortlist, Words
 from shopkeeper.data.snapshot import LakeSnapshot
@@ -137,10 +136,8 @@ def _categories(known: LakeSnapshot, table: pa.Table) -> Words:
         return Words.same("", table.num_rows)
     items = _words(table, "item")
     index = {item: at for at, item in enumerate(catalogue.ids.tolist())}
-    widest = [str(catalogue.categories[0][index[item]]) if item in index else "" for item in items.code_of]
-    names = {name: at for at, name in enumerate(dict.fromkeys(widest))}
-    code: NDArray[Any] = np.array([names[name] for name in widest], np.int64)
-    return Words(codes=code[items.codes], code_of=names)
+    widest = Words.of([str(catalogue.categories[0][index[item]]) if item in index else "" for item in items.code_of])
+    return Words(codes=widest.codes[items.codes], code_of=widest.code_of)
 
 
 def _floats(table: pa.Table, name: str) -> Float64:

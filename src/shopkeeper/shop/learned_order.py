@@ -1,16 +1,13 @@
 """The order of candidates as the shop's own lists teach it: read, learned, judged, and kept beside the models."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
 
-from shopkeeper.data.batch import DuckBatch
 from shopkeeper.data.snapshot import LakeSnapshot
 from shopkeeper.learn.rank.decided import FromDecisions, Taught
 from shopkeeper.learn.recommend.hybrid import HybridModel
 from shopkeeper.locale import say
 from shopkeeper.shop.decided_lists import Blend, decided_lists
-from shopkeeper.shop.engines import duck_of
 from shopkeeper.shop.shop import Shop
 
 _MOST_VERSIONS: Final = 1000
@@ -52,8 +49,6 @@ def taught_by_lists(shop: Shop, known: LakeSnapshot, model: Any, *, seed: int = 
     wanted = shop.settings.rank
     if not wanted.learn:
         return None
-    if not isinstance(known.batch, DuckBatch):  # choices are JSON, which is read in its words
-        known = replace(known, batch=duck_of(shop.settings.engine))
     lists = decided_lists(
         known, days=wanted.days, timezone=shop.settings.shop.timezone, now=blend_of(model), then=blends_of(shop)
     )

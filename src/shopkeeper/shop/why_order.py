@@ -76,11 +76,10 @@ def _seen(shop: Shop, decision: Decision, which: list[int]) -> Shortlist:
     shelf = [
         str(widest[0][catalogue.index[one.item]]) if widest and one.item in catalogue.index else "" for one in choices
     ]
-    code_of = {word: code for code, word in enumerate(dict.fromkeys(shelf))}
     return Shortlist(
         size=size, numbers={**numbers, **{name: np.full(size, value) for name, value in when.items()}},
         words={
             "placement": Words.same(request.placement, size), "device": Words.same(request.device, size),
-            "category": Words(codes=np.array([code_of[word] for word in shelf], np.int32), code_of=code_of),
+            "category": Words.of(shelf),
         },
     )  # fmt: skip

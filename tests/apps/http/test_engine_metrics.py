@@ -9,7 +9,7 @@ import pytest
 from fake_engine import asking
 
 from postgres import PostgreSQL
-from servers import Started, kafka_broker, kafka_url, redis_server, redis_url
+from servers import Started, kafka_broker, kafka_url, redis_url
 from shopkeeper.apps.http.from_shop import build
 from shopkeeper.core.errors import Unavailable
 from shopkeeper.core.ids import PersonKey
@@ -20,13 +20,6 @@ from shopkeeper.shop import Shop
 from shopkeeper.shop.streaming import StreamDrain
 
 EVENTS = 6
-
-
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[Started]:
-    """A Redis that is this test's to kill."""
-    with redis_server(tmp_path) as server:
-        yield server
 
 
 @pytest.fixture
