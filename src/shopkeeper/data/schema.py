@@ -111,7 +111,7 @@ def event_row(event: Event) -> dict[str, Any]:
 
 
 def line_rows(event: Event) -> list[dict[str, Any]]:
-    """The rows of ``order_lines`` that an order brings, and a return or cancellation takes back; none for other actions."""
+    """The rows of ``order_lines`` that an order brings, and a return or cancellation takes back; else none."""
     if event.action is not Action.ORDER and event.action not in BACK:
         return []
     return [_line_row(event, number, line) for number, line in enumerate(event.lines, 1)]
