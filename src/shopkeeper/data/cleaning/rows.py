@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from shopkeeper.core.action import PRODUCT_ACTIONS, Action
+from shopkeeper.core.action import BACK, PRODUCT_ACTIONS, Action
 from shopkeeper.data.cleaning.checks import CHECKS
 from shopkeeper.data.cleaning.columns import COLUMNS, Column, Kind, Matched
 from shopkeeper.data.cleaning.quick import quick_sql, usual_sql
@@ -18,9 +18,10 @@ from shopkeeper.data.mapping import MapFile
 from shopkeeper.data.rows import LINE, Rows, identifier
 from shopkeeper.data.schema import FOLLOWS
 
-_FACTS_ABOUT_PRODUCTS: Final = frozenset({Action.STOCK_CHANGE, Action.PRICE_CHANGE})
+_NOBODYS: Final = BACK | {Action.STOCK_CHANGE, Action.PRICE_CHANGE}
+"""What is about a product, or about an order, which says itself whose it is."""
 NEEDS_PRODUCT: Final = frozenset(action.word for action in PRODUCT_ACTIONS)
-NEEDS_PERSON: Final = frozenset(action.word for action in Action if action not in _FACTS_ABOUT_PRODUCTS)
+NEEDS_PERSON: Final = frozenset(action.word for action in Action if action not in _NOBODYS)
 
 
 @dataclass(frozen=True, slots=True)
