@@ -20,6 +20,7 @@ from shopkeeper.core.figures import EngineFigures, ProfilesFigures, StateFigures
 from shopkeeper.settings import parse
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
+SERVICES = ("shopkeeper.service", "shopkeeper-drain.service", "shopkeeper-backup.service")
 
 
 def _metrics() -> str:
@@ -52,7 +53,7 @@ def test_the_dashboard_asks_for_figures_that_exist() -> None:
             assert set(re.findall(r'route="([a-z_]+)"', target["expr"])) <= names
 
 
-@pytest.mark.parametrize("name", ["shopkeeper.service", "shopkeeper-backup.service", "Dockerfile"])
+@pytest.mark.parametrize("name", [*SERVICES, "Dockerfile"])
 def test_the_commands_of_services_exist(name: str) -> None:
     """Each command and option that a unit or an image calls is one of the command line."""
     text = (DEPLOY / name).read_text("utf-8")
@@ -65,7 +66,7 @@ def test_the_commands_of_services_exist(name: str) -> None:
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
-@pytest.mark.parametrize("name", ["shopkeeper.service", "shopkeeper-backup.service", "shopkeeper-backup.timer"])
+@pytest.mark.parametrize("name", [*SERVICES, "shopkeeper-backup.timer"])
 def test_systemd_reads_the_units(name: str) -> None:
     """No line of a unit is unknown to systemd; only our program is not where the unit expects it."""
     said = subprocess.run(["systemd-analyze", "verify", DEPLOY / name], capture_output=True, text=True, check=False)

@@ -14,8 +14,8 @@ _log: Final = logging.getLogger(__name__)
 _NICE: Final = 10
 _HOUR: Final = 3_600.0
 _OUTPUT: Final = "training.log"
-_REFUSED: Final = 2
-"""The exit code of a command that said in one sentence why not."""
+_REFUSED: Final = (2, os.EX_TEMPFAIL)
+"""Exit codes of a command that said in one sentence why not."""
 
 
 class Retraining:
@@ -72,7 +72,7 @@ class Retraining:
     def _why(self, code: int) -> str:
         """The one sentence of a refusal. What a crash printed may quote facts about people, so it stays in its file."""
         last = self._path.read_text("utf-8", "replace").strip().splitlines()[-1:]
-        return "".join(last)[:300] if code == _REFUSED else f"see {_OUTPUT}"
+        return "".join(last)[:300] if code in _REFUSED else f"see {_OUTPUT}"
 
     @property
     def _path(self) -> Path:

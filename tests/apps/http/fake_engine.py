@@ -195,6 +195,9 @@ class FakeEngine:
     def figures(self) -> EngineFigures:
         return EngineFigures()
 
+    def load(self) -> None:
+        self.ready()
+
     def ready(self) -> None:
         self._maybe_fail("ready")
 

@@ -85,6 +85,14 @@ class Engine(Protocol):
     def figures(self) -> EngineFigures: ...
     def model_age_seconds(self) -> float | None: ...
     def processes(self) -> int: ...
+    def load(self) -> None:
+        """Return when requests can be answered.
+
+        Raises:
+            ShopkeeperError: why not.
+        """
+        ...
+
     def ready(self) -> None:
         """Return when events can be stored and requests answered.
 
