@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from shopkeeper.core.event import Event
 from shopkeeper.core.ids import PersonKey, ProductId
 from shopkeeper.core.kept import Kept
 from shopkeeper.data import belonging, reports
-from shopkeeper.data.drain import decode_event
+from shopkeeper.data.drain import CONSENT, decode_event
 from shopkeeper.data.journal import EVENT, forget_old_ids
 from shopkeeper.data.model_store import ModelStore
 from shopkeeper.data.quarantine import Quarantine
@@ -36,8 +36,6 @@ from shopkeeper.shop.serving import Serving, serving_of, without_models
 
 _log: Final = logging.getLogger(__name__)
 _STATIC_ITEMS: Final = 100
-_CONSENT: Final = f'"action":{Action.CONSENT.value}'.encode()
-"""What the bytes of an event of consent hold."""
 _UNLOADABLE: Final = frozenset({"model_damaged", "model_outdated", "extra_missing", "unknown_version"})
 T = TypeVar("T")
 
@@ -69,7 +67,7 @@ class Shop:
         self.identities = Identities(self.lake, self.state, settings)
         self.models = ModelStore(folder / "models")
         self.journal = intake_of(settings.stream, folder, beside=beside)
-        self._drain = drain_of(self.journal, self.lake, self.quarantine, beside=beside)
+        self._drain = drain_of(self.journal, self.lake, self.quarantine, self.agreed, beside=beside)
         belonging.mark(folder, self.state, beside=beside)
         self._collector = Collector(self.journal, self.quarantine, settings.shop.currency, clock, self.take)
         self.kept: defaultdict[str, Kept[Any]] = defaultdict(Kept)
@@ -85,7 +83,7 @@ class Shop:
         """Who else is told of stored events and of people to be forgotten."""
         self._forgot_day = 0
         if not readonly:
-            self._agreed(self._undrained(_CONSENT))
+            self.agreed(self._undrained(CONSENT))
 
     @classmethod
     def create(
@@ -152,9 +150,10 @@ class Shop:
         return self._collector.collect(raws, source=source, browser=browser)
 
     def take(self, stored: Sequence[Event], again: Sequence[Event] = ()) -> None:
-        """Let what was stored count: consent first, then the next answers. Consent that was sent again counts too: the
-        process may have been killed after it stored the event and before it wrote the answer down."""
-        self._agreed([*stored, *again])
+        """Let what was stored count: consent first, then the next answers. Consent that was sent again counts as of
+        when it was first told: the book may have been out of reach then. What is not in the journal any more is in the
+        book: the drain sees to that."""
+        self.agreed([*self._certain(stored), *self._first_told(again)])
         if self._writer is not None:
             self._writer.tell(stored)
         if self._serving is not None:
@@ -162,12 +161,30 @@ class Shop:
         for listener in self.listeners:
             listener.heard(stored)
 
-    def _agreed(self, events: Iterable[Event]) -> None:
+    def _first_told(self, again: Iterable[Event]) -> Iterator[Event]:
+        """Consent that was sent before, as it was kept: a retry that does not say when is no newer answer."""
+        for event in again:
+            if event.action is Action.CONSENT and (body := self.journal.find(event.id, EVENT)) is not None:
+                yield decode_event(body)
+
+    def _certain(self, stored: Sequence[Event]) -> Sequence[Event]:
+        """All but consent of an unknown moment to a topic: only its drain can say whether that was told before."""
+        if not self.sharing:
+            return stored
+        return [
+            event for event in stored if event.at != event.received_at or False in given_in(event.properties).values()
+        ]
+
+    def agreed(self, events: Iterable[Event]) -> None:
+        """Write answers down, each as of its moment, which is never after it was received."""
         answers = [
-            Answer(person=event.person, given=given_in(event.properties), at=event.at, source=event.source)
+            Answer(
+                person=event.person, given=given_in(event.properties), at=min(event.at, event.received_at or event.at),
+                source=event.source,
+            )
             for event in events
             if event.action is Action.CONSENT and event.person is not None
-        ]
+        ]  # fmt: skip
         if answers:
             self.state.consent.record_many(answers)
 
@@ -182,7 +199,10 @@ class Shop:
         self._writable()
         if self._drain is None:
             return 0
-        with self._serving_lock:  # whoever takes up the models reads the lake first and then the journal
+        with (
+            self._serving_lock,
+            self.lake.rewriting(),
+        ):  # who takes up the models reads the lake first, then the journal
             moved = self._drain.run()
         self.forget_old_ids()
         if moved:
