@@ -3,14 +3,13 @@
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from shopkeeper.core.action import Action
-from shopkeeper.core.consent import Consent, given_in
+from shopkeeper.core.consent import Consent
 from shopkeeper.core.decision import Decision, Request
 from shopkeeper.core.errors import DataError, NotFound, SettingsError, ShopkeeperError, Unavailable
 from shopkeeper.core.event import Event
@@ -23,11 +22,10 @@ from shopkeeper.data.model_store import ModelStore
 from shopkeeper.data.quarantine import Quarantine
 from shopkeeper.data.schema import TABLES
 from shopkeeper.data.snapshot import LakeSnapshot
-from shopkeeper.data.store.consent import Answer
 from shopkeeper.decide.log import Logged, body_of
 from shopkeeper.features.shared_profiles import ProfileWriter
 from shopkeeper.settings import FILE, Settings, load, template
-from shopkeeper.shop import logged
+from shopkeeper.shop import answered, logged
 from shopkeeper.shop.collecting import Collector, Verdict
 from shopkeeper.shop.engines import batch_of, drain_of, duck_of, intake_of, profile_store
 from shopkeeper.shop.identity import LEARNING, SHOWING, Identities
@@ -153,7 +151,8 @@ class Shop:
         """Let what was stored count: consent first, then the next answers. Consent that was sent again counts as of
         when it was first told: the book may have been out of reach then. What is not in the journal any more is in the
         book: the drain sees to that."""
-        self.agreed([*self._certain(stored), *self._first_told(again)])
+        certain = answered.certain(stored) if self.sharing else stored
+        self.agreed([*certain, *answered.first_told(again, self.journal)])
         if self._writer is not None:
             self._writer.tell(stored)
         if self._serving is not None:
@@ -161,31 +160,9 @@ class Shop:
         for listener in self.listeners:
             listener.heard(stored)
 
-    def _first_told(self, again: Iterable[Event]) -> Iterator[Event]:
-        """Consent that was sent before, as it was kept: a retry that does not say when is no newer answer."""
-        for event in again:
-            if event.action is Action.CONSENT and (body := self.journal.find(event.id, EVENT)) is not None:
-                yield decode_event(body)
-
-    def _certain(self, stored: Sequence[Event]) -> Sequence[Event]:
-        """All but consent of an unknown moment to a topic: only its drain can say whether that was told before."""
-        if not self.sharing:
-            return stored
-        return [
-            event for event in stored if event.at != event.received_at or False in given_in(event.properties).values()
-        ]
-
     def agreed(self, events: Iterable[Event]) -> None:
-        """Write answers down, each as of its moment, which is never after it was received."""
-        answers = [
-            Answer(
-                person=event.person, given=given_in(event.properties), at=min(event.at, event.received_at or event.at),
-                source=event.source,
-            )
-            for event in events
-            if event.action is Action.CONSENT and event.person is not None
-        ]  # fmt: skip
-        if answers:
+        """Write answers of consent down, each as of its moment."""
+        if answers := answered.answers_in(events):
             self.state.consent.record_many(answers)
 
     def _undrained(self, words: bytes = b"") -> list[Event]:
