@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
-from batches import Found, events, look
+from batches import Found, events, gone_on, look
 from disk import MODES, Disk, Mode, unsynced_names
 from running import new_shop, port_that_is_free
 from tracing import Call, read, strace
@@ -31,7 +31,7 @@ BROKEN = {
     "lake without fsync": "import os; os.fsync = lambda handle: None; " + RUN,
 }
 """Servers with a promise taken out: a test that does not notice proves nothing."""
-_WAIT_SECONDS = 120.0
+_WAIT_SECONDS = 240.0
 _ANSWER = re.compile(rb"b(\d{6})-\d")
 
 
@@ -125,7 +125,7 @@ def _served(
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.wait(timeout=60)
+        process.wait(timeout=240)
     return read(log), heard
 
 
@@ -135,7 +135,7 @@ def _post(port: int, key: str, batches: Iterable[int], clients: int) -> set[int]
     headers = {"Authorization": f"Bearer {key}"}
 
     def run() -> None:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=60) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=240) as client:
             while True:
                 with lock:
                     batch = next(waiting, None)
@@ -199,6 +199,7 @@ def _one(work: Traced, folder: Path, mode: Mode, at: int, rng: random.Random, re
     result.cuts[mode] = result.cuts.get(mode, 0) + 1
     try:
         found = look(disk, acknowledged)
+        found.add(gone_on(disk, acknowledged))
     except Exception as error:  # noqa: BLE001  # whatever it is, the shop did not come back from this cut
         found = Found(damaged=1)
         result.first = result.first or f"{mode} at {at}: {error}"

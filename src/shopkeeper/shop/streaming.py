@@ -56,7 +56,7 @@ class StreamDrain:
         """Events from before the shop had a stream."""
         journal = Journal(self._shop.folder / "journal.db")
         try:
-            Drain(journal, self._shop.lake, self._shop.quarantine).run()
+            Drain(journal, self._shop.lake, self._shop.quarantine, self._shop.agreed).run()
         finally:
             journal.close()
 
