@@ -1,6 +1,7 @@
 """A shop folder as the API's engine: ``build`` makes its app, ``serve`` serves it."""
 
 import logging
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -194,6 +195,11 @@ class ShopEngine:
 
     def figures(self) -> EngineFigures:
         return figures_of(self._shop.state, self._shop.journal, self._shop.store)
+
+    def room(self) -> tuple[int, int]:
+        """Free bytes, and all bytes, of the disk that holds the shop folder."""
+        disk = shutil.disk_usage(self._shop.folder)
+        return disk.free, disk.total
 
     def load(self) -> None:
         """Who agreed to what is read, and the models are loaded. A stream that is away keeps nobody from an answer."""
