@@ -35,7 +35,7 @@ class Model(Protocol):
 class Learner(Protocol):
     """A frozen settings dataclass."""
 
-    def fit(self, columns: Columns, outcome: Float64, *, wanted: Wanted = ..., seed: int = ...) -> Any: ...
+    def fit(self, columns: Columns, outcome: Float64, *, wanted: Wanted = ..., seed: int = ...) -> Model: ...
 
 
 LEARNERS: Final[Mapping[str, Learner]] = {

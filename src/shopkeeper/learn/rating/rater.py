@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,14 +36,6 @@ RATERS: Final[Mapping[str, Learner | FitFactors]] = {
 _KINDS: Final[Mapping[str, Any]] = {
     kind.__name__: kind for kind in (Asking, Factors, WeightedSum, Ordinal, Trees, SupportVectors, Boosted)
 }  # fmt: skip
-
-
-class Asker(Protocol):
-    """What turns ratings into numbers about each."""
-
-    def columns(self, ratings: Ratings, taught: Mask | None = None) -> Columns: ...
-    def arrays(self) -> Mapping[str, NDArray[Any]]: ...
-    def facts(self) -> Mapping[str, Any]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,7 +55,6 @@ PROPERTIES: Final = (
     "share_via", "url",
 )  # fmt: skip
 """Properties of the spec that are kept as they are; others are not."""
-TRAITS: Final = ("name", "email", "phone", "createdAt", "firstName", "lastName")
 LINE: Final[Mapping[str, tuple[str, ...]]] = {
     "product": ("product_id", "sku"), "variant": ("variant",), "quantity": ("quantity",), "price": ("price",),
 }  # fmt: skip

@@ -1,7 +1,7 @@
 """From settings and a snapshot to a sequence model: what attention, GRU and LSTM share."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,9 +14,6 @@ from shopkeeper.learn.recommend.sequence.learning import Circumstances, Judged, 
 from shopkeeper.learn.recommend.sequence.model import SequenceModel
 from shopkeeper.learn.recommend.sequence.sequences import Sequences
 from shopkeeper.learn.recommend.sequence.start import start_of
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
