@@ -16,6 +16,7 @@ import tomllib
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -73,16 +74,18 @@ def named_kills(aside: Path, seconds: float) -> Facts:
     shop = deeds.make_shop(aside / "trained", trained=2)
     with closing(killing.Shop.open(shop)) as opened:
         opened.collect(killing.events(0))
+    worn = killing.worn(aside / "worn")
     total, each = killing.Killed(), dict.fromkeys(sorted(killing.POINTS), 0)
 
     def step(done: int) -> int:
-        point = sorted(killing.POINTS)[done % len(killing.POINTS)]
+        turn, place = divmod(done, len(each))
+        point = sorted(each)[place]
         if point in killing.WRITING:
-            killed = killing.at(point, aside)
+            killed = killing.at(point, aside, first=turn, like=worn if point in killing.SELDOM else None)
         elif point in killing.MAKING:
-            killed = killing.while_making(point, aside)
+            killed = killing.while_making(point, aside, first=turn + 1)
         elif point in killing.MIGRATING:
-            killed = killing.while_migrating(point, aside)
+            killed = killing.while_migrating(point, aside, first=turn + 1)
         elif point in killing.TRAINING:
             killed = killing.while_training(point, shop)
         else:
@@ -133,18 +136,28 @@ def broken_servers(aside: Path, seconds: float) -> Facts:  # noqa: ARG001  # eac
 
 
 def disk_faults(aside: Path, seconds: float) -> Facts:
-    """An error of every n-th sync, write, link, open or truncation of every thread."""
-    total, calls = faults.Faults(), list(faults.CALLS)
+    """An error of the n-th sync, write, read, link, open … of every thread, for every n that is come to; only those
+    that struck are counted."""
+    total, turns = faults.Faults(), count()
+    nth, idle, rounds = (dict.fromkeys(faults.KINDS, 0) for _ in range(3))
 
-    def step(done: int) -> int:
-        call, nth = calls[done % len(calls)], done // len(calls) + 1
-        total.add(faults.one(aside, call, nth, early=nth % 5 == 0))
-        return 1
+    def step(done: int) -> int:  # noqa: ARG001  # runs that struck nothing count as none
+        kind = faults.KINDS[next(turns) % len(faults.KINDS)]
+        nth[kind] += 1
+        turn = nth[kind] + rounds[kind]
+        found = faults.one(aside, kind[0], nth[kind], error=kind[1], early=turn % 5 == 0, for_ever=turn % 2 == 0)
+        total.add(found)
+        struck = sum(found.struck.values())
+        idle[kind] = 0 if struck else idle[kind] + 1
+        if idle[kind] == 3:  # no thread comes that far
+            nth[kind], idle[kind], rounds[kind] = 0, 0, rounds[kind] + 1
+        return struck
 
     until(seconds, 1_200, step)
     return {
         "runs": total.runs, "struck": total.struck, "refusals": total.refusals, "acknowledged": total.acknowledged * 9,
-        "lost": total.found.lost, "doubled": total.found.doubled, "first": total.first,
+        "lost": total.found.lost, "doubled": total.found.doubled, "halves": total.found.halves,
+        "damaged": total.found.damaged, "first": total.first,
     }  # fmt: skip
 
 

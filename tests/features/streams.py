@@ -33,7 +33,7 @@ _lines = st.builds(
 )
 _texts = st.sampled_from(["", "Good", "not very good", "差", "很好，但是破了", "茶"])
 _people = st.sampled_from([("c1", None), ("c2", None), ("c2", "v1"), (None, "v1"), (None, "v2"), (None, None)])
-_ORDERS = [Action.ORDER, Action.ORDER, Action.ORDER_RETURN]
+_ORDERS = [Action.ORDER, Action.ORDER, Action.ORDER_RETURN, Action.ORDER_CANCEL]
 _ACTIONS = [
     Action.PRODUCT_VIEW, Action.CART_ADD, Action.CLICK, Action.WISHLIST_ADD, Action.SEARCH, Action.STOCK_CHANGE,
     Action.PAGE_VIEW, Action.REVIEW, Action.REVIEW, *_ORDERS, *_ORDERS,

@@ -19,6 +19,8 @@ Rows = list[dict[str, Any]]
 
 
 def _paid(row: dict[str, Any]) -> int:
+    if row.get("product") is None:  # a return's or cancellation's own amount
+        return -int(row["price_minor"])
     gross = int(abs(row["quantity"]) * row.get("price_minor", 0) + 0.5)
     paid = gross - row.get("discount_minor", 0)
     refund = row.get("refund_minor")

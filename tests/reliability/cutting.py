@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
-from batches import Found, events, look
+from batches import Found, events, gone_on, look
 from disk import MODES, Disk, Mode, unsynced_names
 from running import new_shop, port_that_is_free
 from tracing import Call, read, strace
@@ -199,6 +199,7 @@ def _one(work: Traced, folder: Path, mode: Mode, at: int, rng: random.Random, re
     result.cuts[mode] = result.cuts.get(mode, 0) + 1
     try:
         found = look(disk, acknowledged)
+        found.add(gone_on(disk, acknowledged))
     except Exception as error:  # noqa: BLE001  # whatever it is, the shop did not come back from this cut
         found = Found(damaged=1)
         result.first = result.first or f"{mode} at {at}: {error}"

@@ -209,16 +209,20 @@ class Disk:
 
     def after_cut(self, at: int, mode: Mode, rng: random.Random, target: Path) -> None:
         """Write what is on the disk when the power went at a place of the trace."""
-        self._lay(self.top, at, mode, rng, target)
+        self._lay(self.top, at, mode, rng, target, {})
 
-    def _lay(self, node: Node, at: int, mode: Mode, rng: random.Random, target: Path) -> None:
+    def _lay(self, node: Node, at: int, mode: Mode, rng: random.Random, target: Path, laid: dict[int, Path]) -> None:
         if not node.folder:
+            if id(node) in laid:  # one file under two names: what is written to one is written to the other
+                target.hardlink_to(laid[id(node)])
+                return
+            laid[id(node)] = target
             target.write_bytes(_content(node, at, mode, rng))
             return
         target.mkdir(exist_ok=True)
         for name, child in _names(node, at, mode, rng).items():
             if not name.endswith("-shm"):
-                self._lay(child, at, mode, rng, target / name)
+                self._lay(child, at, mode, rng, target / name, laid)
 
 
 def _names(node: Node, at: int, mode: Mode, rng: random.Random) -> dict[str, Node]:

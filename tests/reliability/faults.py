@@ -13,21 +13,29 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from batches import Found, events, look, new_shop, sent_again
+from batches import Found, events, gone_on, look, new_shop
 from writing import FORKS, ready
 
 from shopkeeper.core.errors import Unavailable
+from shopkeeper.data.schema import TABLES
 from shopkeeper.shop import Shop
 
 CALLS = {
-    "fdatasync": "EIO",
-    "fsync": "EIO",
-    "pwrite64": "ENOSPC",
-    "link": "EIO",
-    "openat": "EMFILE",
-    "ftruncate": "EIO",
+    "fdatasync": ("EIO", "ENOSPC"),
+    "fsync": ("EIO",),
+    "pwrite64": ("ENOSPC", "EIO"),
+    "write": ("ENOSPC",),
+    "pread64": ("EIO",),
+    "link": ("EIO", "ENOSPC"),
+    "rename": ("EIO",),
+    "unlink": ("EIO",),
+    "openat": ("EMFILE", "EIO"),
+    "ftruncate": ("EIO",),
 }
 """What is made to fail, and how."""
+ONLY = {"write": tuple(f"lake/{table}.commit" for table in TABLES)}
+"""Files to which a call is confined: a write that fails is also one that wakes another thread, which is no disk's."""
+KINDS = tuple((call, error) for call, errors in CALLS.items() for error in errors)
 KEPT, REFUSED, READY = 1, 2, 3
 _ATTACH_SECONDS = 30.0
 
@@ -54,10 +62,11 @@ class Faults:
 
 
 @contextmanager
-def injected(process: int, log: Path, call: str, error: str, when: str) -> Iterator[None]:
+def injected(process: int, shop: Path, log: Path, call: str, error: str, when: str) -> Iterator[None]:
     """``strace`` on a running process and all its threads, until the block ends."""
     words = ["strace", "-f", "-y", "-p", str(process), "-o", str(log), "-e", f"trace={call}",
              "-e", f"inject={call}:error={error}:when={when}"]  # fmt: skip
+    words += [word for name in ONLY.get(call, ()) for word in ("-P", str(shop / name))]
     with log.with_suffix(".said").open("wb") as said:
         watching = subprocess.Popen(words, stderr=said)
     until = time.monotonic() + _ATTACH_SECONDS
@@ -99,11 +108,18 @@ def _drain(shop: Shop) -> None:
         time.sleep(0.002)
 
 
-def one(folder: Path, call: str, nth: int, *, batches: int = 24, early: bool = False) -> Faults:
-    """Let the n-th call of each thread fail while a writer works (and, for even n, every later one); then start cleanly
-    and look."""
+def one(
+    folder: Path, call: str, nth: int, *, error: str = "", early: bool = False, for_ever: bool | None = None
+) -> Faults:
+    """Let the n-th call of each thread fail while a writer works (``for_ever``, else for even n: every later one too);
+    then start cleanly and look."""
     shop = new_shop(folder / f"{call}-{nth}")
     log, faults = folder / f"{call}-{nth}.log", Faults(runs=1)
+    for_ever, error, batches = (
+        nth % 2 == 0 if for_ever is None else for_ever,
+        error or CALLS[call][0],
+        max(24, 16 + nth),
+    )
     ready()
     hear, say = FORKS.Pipe(duplex=False)
     marks = FORKS.RawArray("b", batches)
@@ -113,19 +129,24 @@ def one(folder: Path, call: str, nth: int, *, batches: int = 24, early: bool = F
     until = time.monotonic() + _ATTACH_SECONDS
     while marks[0] != READY and time.monotonic() < until:
         time.sleep(0.002)
-    with injected(process.pid, log, call, CALLS[call], f"{nth}{'' if nth % 2 else '+'}"):
+    with injected(process.pid, shop, log, call, error, f"{nth}{'+' if for_ever else ''}"):
         say.send("go")
         process.join(60)
         if process.is_alive():
             process.kill()
-            faults.first = f"{call} {nth}: it did not end"
+            faults.first = f"{call} {error} {nth}: it did not end"
             faults.found.damaged += 1
     faults.struck[call] = int("INJECTED" in log.read_text("utf-8", "replace"))
     kept = [batch for batch, mark in enumerate(marks) if mark == KEPT] + ([] if early else [batches])
     faults.refusals, faults.acknowledged = sum(mark == REFUSED for mark in marks), len(kept)
-    faults.found.add(look(shop, kept))
-    faults.found.doubled += sent_again(shop, kept[-3:])
+    try:
+        faults.found.add(look(shop, kept))
+        faults.found.add(gone_on(shop, sorted(kept)))
+    except Exception as why:  # noqa: BLE001  # whatever it is, the shop did not come back from this fault
+        faults.found.damaged += 1
+        faults.first = faults.first or f"{call} {error} {nth}: {why!r}"
     if not faults.found.clean:
-        faults.first = faults.first or f"{call} {nth}: {faults.found}"
+        faults.first = faults.first or f"{call} {error} {nth}, for ever {for_ever}, early {early}: {faults.found}"
     shutil.rmtree(shop)
+    log.unlink()
     return faults

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import deeds
-from batches import Found, events, look, look_into, new_shop, sent_again
+from batches import Found, events, gone_on, look, look_into, new_shop
 from writing import done, writer
 
 from shopkeeper.data.kill_points import POINTS
@@ -22,9 +22,15 @@ from shopkeeper.shop import Shop
 
 WRITING = sorted(point for point in POINTS if point.startswith(("journal.", "lake.", "drain.", "compact.")))
 """Places that a shop comes to by taking events and draining them."""
+SELDOM = tuple(
+    point for point in WRITING if point.startswith(("compact.", "lake.checkp", "lake.cleared", "lake.sweep"))
+)
+"""Of these the places that come once in 15 drains or more."""
 _OLD_SECONDS = 7_200
 _MANY = 10_000
 _ROUNDS_A_SHOP = 40
+_EARLIER = range(45)
+"""Batches of a worn shop: tables are compacted after the 16th, 31st and 46th drain, the 50th version is near."""
 
 
 @dataclass(slots=True)
@@ -62,17 +68,28 @@ def at_random(folder: Path, kills: int, seed: int) -> Killed:
             killed.ready_seconds += running.ready_seconds
             killed.found.add(look(shop, acknowledged))
         killed.acknowledged += len(acknowledged)
-        killed.found.doubled += sent_again(shop, acknowledged[-5:])
+        killed.found.add(gone_on(shop, acknowledged))
         shutil.rmtree(shop)
     return killed
 
 
-def at(point: str, folder: Path, times: int = 1) -> Killed:
-    """Let a writer end itself at a named place, ``times`` over, each time a little later; look after each."""
+def worn(folder: Path) -> Path:
+    """A shop whose next drain compacts every table and whose one after that makes a checkpoint of each."""
+    shop = new_shop(folder)
+    with Shop.open(shop) as opened:
+        for batch in _EARLIER:
+            opened.collect(events(batch))
+            opened.drain()
+    return shop
+
+
+def at(point: str, folder: Path, times: int = 1, *, first: int = 0, like: Path | None = None) -> Killed:
+    """Let a writer end itself at a named place, ``times`` over, the first, second or third time it comes there; look
+    after each. ``like``: on a copy of a worn shop, where places that are seldom come to are near."""
     killed = Killed()
-    shop = new_shop(folder / point)
-    acknowledged: list[int] = []
-    for turn in range(times):
+    shop = new_shop(folder / point) if like is None else Path(shutil.copytree(like, folder / point))
+    acknowledged = list(_EARLIER) if like else []
+    for turn in range(first, first + times):
         _leave_an_orphan(shop)
         with writer(shop, max(acknowledged, default=-1) + 1, f"{point}:{turn % 3 + 1}") as running:
             running.wait_for(_MANY)
@@ -81,6 +98,8 @@ def at(point: str, folder: Path, times: int = 1) -> Killed:
         killed.kills += 1
         acknowledged += running.acknowledged
         killed.found.add(look(shop, acknowledged))
+        killed.found.add(gone_on(shop, acknowledged))
+        acknowledged.append(max(acknowledged, default=-1) + 1)
     killed.acknowledged += len(acknowledged)
     shutil.rmtree(shop)
     return killed
@@ -88,7 +107,7 @@ def at(point: str, folder: Path, times: int = 1) -> Killed:
 
 def _leave_an_orphan(shop: Path) -> None:
     """What a crash left in the lake hours ago, for the sweep to find."""
-    for number in range(2):
+    for number in range(4):
         orphan = shop / "lake" / "events" / f"part_left_{number}.parquet"
         orphan.write_bytes(b"half a file")
         os.utime(orphan, (time.time() - _OLD_SECONDS,) * 2)
@@ -107,10 +126,10 @@ def _end_at(point: str, killed: Killed, deed: Callable[..., object], *words: obj
         killed.missed.append(point)
 
 
-def while_making(point: str, folder: Path, times: int = 1) -> Killed:
+def while_making(point: str, folder: Path, times: int = 1, *, first: int = 1) -> Killed:
     """A new shop is killed at a table of its lake; opened again, it is whole."""
     killed = Killed()
-    for turn in range(1, times + 1):
+    for turn in range(first, first + times):
         shop = folder / f"{point}-{turn}"
         _end_at(point, killed, deeds.create, shop, turn=(turn - 1) % len(TABLES) + 1)
         with Shop.open(shop) as opened:
@@ -121,10 +140,10 @@ def while_making(point: str, folder: Path, times: int = 1) -> Killed:
     return killed
 
 
-def while_migrating(point: str, folder: Path, times: int = 1) -> Killed:
+def while_migrating(point: str, folder: Path, times: int = 1, *, first: int = 1) -> Killed:
     """``state.db`` is killed between two statements of its upgrade; the next opening finishes it."""
     killed = Killed()
-    for turn in range(1, times + 1):
+    for turn in range(first, first + times):
         file = folder / f"{point}-{turn}.db"
         _end_at(point, killed, deeds.migrate, file, turn=1 if point == "state.migrated" else (turn - 1) % 5 + 1)
         with closing(State(file)) as state:

@@ -6,7 +6,7 @@ from pathlib import Path
 import faults
 import pytest
 
-QUICK = [("fdatasync", 2), ("fdatasync", 5), ("fsync", 3), ("pwrite64", 6), ("pwrite64", 9), ("link", 1)]
+QUICK = [("fdatasync", 2), ("fdatasync", 5), ("fsync", 3), ("pwrite64", 6), ("pwrite64", 9), ("link", 1), ("unlink", 1)]
 
 
 @pytest.mark.parametrize(("call", "nth"), QUICK)

@@ -25,6 +25,15 @@ from shopkeeper.shop import Shop
 
 FORKS = multiprocessing.get_context("forkserver")
 _LONG_SECONDS = 60.0
+_LATE = (
+    "scipy.stats",
+    "scipy.optimize",
+    "sklearn.linear_model",
+    "sklearn.isotonic",
+    "sklearn.cluster",
+    "alembic.command",
+)
+"""What only learning and upgrades import, when they do: a second for every process that is to be killed in one."""
 
 
 def ready() -> None:
@@ -33,7 +42,7 @@ def ready() -> None:
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
     try:
-        FORKS.set_forkserver_preload(["batches", "writing", "deeds", "faults"])
+        FORKS.set_forkserver_preload(["batches", "writing", "deeds", "faults", *_LATE])
         forkserver.ensure_running()
     finally:
         os.environ["PYTHONPATH"] = before or ""

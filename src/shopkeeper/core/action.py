@@ -70,6 +70,9 @@ BROWSER_ACTIONS = frozenset(
 )  # fmt: skip
 """What a publishable key may report: behaviour. Orders, prices, stock, consent and identity need the secret key."""
 
+BACK = frozenset({Action.ORDER_CANCEL, Action.ORDER_RETURN})
+"""What takes an order's lines back, or pays money back."""
+
 PRODUCT_ACTIONS = frozenset(
     {
         Action.PRODUCT_VIEW, Action.CART_ADD, Action.CART_REMOVE, Action.RATING, Action.REVIEW, Action.QUESTION,

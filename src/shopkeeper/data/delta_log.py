@@ -10,6 +10,7 @@ import json
 import os
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
@@ -60,15 +61,20 @@ def commit(table: Path, version: int, actions: Iterable[Action]) -> None:
     seal = {_SEAL: _seal_of(table, f"{version:020}", done)}
     lines = json.dumps({"commitInfo": said | seal}, separators=(",", ":")) + "\n" + done
     part = table.with_name(f"{table.name}.commit")
+    part.unlink(missing_ok=True)  # left by an end in the middle of this, it may be a version's own file under two names
     try:
-        with part.open("w", encoding="utf-8") as file:
+        with part.open("x", encoding="utf-8") as file:
             file.write(lines)
             file.flush()
             os.fsync(file.fileno())
         reached("lake.logged")
         os.link(part, table / "_delta_log" / f"{version:020}.json")
+        reached("lake.twice_named")
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(
+            OSError
+        ):  # whether the version is there does not hang on it, and the next commit removes it first
+            part.unlink(missing_ok=True)
 
 
 def damaged(table: Path) -> Path | None:

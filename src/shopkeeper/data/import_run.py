@@ -21,7 +21,7 @@ from shopkeeper.data.cleaning.rows import Staging, staging
 from shopkeeper.data.cleaning.values import Reading, now_sql, quoted
 from shopkeeper.data.conflicts import known_sides
 from shopkeeper.data.disk import seal
-from shopkeeper.data.lake import Lake, table_sql
+from shopkeeper.data.lake import Lake
 from shopkeeper.data.mapping import MapFile
 from shopkeeper.data.marking import DUPLICATE, MARKS, PERSONS, Marking, orders_sql
 from shopkeeper.data.preview import PreviewRow
@@ -29,6 +29,8 @@ from shopkeeper.data.rows import LINE, Held, Rows, Source, Warn, identifier, lin
 from shopkeeper.data.schema import lake_types
 from shopkeeper.data.sources.known.format import THEIRS
 
+_KEPT: Final = "code = 0 AND row NOT IN (SELECT row FROM marks)"
+"""Of staged rows those that are believed and new."""
 _STEPS: Final = 5
 _NAMES: Final = 500
 _CUT: Final = ("too_few_cells", "not_text")
@@ -57,6 +59,8 @@ class ImportRun:
     threads: int = 2
     orders: bool = True
     """Whether order lines make the events of their orders."""
+    named: str = ""
+    """The table of the products that are named, once there is one."""
     files: dict[str, Future[Path]] = field(default_factory=dict)
     """What was written: the table, and the file as soon as it is sealed, while the next one is written."""
 
@@ -107,12 +111,12 @@ class ImportRun:
     def part(self, kind: Kind, mapping: MapFile, reading: Reading, *, orders: bool) -> "ImportRun":
         """Another run on the same connection, for what the same file says of another kind."""
         self._clear()
-        return replace(self, id=new_id("i"), kind=kind, mapping=mapping, reading=reading, orders=orders, files={})
+        return replace(
+            self, id=new_id("i"), kind=kind, mapping=mapping, reading=reading, orders=orders, files={}, named=""
+        )
 
     def _clear(self) -> None:
-        self.con.execute("DROP VIEW IF EXISTS whole")
-        for name in ("staged", "marked", "marks", "orders", "known"):
-            self.con.execute(f"DROP TABLE IF EXISTS {name}")
+        _drop(self.con)
         self.con.execute(f"SET TimeZone='{self.reading.timezone}'")
         self.con.execute("SET preserve_insertion_order=true")
 
@@ -123,6 +127,8 @@ class ImportRun:
         held = self._originals([*rows.held, *rejects, *self._held(plan, rows, matched, rejects)])
         kept = self._store(rows, matched, plan)
         orders = self._store_orders(matched) if self.kind == "order_lines" and self.orders else 0
+        if self.kind in ("events", "order_lines") and "product" not in plan.absent:
+            self._name_products()
         self._tell(4)
         return self._account(rows, matched, rejects, held, kept, orders), held
 
@@ -151,23 +157,29 @@ class ImportRun:
         return tuple(sorted(shown, key=lambda one: one.line))
 
     def adopt(self) -> None:
-        """Let what was written be part of the lake."""
+        """Let what was written be part of the lake; what is needed no more is given back meanwhile."""
+        dropped = self.sealing.submit(_drop, self.con.cursor())
         for name, file in self.files.items():
             self.lake.adopt(name, [file.result()], key=f"import:{self.id}")
+        dropped.result()
         self._tell(_STEPS)
 
     def unknown_products(self) -> tuple[Warn, ...]:
         """A warning where what was written names products that the catalogue, where there is one, does not have."""
-        written = [(name, file) for name, file in self.files.items() if name in ("events", "order_lines")]
-        if not written or not self.lake.files("products"):
+        if not self.named or not self.lake.files("products"):
             return ()
-        named = " UNION ALL ".join(f"SELECT product FROM {table_sql(name, [file.result()])}" for name, file in written)
         count, example = self.con.execute(
-            f"SELECT count(*), min(product) FROM (SELECT DISTINCT product FROM ({named}) "
-            f"WHERE product IS NOT NULL) ANTI JOIN (SELECT id AS product FROM {self.lake.relation_sql('products')}) "
-            "USING (product)"
+            f"SELECT count(*), min(product) FROM {self.named} "
+            f"ANTI JOIN (SELECT id AS product FROM {self.lake.relation_sql('products')}) USING (product)"
         ).fetchone()
         return (Warn(key="unknown_products", facts={"count": count, "value": example}),) if count else ()
+
+    def _name_products(self) -> None:
+        """Keep which products the written rows name, while the file they are in is sealed."""
+        self.named = f"named_{self.id}"
+        self.con.execute(
+            f"CREATE TABLE {self.named} AS SELECT DISTINCT product FROM whole WHERE {_KEPT} AND product IS NOT NULL"
+        )
 
     def stage(self, rows: Rows) -> tuple[Matched, Staging, list[Held]]:
         """Judge every row: by itself, and beside the others and the lake."""
@@ -286,9 +298,7 @@ class ImportRun:
             values["currency"] = f"CASE WHEN currency IS NOT NULL THEN {_always(self.reading.currency)} END"
         said = [name for name in self.types if name not in plan.absent or name in values]
         columns = ", ".join(f"{values.get(name, identifier(name))} AS {identifier(name)}" for name in said)
-        return self._copy(
-            self.kind, f"SELECT {columns} FROM whole WHERE code = 0 AND row NOT IN (SELECT row FROM marks)"
-        )
+        return self._copy(self.kind, f"SELECT {columns} FROM whole WHERE {_KEPT}")
 
     def _copy(self, name: str, select: str) -> int:
         path = self.lake.stage_path(name)
@@ -322,6 +332,13 @@ class ImportRun:
             else ""
         )
         return self._copy("events", f"SELECT * FROM (SELECT {select} FROM orders) o {new}")
+
+
+def _drop(con: Any) -> None:
+    """Give back what was made of one kind of row."""
+    con.execute("DROP VIEW IF EXISTS whole")
+    for name in ("staged", "marked", "marks", "orders", "known"):
+        con.execute(f"DROP TABLE IF EXISTS {name}")
 
 
 def _always(text: str) -> str:

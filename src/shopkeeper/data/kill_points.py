@@ -13,7 +13,7 @@ POINTS: Final = frozenset(
     """
     journal.inserted journal.committed
     shop.tables_made
-    lake.written lake.logged lake.linked lake.checkpointed lake.cleared lake.sweeping
+    lake.written lake.logged lake.twice_named lake.linked lake.checkpointed lake.cleared lake.sweeping
     drain.landed drain.forgotten
     compact.written compact.committed
     models.written models.renamed models.named models.swapped models.trimming

@@ -24,32 +24,46 @@ _PAID: Final = (
 _UNITS: Final = "sum(CAST(floor(quantity * 1e6 + 0.5) AS HUGEINT)) / 1e6"
 """Units sold, summed as whole millionths: no order of the rows changes a digit."""
 
+_MONEY: Final = f"""
+money AS (
+  SELECT "at", order_id, customer, visitor, 1 AS lines, CASE WHEN quantity > 0 THEN order_id END AS bought,
+         {_PAID} AS paid
+  FROM order_lines WHERE currency = $currency OR currency IS NULL
+  UNION ALL
+  SELECT "at", order_id, customer, visitor, 0, NULL, -price_minor
+  FROM events WHERE action IN ('order_return', 'order_cancel') AND currency = $currency
+)
+"""
+"""What came in and went out, in the shop's currency: order lines, and what returns and cancellations paid back beside
+their lines. ``bought``: the order, where it is not something that came back."""
 _TOTALS = f"""
-SELECT count(DISTINCT order_id) FILTER (quantity > 0) AS orders, count(*) AS lines,
-       count(DISTINCT customer) AS buyers, coalesce(sum({_PAID}), 0)::DOUBLE AS revenue_minor,
-       min("at") AS first_at, max("at") AS last_at
-FROM order_lines WHERE currency = $currency OR currency IS NULL
+WITH {_MONEY}
+SELECT count(DISTINCT bought) AS orders, CAST(sum(lines) AS BIGINT) AS lines, count(DISTINCT customer) AS buyers,
+       coalesce(sum(paid), 0)::DOUBLE AS revenue_minor, min("at") AS first_at, max("at") AS last_at
+FROM money
 """
 _DAYS = f"""
-SELECT date_trunc('day', "at")::DATE AS day, count(DISTINCT order_id) AS orders,
-       sum({_PAID})::DOUBLE AS revenue_minor, count(DISTINCT coalesce(customer, visitor)) AS buyers
-FROM order_lines WHERE (currency = $currency OR currency IS NULL) AND "at" >= $since GROUP BY 1 ORDER BY 1
+WITH {_MONEY}
+SELECT date_trunc('day', "at" AT TIME ZONE $timezone)::DATE AS day, count(DISTINCT bought) AS orders,
+       coalesce(sum(paid), 0)::DOUBLE AS revenue_minor, count(DISTINCT coalesce(customer, visitor)) AS buyers
+FROM money WHERE "at" >= $since GROUP BY 1 ORDER BY 1
 """
 _CUSTOMERS = f"""
-WITH bought AS (
-  SELECT customer AS id, count(DISTINCT order_id) AS orders, sum({_PAID})::DOUBLE AS revenue_minor, max("at") AS last_at
-  FROM order_lines WHERE customer IS NOT NULL GROUP BY 1
-)
+WITH {_MONEY}, bought AS (
+  SELECT customer AS id, count(DISTINCT order_id) AS orders, max("at") AS last_at
+  FROM order_lines WHERE customer IS NOT NULL AND quantity > 0 GROUP BY 1
+), paid AS (SELECT customer AS id, sum(paid)::DOUBLE AS revenue_minor FROM money WHERE customer IS NOT NULL GROUP BY 1)
 SELECT id, c.name, coalesce(orders, 0) AS orders, coalesce(revenue_minor, 0) AS revenue_minor, last_at,
        count(*) OVER () AS total
-FROM (SELECT id, name FROM customers) c FULL JOIN bought USING (id)
+FROM (SELECT id, name FROM customers) c FULL JOIN bought USING (id) FULL JOIN paid USING (id)
 WHERE $text = '' OR contains(lower(id), $text) OR contains(lower(coalesce(c.name, '')), $text)
 ORDER BY {{order}} LIMIT $size OFFSET $skip
 """
 _PRODUCTS = f"""
 WITH sold AS (
   SELECT product AS id, count(DISTINCT coalesce(customer, visitor)) AS buyers, {_UNITS} AS units,
-         sum({_PAID})::DOUBLE AS revenue_minor, max("at") AS last_at
+         coalesce(sum({_PAID}) FILTER (currency = $currency OR currency IS NULL), 0)::DOUBLE AS revenue_minor,
+         max("at") AS last_at
   FROM order_lines GROUP BY 1
 )
 SELECT id, p.name, p.brand, p.category_1, p.category_2, p.category_3, p.price_minor, p.currency, p.stock, p.active,
@@ -63,7 +77,8 @@ ORDER BY {{order}} LIMIT $size OFFSET $skip
 _TIMELINE = """
 SELECT e."at", action, product, p.name, quantity, e.price_minor, e.order_id, e.query, e.path, e.coupon FROM (
   SELECT "at", action, product, quantity, price_minor, order_id, query, path, coupon FROM events
-  WHERE coalesce(customer, 'visitor:' || visitor) = $person AND action NOT IN ('order', 'order_return')
+  WHERE coalesce(customer, 'visitor:' || visitor) = $person AND action <> 'order'
+    AND (action <> 'order_return' OR price_minor IS NOT NULL)
   UNION ALL
   SELECT "at", CASE WHEN quantity < 0 THEN 'order_return' ELSE 'order' END, product, abs(quantity), price_minor,
          order_id, NULL, NULL, NULL
@@ -101,8 +116,8 @@ class Page:
     size: int
 
 
-def overview(snapshot: LakeSnapshot, *, days: int = 90) -> Row:
-    """The shop in numbers: totals, and one row a day for the last days before the newest order."""
+def overview(snapshot: LakeSnapshot, *, days: int = 90, timezone: str = "UTC") -> Row:
+    """The shop in numbers: totals, and one row a day (of ``timezone``) for the last days before the newest order."""
     values = {"currency": snapshot.currency}
     totals = snapshot.query(_TOTALS, values).to_pylist()[0]
     counted = {"events": _EVENTS, "products": _GOODS, "customers": _PEOPLE, "decisions": _LOGGED}
@@ -110,7 +125,8 @@ def overview(snapshot: LakeSnapshot, *, days: int = 90) -> Row:
     series: list[Row] = []
     if totals["last_at"] is not None:
         since = totals["last_at"].timestamp() - days * 86_400
-        series = snapshot.query(_DAYS.replace("$since", f"to_timestamp({since:.0f})"), values).to_pylist()
+        sql = _DAYS.replace("$since", f"to_timestamp({since:.0f})")
+        series = snapshot.query(sql, {**values, "timezone": timezone}).to_pylist()
     return {"totals": totals, "days": series, "currency": snapshot.currency, "scale": 10 ** exponent(snapshot.currency)}
 
 
@@ -131,7 +147,8 @@ def product_list(snapshot: LakeSnapshot) -> pa.Table:
 
 
 def _list(snapshot: LakeSnapshot, sql: str, *sought: str) -> pa.Table:
-    table = snapshot.query(sql.format(order="id"), {"text": "", "size": _ALL, "skip": 0}).drop_columns("total")
+    values = {"text": "", "size": _ALL, "skip": 0, "currency": snapshot.currency}
+    table = snapshot.query(sql.format(order="id"), values).drop_columns("total")
     texts = [table.column("id"), *(pc.fill_null(table.column(name), "") for name in sought)]
     return table.append_column("sought", pc.utf8_lower(pc.binary_join_element_wise(*texts, "\n")))
 
@@ -154,7 +171,7 @@ def products(snapshot: LakeSnapshot, *, text: str = "", page: int = 1, size: int
 
 
 def _page(snapshot: LakeSnapshot, sql: str, text: str, page: int, size: int) -> Page:
-    values = {"text": text.strip().lower(), "size": size, "skip": (page - 1) * size}
+    values = {"text": text.strip().lower(), "size": size, "skip": (page - 1) * size, "currency": snapshot.currency}
     rows = snapshot.query(sql, values).to_pylist()
     total = rows[0].pop("total") if rows else 0
     for row in rows[1:]:

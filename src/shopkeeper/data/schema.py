@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 import pyarrow as pa
 
-from shopkeeper.core.action import Action
+from shopkeeper.core.action import BACK, Action
 from shopkeeper.core.event import Event, OrderLine
 from shopkeeper.core.money import Money
 
@@ -111,14 +111,14 @@ def event_row(event: Event) -> dict[str, Any]:
 
 
 def line_rows(event: Event) -> list[dict[str, Any]]:
-    """The rows of ``order_lines`` that an order or a return brings; none for other actions."""
-    if event.action is not Action.ORDER and event.action is not Action.ORDER_RETURN:
+    """The rows of ``order_lines`` that an order brings, and a return or cancellation takes back; else none."""
+    if event.action is not Action.ORDER and event.action not in BACK:
         return []
     return [_line_row(event, number, line) for number, line in enumerate(event.lines, 1)]
 
 
 def _line_row(event: Event, number: int, line: OrderLine) -> dict[str, Any]:
-    sign = -1.0 if event.action is Action.ORDER_RETURN else 1.0
+    sign = -1.0 if event.action in BACK else 1.0
     money = line.price or line.refund
     return {
         "order_id": event.order or event.id, "line": number, "at": event.at,

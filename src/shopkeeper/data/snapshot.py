@@ -74,7 +74,8 @@ WITH actions AS (
               WHEN action IN ('rating', 'review', 'product_view') THEN 1
               ELSE coalesce(quantity, 1) END AS quantity,
          CASE WHEN currency = $currency THEN price_minor END AS price_minor, NULL AS order_id
-  FROM events WHERE product IS NOT NULL AND action NOT IN ('order', 'order_return', 'stock_change', 'price_change')
+  FROM events
+  WHERE product IS NOT NULL AND action NOT IN ('order', 'order_return', 'order_cancel', 'stock_change', 'price_change')
   UNION ALL
   SELECT coalesce(customer, 'visitor:' || visitor), product, "at",
          CASE WHEN quantity < 0 THEN 'order_return' ELSE 'order' END, abs(quantity),

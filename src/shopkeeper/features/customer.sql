@@ -1,5 +1,6 @@
 -- One row a person: how recently, how often and for how much they bought, and what they did besides.
--- $moment: when; $currency: money in other currencies is left out. A line's money is rounded to whole minor units.
+-- $moment: when; $currency: money in other currencies is left out. A line's money is rounded to whole minor units. The price
+-- of a return or cancellation was paid back beside what its lines take back.
 -- The columns after "cart_adds" are the sums that the numbers are made of: with them a row can be folded on. Logarithms
 -- are summed as whole millionths, so that no order of the rows changes a digit.
 WITH lines AS (
@@ -39,7 +40,8 @@ WITH lines AS (
 ), doing AS (
   SELECT coalesce(customer, 'visitor:' || visitor) AS person, max("at") AS last_at,
          sum(CASE WHEN action = 'product_view' THEN 1 ELSE 0 END) AS views,
-         sum(CASE WHEN action = 'cart_add' THEN 1 ELSE 0 END) AS cart_adds
+         sum(CASE WHEN action = 'cart_add' THEN 1 ELSE 0 END) AS cart_adds,
+         sum(CASE WHEN action IN ('order_return', 'order_cancel') AND currency = $currency THEN price_minor END) AS back_minor
   FROM events
   WHERE coalesce(customer, visitor) IS NOT NULL AND action NOT IN ('stock_change', 'price_change')
   GROUP BY coalesce(customer, 'visitor:' || visitor)
@@ -48,7 +50,7 @@ WITH lines AS (
          CASE WHEN d.last_at > b.last_at OR b.last_at IS NULL THEN d.last_at ELSE b.last_at END AS last_seen_at,
          first_order_at, last_order_at,
          CAST(coalesce(orders, 0) AS BIGINT) AS orders, CAST(coalesce(returns, 0) AS BIGINT) AS returns,
-         CAST(coalesce(monetary_minor, 0) AS BIGINT) AS monetary_minor,
+         CAST(coalesce(monetary_minor, 0) - coalesce(back_minor, 0) AS BIGINT) AS monetary_minor,
          CAST(coalesce(views, 0) AS BIGINT) AS views, CAST(coalesce(cart_adds, 0) AS BIGINT) AS cart_adds,
          CAST(coalesce(lines, 0) AS BIGINT) AS lines, CAST(coalesce(returned_lines, 0) AS BIGINT) AS returned_lines,
          CAST(coalesce(paid_orders, 0) AS BIGINT) AS paid_orders,

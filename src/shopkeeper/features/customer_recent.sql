@@ -3,7 +3,7 @@
 WITH acts AS (
   SELECT coalesce(customer, 'visitor:' || visitor) AS person, "at", id AS event, 0 AS line, action, product
   FROM events
-  WHERE product IS NOT NULL AND action NOT IN ('order', 'order_return', 'stock_change', 'price_change')
+  WHERE product IS NOT NULL AND action NOT IN ('order', 'order_return', 'order_cancel', 'stock_change', 'price_change')
   UNION ALL
   SELECT coalesce(customer, 'visitor:' || visitor), "at", coalesce(event_id, order_id), coalesce(line, 1),
          CASE WHEN coalesce(quantity, 1) > 0 THEN 'order' ELSE 'order_return' END, product

@@ -14,6 +14,7 @@ _VISITING: Final = (
     "kind = 'event' AND action NOT LIKE 'mail\\_%' ESCAPE '\\' AND action NOT LIKE 'ad\\_%' ESCAPE '\\' "
     "AND action NOT IN ('coupon_issued', 'consent', 'order_return', 'order_cancel', 'identify')"
 )
+_BACK: Final = "action IN ('order_return', 'order_cancel') AND price_minor IS NOT NULL"
 _OPENED: Final = (
     "kind = 'event' AND action IN ('page_view', 'product_view', 'list_view', 'search', 'cart_view', 'checkout')"
 )
@@ -22,7 +23,7 @@ WHERE: Final[Mapping[str, str]] = {
     **dict.fromkeys(("first_order_at", "last_order_at", "recency_days", "orders", "mean_basket_lines", "lines",
                      "days_between_orders", "usual"), _BOUGHT),
     **dict.fromkeys(("mean_basket_minor", "usual_price_minor", "price_spread", "discount_share"), _OURS),
-    "monetary_minor": "kind = 'line' AND currency = $currency", "return_rate": "kind = 'line'",
+    "monetary_minor": f"currency = $currency AND (kind = 'line' OR {_BACK})", "return_rate": "kind = 'line'",
     "returns": "kind = 'line' AND NOT bought", "views": "kind = 'event' AND action = 'product_view'",
     "cart_adds": "kind = 'event' AND action = 'cart_add'", "sessions": _VISITING, "session_depth": _VISITING,
     "pages": _OPENED, "dwell_seconds": "kind = 'event' AND dwell_seconds IS NOT NULL",

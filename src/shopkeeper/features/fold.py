@@ -12,7 +12,7 @@ from datetime import datetime
 from math import floor, log
 from typing import Any, Final
 
-from shopkeeper.core.action import Action
+from shopkeeper.core.action import BACK, Action
 from shopkeeper.core.event import Event, OrderLine
 from shopkeeper.core.ids import PersonKey
 from shopkeeper.core.money import Money
@@ -36,7 +36,7 @@ WORTH: Final[Mapping[Action, float]] = {
 RECENT: Final = 20
 USUAL_ORDERS: Final = 3
 _NOT_SHOPPERS: Final = frozenset({Action.STOCK_CHANGE, Action.PRICE_CHANGE})
-_ORDERS: Final = frozenset({Action.ORDER, Action.ORDER_RETURN})
+_ORDERS: Final = BACK | {Action.ORDER}
 _OPENINGS: Final = frozenset({Action.PRODUCT_VIEW, Action.LIST_VIEW, Action.SEARCH, Action.CART_VIEW, Action.CHECKOUT})
 _REVIEWS: Final = frozenset({Action.RATING, Action.REVIEW})
 _LONGEST_DWELL: Final = 1_800.0
@@ -147,7 +147,7 @@ class FeatureFold:
             last_seen_at=at, first_order_at=at if bought else None, last_order_at=at if bought else None,
             orders=int(bool(bought)), returns=int(len(bought) < len(lines)), lines=len(bought),
             returned_lines=len(lines) - len(bought),
-            monetary_minor=sum(self._paid(line, quantity) for line, quantity in lines),
+            monetary_minor=sum(self._paid(line, quantity) for line, quantity in lines) - self._back(event),
             views=int(event.action is Action.PRODUCT_VIEW), cart_adds=int(event.action is Action.CART_ADD),
             paid_orders=int(bool(ours)), gross_minor=sum(_gross(line) for line in ours),
             discount_minor=sum(_minor(line.discount) for line in ours), priced_lines=len(logs), price_logs=sum(logs),
@@ -189,6 +189,11 @@ class FeatureFold:
     def _ours(self, line: OrderLine) -> bool:
         money = line.price or line.refund
         return money is not None and money.currency == self._currency
+
+    def _back(self, event: Event) -> int:
+        """What a return or cancellation paid back beside what its lines take back, in minor units."""
+        ours = event.action in BACK and event.price is not None and event.price.currency == self._currency
+        return _minor(event.price) if ours else 0
 
     def _paid(self, line: OrderLine, quantity: float) -> int:
         """What a line brought in, in minor units; a return's line takes back its refund, or else what was paid."""
@@ -299,7 +304,7 @@ def _browsing(event: Event) -> BrowsingState:
 
 def _signed(event: Event, line: OrderLine) -> float:
     """A line's quantity, negative where it comes back."""
-    return -line.quantity if event.action is Action.ORDER_RETURN else line.quantity
+    return -line.quantity if event.action in BACK else line.quantity
 
 
 def _gross(line: OrderLine) -> int:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from shopkeeper.core.action import Action
+from shopkeeper.core.action import BACK, Action
 from shopkeeper.core.event import Event, OrderLine
 from shopkeeper.core.histories import Histories, Int32, Int64
 from shopkeeper.core.ids import PersonKey, is_placeholder, person_key
@@ -23,7 +23,6 @@ NEWEST: Final = 1_000
 _doing: Final = maker_of(Doing)
 _NOT_SHOPPERS: Final = frozenset({Action.STOCK_CHANGE, Action.PRICE_CHANGE})
 _RATINGS: Final = frozenset({Action.RATING, Action.REVIEW})
-_ORDERS: Final = frozenset({Action.ORDER, Action.ORDER_RETURN})
 
 _SEARCH: Final = int(Action.SEARCH)
 _SEARCHES: Final = 5
@@ -159,7 +158,7 @@ def doing_of(event: Event, currency: str) -> Doing | None:
 def _deeds(event: Event, currency: str) -> tuple[Deed, ...]:
     at, moment = micros_of(event.at), event.received_at
     received = at if moment is None or moment == event.at else micros_of(moment)
-    if event.action in _ORDERS:
+    if event.action is Action.ORDER or event.action in BACK:
         return tuple(_line(event, number, line, currency, at, received) for number, line in enumerate(event.lines, 1))
     if event.action is Action.SEARCH and event.query:
         return (Deed(at, event.id, event.query, _SEARCH, 1.0, math.nan, "", received),)
@@ -180,7 +179,7 @@ def meant(event: Event) -> float:
 
 def _line(event: Event, number: int, line: OrderLine, currency: str, at: int, received: int) -> Deed:
     """One line, as the lake keeps it: a negative quantity comes back."""
-    back = (event.action is Action.ORDER_RETURN) != (line.quantity < 0)
+    back = (event.action in BACK) != (line.quantity < 0)
     return Deed(
         at, f"{event.id}#{number:04}", line.product,
         int(Action.ORDER_RETURN if back else Action.ORDER), abs(line.quantity), _major(line.price, currency),

@@ -86,7 +86,7 @@ WITH order_lines AS MATERIALIZED (
   SELECT {named}, order_id, event_id, "at", product, quantity, price_minor, discount_minor, refund_minor, currency
   FROM order_lines WHERE {theirs}
 ), events AS MATERIALIZED (
-  SELECT {named}, id, "at", action, product FROM events WHERE {theirs}
+  SELECT {named}, id, "at", action, product, price_minor, currency FROM events WHERE {theirs}
 ), one AS (
 {customer}
 ), category AS (

@@ -84,12 +84,12 @@ def test_orders(tmp_path: Path) -> None:
         assert rows(importer, "SELECT action, order_id, price_minor, coupon FROM events ORDER BY ALL") == [
             ("coupon_redeemed", "#1001", None, "TEN"), ("order", "#1001", None, None), ("order", "#1002", None, None),
             ("order", "#1003", None, None), ("order_cancel", "#1002", None, None), ("order_return", "#1002", 129900, None),
+            ("order_return", "#1003", 200, None),
         ]  # fmt: skip
         moment = rows(importer, "SELECT DISTINCT strftime(\"at\", '%Y-%m-%d %H:%M:%S') FROM order_lines")
         assert moment == [("2025-10-07 07:50:26",)]
         assert [(row.line, row.column) for row in importer.quarantine.list()] == [(8, "quantity")]
-        skipped = [warning.facts for warning in lines.warnings if warning.key == "rows_skipped"]
-        assert skipped == [{"count": 1, "names": "cancellations and refunds of nobody named 1"}]
+        assert not [warning for warning in lines.warnings if warning.key == "rows_skipped"]
 
 
 def test_a_later_export_adds_what_is_new(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_a_later_export_adds_what_is_new(tmp_path: Path) -> None:
         records[0]["Refunded Amount"] = "20.00"
         again = by_kind(importer.take(write(tmp_path, "b.csv", table(ORDERS, *records))))
         assert (again["order_lines"].kept, again["order_lines"].duplicate) == (0, 5)
-        assert (again["events"].read, again["events"].kept) == (4, 1)
+        assert (again["events"].read, again["events"].kept) == (5, 1)
 
 
 def test_products(tmp_path: Path) -> None:

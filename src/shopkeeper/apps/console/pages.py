@@ -40,7 +40,7 @@ class Pages:
 
     def overview(self) -> Values:
         """The last 28 days against the 28 before, 90 days by day, and what came of the decisions."""
-        seen = self.shop.remembered("overview", lambda: reports.overview(self.shop.snapshot(), days=_DAYS))
+        seen = self.shop.remembered("overview", self._overview)
         words, totals = self.words, seen["totals"]
         days = every_day(seen["days"], _DAYS)
         recent, before = days[-28:], days[-56:-28]
@@ -64,6 +64,9 @@ class Pages:
             "outcomes": outcomes_of(self.shop), "answering": self._answering(),
             "held": sum(self.shop.quarantine.counts().values()),
         }  # fmt: skip
+
+    def _overview(self) -> Values:
+        return reports.overview(self.shop.snapshot(), days=_DAYS, timezone=self.shop.settings.shop.timezone)
 
     def _tile(self, name: str, say: Any, now: float | None, before: float | None) -> Values:
         change = now / before - 1 if now is not None and before and before > 0 else None

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from shopkeeper.core.money import EXPONENTS
 from shopkeeper.data.cleaning.columns import Kind
 from shopkeeper.data.cleaning.values import quoted, trimmed_sql
 from shopkeeper.data.rows import LINE, Held, Refused, Rows, Warn, identifier, lines_of
@@ -152,6 +153,32 @@ def text(column: str, path: str) -> str:
 def each(column: str) -> str:
     """SQL: the members of a JSON array as a list, empty where it is none."""
     return f"(CASE WHEN json_type({column}) = 'ARRAY' THEN from_json({column}, '[\"JSON\"]') ELSE [] END)"
+
+
+def decimals(currency: str) -> str:
+    """SQL: how many decimals the amounts of a currency have."""
+    codes = {places: listed(code for code, its in EXPONENTS.items() if its == places) for places in (0, 3)}
+    return f"CASE WHEN {currency} IN ({codes[0]}) THEN 0 WHEN {currency} IN ({codes[3]}) THEN 3 ELSE 2 END"
+
+
+def written(amount: str, places: str) -> str:
+    """SQL: an amount in major units as text, with so many decimals; NULL stays NULL."""
+    form = f"CASE {places} WHEN 0 THEN '%.0f' WHEN 2 THEN '%.2f' ELSE '%.3f' END"
+    return f"CASE WHEN {amount} IS NOT NULL THEN printf({form}, {amount}) END"
+
+
+def share(amount: str, worth: str, places: str, *, until: str, total: str) -> str:
+    """SQL: what of an amount falls on a line that is worth so much of ``total``, in whole coins: the shares of all
+    lines add up to the amount. ``until``: the worth of the lines before it with its own."""
+    coins = f"{amount} * power(10, {places})"
+    return (
+        f"(round({coins} * {until} / {total}) - round({coins} * ({until} - {worth}) / {total})) / power(10, {places})"
+    )
+
+
+def number(sql: str) -> str:
+    """SQL: an amount as a number, NULL where it is none; a comma divides thousands."""
+    return f"TRY_CAST(replace({sql}, ',', '') AS DOUBLE)"
 
 
 def listed(words: Iterable[str]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from shopkeeper.data.cleaning.values import quoted
-from shopkeeper.data.sources.known.format import Known, Part, each, listed, text
+from shopkeeper.data.sources.known.format import Known, Part, decimals, each, listed, number, text, written
 
 ACTIONS: Final[Mapping[str, str]] = {
     "view_item_list": "list_view", "select_item": "click", "view_item": "product_view", "add_to_wishlist": "wishlist_add",
@@ -57,11 +57,15 @@ opened AS (
   SELECT {{line}}, name, moment AS "at", CASE name {_CASES} ELSE name END AS action,
     coalesce(user_pseudo_id, client_id) AS visitor, user_id AS customer, {_parameter("ga_session_id")} AS session,
     {_set(_parameter("transaction_id"))} AS transaction, {_parameter("currency")} AS currency,
-    {_set(_parameter("coupon"))} AS coupon, {_parameter("search_term")} AS query, {_parameter("page_location")} AS path,
+    coalesce({_parameter("value")}, {text("ecommerce", "refund_value")}) AS worth, {_set(_parameter("coupon"))} AS coupon, {_parameter("search_term")} AS query, {_parameter("page_location")} AS path,
     {_set(_parameter("item_list_name"))} AS list_name, {each("goods")} AS goods,
     md5(concat_ws('|', user_pseudo_id, client_id, user_id, moment, name, event_bundle_sequence_id, batch_event_index,
       batch_ordering_id, goods)) AS mark
   FROM opened
+), sold AS (
+  SELECT any_value("transaction") AS bought, sum(coalesce({number(text("one", "quantity"))}, 1) * {number(text("one", "price"))}) AS goods_sum
+  FROM (SELECT {{line}}, "transaction", unnest(goods) AS one FROM told WHERE action = 'order') GROUP BY {{line}}
+  QUALIFY row_number() OVER (PARTITION BY bought ORDER BY {{line}}) = 1
 ), messages AS (
   SELECT *, CASE WHEN action = 'order' AND transaction IS NOT NULL THEN 'order:' || transaction
     WHEN action = 'order_return' AND transaction IS NOT NULL THEN 'order_return:' || transaction || ':' || "at"
@@ -76,18 +80,19 @@ WITH {_READ}, single AS (
 ), spread AS (SELECT *, unnest(members) AS one, unnest(range(1, len(members) + 1)) AS number FROM single)
 SELECT {{line}}, CASE WHEN number = 1 THEN id ELSE id || ':' || number END AS id, "at", action, visitor, customer, session,
   {_PRODUCT} AS product, {_set(text("one", "item_variant"))} AS variant, {text("one", "quantity")} AS quantity,
-  {text("one", "price")} AS price, coalesce({_set(text("one", "currency"))}, currency) AS currency,
+  CASE WHEN action = 'order_return' AND len(goods) = 0 THEN coalesce(worth, {written("goods_sum", decimals("currency"))})
+    ELSE {text("one", "price")} END AS price, coalesce({_set(text("one", "currency"))}, currency) AS currency,
   CASE WHEN action IN ('order', 'order_return') THEN transaction END AS "order",
-  coalesce({_set(text("one", "item_list_name"))}, list_name) AS placement, {text("one", "index")} AS position,
+  coalesce({_set(text("one", "item_list_name"))}, list_name) AS placement, coalesce({text("one", "index")}, {_set(text("one", "item_list_index"))}) AS position,
   CASE WHEN action = 'search' THEN query END AS query, path, coupon
-FROM spread
+FROM spread LEFT JOIN sold ON "transaction" = bought
 """
 _LINES: Final = f"""
 WITH {_READ}, spread AS (
   SELECT *, unnest(goods) AS one, unnest(range(1, len(goods) + 1)) AS number FROM messages
   WHERE action IN ('order', 'order_return')
 )
-SELECT {{line}}, coalesce(transaction, id) AS "order", number::VARCHAR AS line, "at", visitor, customer, {_PRODUCT} AS product,
+SELECT {{line}}, transaction AS "order", number::VARCHAR AS line, "at", visitor, customer, {_PRODUCT} AS product,
   {_set(text("one", "item_variant"))} AS variant,
   CASE action WHEN 'order_return' THEN '-' ELSE '' END || ltrim(coalesce({text("one", "quantity")}, '1'), '-') AS quantity,
   {text("one", "price")} AS price, currency, id AS event

@@ -7,7 +7,7 @@ from typing import Final
 from shopkeeper.data.cleaning.values import quoted
 from shopkeeper.data.rows import identifier
 from shopkeeper.data.sources.known import segment_words as words
-from shopkeeper.data.sources.known.format import Known, Part, each, listed, text
+from shopkeeper.data.sources.known.format import Known, Part, decimals, each, listed, number, share, text, written
 
 
 def _first(paths: tuple[str, ...]) -> str:
@@ -36,27 +36,49 @@ _PAIRS: Final = ", ".join(f"({quoted(name)}, {text('properties', name)})" for na
 _MESSAGES: Final = f"""
 messages AS (
   SELECT {{line}}, {_ACTION} AS action, {", ".join(f"{sql} AS {identifier(name)}" for name, sql in _FIELDS.items())},
-    properties AS told, list_filter([{_PAIRS}], lambda e: e[2] IS NOT NULL) AS kept
+    properties AS told, {each(text("properties", "products"))} AS goods,
+    list_filter([{_PAIRS}], lambda e: e[2] IS NOT NULL) AS kept
   FROM {{rows}} WHERE NOT {_PASSED}
+), items AS (
+  SELECT * EXCLUDE (product, variant, quantity, price, goods), unnest(goods) AS one, unnest(range(1, len(goods) + 1)) AS number
+  FROM messages WHERE action IN ('order', 'order_return', 'order_cancel')
+), worths AS (
+  SELECT *, coalesce({number(text("one", "quantity"))}, 1) * {number(text("one", "price"))} AS worth,
+    {number(text("told", "discount"))} AS given, {decimals("currency")} AS places FROM items
+), sums AS (
+  SELECT *, sum(worth) OVER its AS until, sum(worth) OVER whole AS total
+  FROM worths WINDOW its AS (PARTITION BY {{line}} ORDER BY number), whole AS (PARTITION BY {{line}})
+), lines AS (
+  SELECT *, CASE WHEN given > 0 AND given <= total AND worth >= 0
+    THEN {share("given", "worth", "places", until="until", total="total")} ELSE 0 END AS share FROM sums
+), sold AS (
+  SELECT "order", sum(worth - share) AS goods_sum, any_value({number(text("told", "total"))}) AS whole
+  FROM lines WHERE action = 'order' GROUP BY "order", {{line}}
+  QUALIFY row_number() OVER (PARTITION BY "order" ORDER BY {{line}}) = 1
 )
 """
+_TOTAL: Final = number(text("told", "total"))
+_STATED: Final = f"coalesce({', '.join(number(text('told', name)) for name in words.GOODS)})"
+_BACK: Final = (
+    f"CASE WHEN goods_sum IS NULL THEN {_STATED} WHEN action = 'order_cancel' OR {_TOTAL} IS NULL THEN goods_sum "
+    f"ELSE least(goods_sum, {_TOTAL} * CASE WHEN whole >= goods_sum AND whole > 0 THEN goods_sum / whole ELSE 1 END) END"
+)
+"""What a refund or cancellation that names no products takes back: the goods' part of it, where the file has the order."""
 _EVENTS: Final = f"""
 WITH {_MESSAGES}
-SELECT * EXCLUDE (told, kept) REPLACE (CASE WHEN action IN ({listed(words.WITH_LINES)}) THEN "order" END AS "order"),
+SELECT * EXCLUDE (told, kept, goods, goods_sum, whole)
+  REPLACE (CASE WHEN action IN ({listed(words.WITH_LINES)}) THEN "order" END AS "order", CASE WHEN action IN
+    ('order_return', 'order_cancel') THEN CASE WHEN len(goods) = 0 THEN {written(_BACK, decimals("currency"))} END ELSE price END AS price),
   CASE WHEN len(kept) > 0 THEN to_json(map_from_entries(kept))::VARCHAR END AS properties
-FROM messages
+FROM messages LEFT JOIN sold USING ("order")
 """
 _LINES: Final = f"""
-WITH {_MESSAGES}, items AS (
-  SELECT * EXCLUDE (product, variant, quantity, price), unnest({each(text("told", "products"))}) AS one,
-    unnest(range(1, len({each(text("told", "products"))}) + 1)) AS number
-  FROM messages WHERE action IN ('order', 'order_return')
-)
-SELECT {{line}}, coalesce("order", id) AS "order", number::VARCHAR AS line, "at", visitor, customer,
+WITH {_MESSAGES}
+SELECT {{line}}, "order", number::VARCHAR AS line, "at", visitor, customer,
   coalesce({text("one", "product_id")}, {text("one", "sku")}) AS product, {text("one", "variant")} AS variant,
-  CASE action WHEN 'order_return' THEN '-' ELSE '' END || ltrim(coalesce({text("one", "quantity")}, '1'), '-') AS quantity,
-  {text("one", "price")} AS price, currency, decision, id AS event
-FROM items
+  CASE action WHEN 'order' THEN '' ELSE '-' END || ltrim(coalesce({text("one", "quantity")}, '1'), '-') AS quantity,
+  {text("one", "price")} AS price, {written("nullif(share, 0)", "places")} AS discount, currency, decision, id AS event
+FROM lines
 """
 _CUSTOMERS: Final = f"""
 SELECT {{line}}, "userId" AS id, coalesce({text("traits", "name")},

@@ -6,9 +6,13 @@ Source: Segment, "Spec: V2 Ecommerce Events", with the names of version 1; "Emai
 
 import json
 from collections.abc import Mapping
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from hashlib import blake2b
+from itertools import accumulate, pairwise
 from typing import Any, Final
 
+from shopkeeper.core.money import exponent
+from shopkeeper.data.cleaning.checks import CURRENCIES
 from shopkeeper.data.cleaning.clock import zoned
 
 ACTIONS: Final[Mapping[str, str]] = {
@@ -56,6 +60,8 @@ LINE: Final[Mapping[str, tuple[str, ...]]] = {
     "product": ("product_id", "sku"), "variant": ("variant",), "quantity": ("quantity",), "price": ("price",),
 }  # fmt: skip
 """The same of one of an order's ``products``."""
+GOODS: Final = ("subtotal", "revenue", "total")
+"""Properties of an order that say what its goods cost, the best first."""
 WITH_LINES: Final = ("order", "order_return", "order_cancel", "checkout")
 _NUMBERS: Final = frozenset({"quantity", "position", "rating"})
 _AMOUNTS: Final = frozenset({"price"})
@@ -76,7 +82,10 @@ def wire_of(message: Any) -> Any:
     wire.setdefault("id", f"m_{blake2b(_text(message).encode(), digest_size=12).hexdigest()}")
     products = _at(message, "properties.products")
     if action in WITH_LINES and isinstance(products, list):
-        wire["lines"] = [_line(one) for one in products]
+        lines = [_line(one) for one in products]
+        wire["lines"] = _discounted(lines, _at(message, "properties.discount"), str(wire.get("currency")))
+    if action in ("order_return", "order_cancel"):
+        wire |= _paid_back(message, bool(wire.get("lines")))
     kept = {name: _at(message, f"properties.{name}") for name in PROPERTIES}
     wire["properties"] = {name: value for name, value in kept.items() if value is not None and not _nested(value)}
     sent = message.get("sentAt", message.get("sent_at"))
@@ -92,6 +101,44 @@ def _action(message: Mapping[str, Any]) -> Any:
     if event == "Product Reviewed" and not _at(message, "properties.review_body"):
         return "rating"
     return ACTIONS.get(event, event) if isinstance(event, str) else event
+
+
+def _paid_back(message: Mapping[str, Any], with_lines: bool) -> dict[str, Any]:
+    """What a refund or cancellation without products takes back."""
+    stated = next((value for name in GOODS if (value := _at(message, f"properties.{name}")) is not None), None)
+    return {"price": None if with_lines else stated}
+
+
+def _discounted(lines: list[Any], discount: Any, currency: str) -> list[Any]:
+    """Lines with an order's discount shared out by value, so that not a coin is lost; as they are where it cannot be."""
+    amounts = [_exact(one.get("price")) if isinstance(one, dict) else None for one in lines]
+    counts = [_exact(one.get("quantity", 1)) if isinstance(one, dict) else None for one in lines]
+    given = _exact(discount)
+    worths = [a * b for a, b in zip(amounts, counts, strict=True) if a is not None and b is not None and a * b >= 0]
+    total = sum(worths, Decimal(0))
+    if given is None or len(worths) < len(lines) or not 0 < given <= total:
+        return lines
+    coins = 10 ** (exponent(currency) if currency in CURRENCIES else _decimals(given, *filter(None, amounts)))
+    untils = [Decimal(0), *accumulate(worths)]
+    whole = [(given * coins * until / total).quantize(Decimal(1), ROUND_HALF_UP) for until in untils]
+    shares = [(after - before) / coins for before, after in pairwise(whole)]
+    return [{**one, "discount": f"{share:f}"} if share else one for one, share in zip(lines, shares, strict=True)]
+
+
+def _decimals(*amounts: Decimal) -> int:
+    """How many decimals the amounts are written with, at most 3."""
+    return min(3, max(-int(amount.as_tuple().exponent) for amount in amounts))
+
+
+def _exact(value: Any) -> Decimal | None:
+    """A number as it was written; None where it is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        found = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return found if found.is_finite() and abs(found) < 10**15 else None
 
 
 def _line(one: Any) -> Any:
