@@ -1,9 +1,10 @@
 """The law of the two engines for cleaning: what an import keeps, holds and marks is the same on Spark as on DuckDB."""
 
+import random
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +179,30 @@ def test_every_way_to_write_a_time(sides: tuple[Side, Side], form: str) -> None:
     duck, spark = (side.rows('SELECT row, code, "at" FROM whole ORDER BY row') for side in sides)
     assert spark == duck
     assert sum(row["at"] is not None for row in duck) > 60
+
+
+def test_times_with_slips(sides: tuple[Side, Side]) -> None:
+    """A time in which signs are lost, doubled or changed is the same moment, or no time, to both."""
+    dice = random.Random(3)  # noqa: S311 - cells to compare, not a secret
+    cells = [_slipped(dice) for _ in range(3_000)]
+    texts = pa.table({LINE: pa.array(range(len(cells)), pa.int64()), "product": ["p"] * len(cells), "at": cells,
+                      "price": ["5"] * len(cells)})  # fmt: skip
+    plan = _plan("prices", texts, Reading(timezone="America/New_York", now=NOW))
+    for side in sides:
+        side.stage(texts, plan, "America/New_York")
+    duck, spark = (side.rows('SELECT row, code, "at" FROM whole ORDER BY row') for side in sides)
+    assert [(cells[one["row"]], one, other) for one, other in zip(duck, spark, strict=True) if one != other] == []
+    assert 500 < sum(row["at"] is not None for row in duck) < 2_500
+
+
+def _slipped(dice: random.Random) -> str:
+    at = datetime(2001, 1, 1) + timedelta(seconds=dice.randrange(25 * 365 * 86_400))
+    zone = dice.choice(["", "Z", "+08:00", "-0330", "+05", " +01:00"])
+    text = f"{at:%Y-%m-%d}{dice.choice(' T')}{at:%H:%M:%S}{dice.choice(['', '', '.5', '.123456'])}{zone}"
+    for _ in range(dice.choice([0, 1, 1, 2])):
+        place = dice.randrange(len(text))
+        text = text[:place] + dice.choice(["", *" 09-:ZT/+.a０"]) + text[place + dice.randrange(2) :]
+    return text
 
 
 @pytest.mark.parametrize("currency", ["EUR", *(pytest.param(one, marks=pytest.mark.slow) for one in ("JPY", "KWD"))])

@@ -50,6 +50,10 @@ class SparkConnection:
     def sql(self, sql: str) -> "Answer":
         return self.execute(sql)
 
+    def cursor(self) -> "SparkConnection":
+        """One session answers many at once."""
+        return self
+
     def register(self, name: str, rows: pa.Table) -> None:
         self.session.createDataFrame(rows).createOrReplaceTempView(name)
 

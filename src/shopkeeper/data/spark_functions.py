@@ -34,7 +34,7 @@ SELECT IF(NOT said RLIKE '{_ZONED}' AND CAST(later AS TIMESTAMP_NTZ) = local AND
 
 def teach(session: Any, timezone: str) -> None:
     """Make the functions known to a session whose local times are those of a zone."""
-    from pyspark.sql.pandas.functions import ArrowUDFType, arrow_udf  # here: pyspark is an extra
+    from pyspark.sql.pandas.functions import arrow_udf  # here: pyspark is an extra
 
     def hashed(*columns: pa.Array) -> pa.Array:
         return _answer(f"hash({_places(columns)})", timezone, columns).view(pa.int64())
@@ -50,7 +50,7 @@ def teach(session: Any, timezone: str) -> None:
         HASH: (hashed, "bigint"), COMPOSED: (composed, "string"), PARSED: (parsed, "timestamp"),
     }  # fmt: skip
     for name, (function, kind) in functions.items():
-        session.udf.register(name, arrow_udf(function, kind, ArrowUDFType.SCALAR))
+        session.udf.register(name, arrow_udf(function, kind))  # type: ignore[call-overload]  # unknown to its stubs
     session.sql(_MOMENT)
 
 

@@ -162,10 +162,15 @@ def _json(arguments: list[exp.Expr]) -> exp.Expr:
 
 
 def _told(node: exp.TryCast) -> exp.Expr:
-    """A text put together, as a moment."""
-    if node.to.this == exp.DataType.Type.TIMESTAMPTZ and node.this.find(exp.Replace):
-        return _call(MOMENT, _call("REPLACE", node.this, _text("/"), _text("-")))
-    return node
+    """A cell, or a text put together of one, as a moment; what a cell is Spark knows before it looks at any."""
+    text = isinstance(node.this, exp.Column) or node.this.find(exp.Replace)
+    if node.to.this != exp.DataType.Type.TIMESTAMPTZ or not text:
+        return node
+    cell = exp.cast(node.this.copy(), "TEXT")
+    return exp.If(
+        this=exp.EQ(this=_call("TYPEOF", node.this), expression=_text("string")),
+        true=_call(MOMENT, _call("REPLACE", cell, _text("/"), _text("-"))), false=node.copy(),
+    )  # fmt: skip
 
 
 def _moment(arguments: list[exp.Expr]) -> exp.Expr:
