@@ -45,7 +45,7 @@ FILLED: Mapping[str, list[Filled]] = {
 PARTS = {
     "data.snapshot._BEFORE": "a view of every snapshot", "data.snapshot._NEWEST": "a view of every snapshot",
     "data.snapshot._SEEN": "a view of every snapshot", "data.snapshot._JOINED": "a view of every snapshot with links",
-    "data.identity._SIGN_INS": "part of _RUNS", "data.reports._MONEY": "part of _TOTALS, _DAYS and _CUSTOMERS",
+    "data.identity._SIGN_INS": "part of _RUNS",
     "data.snapshot._CATALOGUE": "test_spark", "data.snapshot._HISTORIES": "test_spark",
     "features.tables._ONE_PERSON": "CALLED", "features.habits.THEIRS": "CALLED", "features.evidence._ROWS": "CALLED",
 }  # fmt: skip

@@ -101,32 +101,32 @@ def test_no_statement_is_left_out() -> None:
     assert hidden == []
 
 
-def _is_sparks(sql: str) -> None:
+def _check_said(sql: str) -> None:
     """The SQL says the same to Spark, by words that its grammar has."""
     assert sqlglot.parse(spark_sql(sql), read="spark")
 
 
 @pytest.mark.parametrize("path", SQL_FILES, ids=lambda path: str(path.relative_to(PACKAGE).with_suffix("")))
-def test_every_sql_file_is_sparks_too(path: Path) -> None:
+def test_every_sql_file_check_said_too(path: Path) -> None:
     """Each SQL file of the package can be said to Spark."""
-    _is_sparks(whole(path))
+    _check_said(whole(path))
 
 
-def test_every_statement_is_sparks_too() -> None:
+def test_every_statement_check_said_too() -> None:
     """Each statement that a module asks can be said to Spark."""
     for statement in set(STATEMENTS) - set(PARTS):
         for text in texts_of(statement):
-            _is_sparks(text)
+            _check_said(text)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in COLUMNS if kind not in SHAPES])
-def test_cleaning_is_sparks_too(kind: Kind) -> None:
+def test_cleaning_check_said_too(kind: Kind) -> None:
     """The cleaning of every kind of row can be said to Spark, in every function that DuckDB was asked for."""
     columns = tuple(column.name for column in COLUMNS[kind])
     rows = Rows(relation="texts", columns=columns, numbered=True)
     reading = Reading(now=datetime(2026, 11, 24, tzinfo=UTC))
     plan = staging(kind, rows, match(kind, columns, NO_MAPPING, "f"), NO_MAPPING, reading, lake_types(kind), "file:f")
     for sql in (plan.sql, plan.whole, bots.rows_sql("whole", 5), orders_sql("code = 0", ("visitor",))):
-        _is_sparks(sql)
+        _check_said(sql)
         said = spark_sql(sql).lower()
         assert not re.search(r"\b(strlen|regexp_full_match|glob|hash|nfc_normalize|make_timestamptz|epoch_us)\b", said)
