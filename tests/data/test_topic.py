@@ -22,6 +22,7 @@ from shopkeeper.core.money import Money
 from shopkeeper.data.journal import DECISION, EVENT, Entry, Outcome
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.stream import kafka_journal, landing
+from shopkeeper.data.stream import reader as reader_module
 from shopkeeper.data.stream.envelope import Envelope, key_of, unwrapped, wrapped
 from shopkeeper.data.stream.judge import Judge, Message
 from shopkeeper.data.stream.kafka_journal import KafkaJournal
@@ -301,6 +302,31 @@ def test_frozen_brokers_are_waited_for_once(
         journal.close()
     said = [record.getMessage().partition(":")[0] for record in caplog.records]
     assert said == ["Kafka is away", "Kafka is back"]
+
+
+def test_a_reader_lets_frozen_brokers_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader whose brokers are frozen, with what it has read on its way to them, is closed all the same; the next one
+    goes on from where the lake stands."""
+    monkeypatch.setattr(reader_module, "_CLOSE_SECONDS", 0.5)
+    with kafka_broker(tmp_path) as broker:
+        topic = Topic.of(kafka_url(broker, "frozen-reader"))
+        journal = KafkaJournal(topic, partitions=1, group="g")
+        journal.append([entry_of(_event("before"))])
+        lake, judge = Lake(tmp_path / "lake"), Judge(tmp_path / "journal.db")
+        reader = Reader(topic, lake, group="g")
+        upto: dict[str, int] = {}
+        while not upto:
+            _, upto = reader.read(most=50, seconds=0.1)
+        assert broker.process is not None
+        broker.process.send_signal(signal.SIGSTOP)
+        try:
+            reader.tell(upto)
+            reader.close()
+        finally:
+            broker.process.send_signal(signal.SIGCONT)
+        assert _drain(topic, lake, judge, 1) == ["stored"]
+        judge.close()
+        journal.close()
 
 
 def test_addresses_and_options_are_checked(shared_broker: Started, topic: Topic, journal: KafkaJournal) -> None:

@@ -5,6 +5,7 @@ tools that watch a cluster how far the drain is, and nothing else.
 """
 
 import logging
+import threading
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ _log: Final = logging.getLogger(__name__)
 POSITION: Final = "events"
 """The table whose commits say how far each partition has come; it is committed last."""
 _SECONDS: Final = 10.0
+_CLOSE_SECONDS: Final = 5.0
 
 
 def source_of(found: Found, partition: int) -> str:
@@ -149,4 +151,7 @@ class Reader:
             _log.warning("the brokers were not told how far the lake is: %s", error.args[0])
 
     def close(self) -> None:
-        self._consumer.close()
+        """Let the brokers go. Those that were frozen with a question on its way would be waited for without end."""
+        closing = threading.Thread(target=self._consumer.close, name="reader", daemon=True)
+        closing.start()
+        closing.join(_CLOSE_SECONDS)
