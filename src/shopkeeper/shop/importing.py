@@ -133,11 +133,7 @@ def record_consent(shop: Shop, kind: str, imported: str, purposes: Sequence[Purp
     rows = kind if kind == "customers" else f"seen_{kind}"  # a browser speaks for itself, whoever it belongs to
     sql = _PERSONS.format(key=key, rows=rows)
     people = shop.snapshot().query(sql, {"source": imported}).column("person").to_pylist()
-    given = dict.fromkeys(purposes, True)
-    at = shop.clock()
-    shop.state.consent.record_many(
-        Answer(person=PersonKey(person), given=given, at=at, source=source) for person in people if person
-    )
+    shop.state.consent.record_all(filter(None, people), purposes, at=shop.clock(), source=source)
     return len(people)
 
 
