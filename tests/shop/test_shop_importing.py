@@ -9,7 +9,7 @@ import pytest
 from shopkeeper.core.consent import Purpose
 from shopkeeper.core.ids import PersonKey
 from shopkeeper.shop import Shop
-from shopkeeper.shop.importing import import_files, replay
+from shopkeeper.shop.importing import import_files, preview_files, replay
 from shopkeeper.shop.people import erase, export
 
 VIEW = {"id": "e1", "action": "product_view", "visitor": "v", "product": "p"}
@@ -68,3 +68,43 @@ def test_third_party_attributes_bring_their_consent(shop: Shop, tmp_path: Path) 
     assert not shop.consent_of(PersonKey("c2")).allows(Purpose.THIRD_PARTY)
     assert export(shop, "c1")["attributes"][0]["value"] == "tea"
     assert erase(shop, "c1")["attributes"] == 1
+
+
+CLICKS = "timestamp,visitorid,event,itemid,transactionid\n1760000000000,{who},view,p,\n"
+VIEWS = "at,action,visitor\n2026-11-0{n} 10:00:00,page_view,v{n}\n2026-11-01 10:00:00,page_view,v1\nx,,,\n"
+
+
+def _folder(tmp_path: Path, text: str) -> Path:
+    folder = tmp_path / "history" / "2026"
+    folder.mkdir(parents=True)
+    for number in (1, 2, 3):
+        (folder / f"{number}.csv").write_text(text.format(n=number, who=number), "utf-8")
+    (folder / "_SUCCESS").touch()
+    return folder.parent
+
+
+def test_a_folder_is_its_files(shop: Shop, tmp_path: Path) -> None:
+    """Each file of it is imported, those of folders in it too; a preview shows the first."""
+    folder = _folder(tmp_path, VIEWS)
+    assert [Path(one.file).name for one in preview_files(shop, [folder])] == ["1.csv"]
+    accounts = import_files(shop, [folder])
+    assert [(name, one.read, one.kept, one.duplicate, one.quarantined) for name, one in accounts] == [
+        ("1.csv", 3, 1, 1, 1), ("2.csv", 3, 1, 1, 1), ("3.csv", 3, 1, 1, 1),
+    ]  # fmt: skip
+
+
+def _with_spark(tmp_path: Path) -> Shop:
+    folder = tmp_path / "on-spark"
+    Shop.create(folder, name="t", currency="USD", timezone="UTC", language="en").close()
+    with (folder / "shop.toml").open("a", encoding="utf-8") as settings:
+        settings.write('\n[batch]\nengine = "spark"\nmaster = "local[2]"\n')
+    return Shop.open(folder)
+
+
+def test_a_folder_of_a_known_format_stays_here(tmp_path: Path) -> None:
+    """Where the engine is Spark it is imported file by file without it, under the folder's name."""
+    with _with_spark(tmp_path) as shop:
+        accounts = import_files(shop, [_folder(tmp_path, CLICKS)])
+        assert [(one.format != "", one.kept) for _, one in accounts] == [(True, 1)] * 3
+        with shop.lake.connect(tables=["events"]) as con:
+            assert con.execute("SELECT DISTINCT source FROM events").fetchall() == [("file:history",)]
