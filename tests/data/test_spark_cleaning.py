@@ -61,6 +61,7 @@ class Side:
     def stage(self, texts: pa.Table, plan: Staging, zone: str) -> None:
         self.con.execute(f"SET TimeZone='{zone}'")
         self.con.register("texts", texts)
+        self.con.execute("DROP VIEW IF EXISTS whole")
         for name in ("marked", "marks", "orders", "known", "staged"):
             self.con.execute(f"DROP TABLE IF EXISTS {name}")
         self.con.execute(f"CREATE OR REPLACE TABLE staged AS {plan.sql}")
