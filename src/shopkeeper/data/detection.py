@@ -66,6 +66,15 @@ def settle(
     return replace(rows, warnings=(*rows.warnings, *warnings)), mapping
 
 
+def dated(con: Any, rows: Rows, column: str, mapping: MapFile, file: str) -> tuple[MapFile, tuple[Warn, ...]]:
+    """The mapping with how the dates of a column are written, and that this was found out.
+
+    Raises:
+        DataError: they can be read in two ways.
+    """
+    return _dates(con, _first(con, rows, [column]), rows, [column], mapping, file)
+
+
 def _first(con: Any, rows: Rows, columns: Sequence[str]) -> Rows:
     """The first rows, read once for all the questions."""
     names = ", ".join(map(identifier, dict.fromkeys(columns))) or "1"

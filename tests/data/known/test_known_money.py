@@ -88,7 +88,7 @@ def test_shopify(tmp_path: Path) -> None:
     with importing(tmp_path) as importer:
         lines = by_kind(importer.take(write(tmp_path, "orders_export.csv", shopify())))["order_lines"]
         assert [one.facts for one in lines.warnings if one.key == "rows_skipped"] == [
-            {"count": 1, "names": "rows of test orders 1"}
+            {"count": 1, "names": "test_orders 1"}
         ]
         total, days = earned(importer, "USD", "Asia/Shanghai")
         assert total == 3_800 + (9_600 - 4_800)

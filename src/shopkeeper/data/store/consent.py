@@ -69,6 +69,13 @@ class ConsentBook:
             self._database.write(_newest_counts(self._database), rows())
             self._look_again_at(people)
 
+    def refusals(self, purposes: Iterable[Purpose]) -> dict[tuple[str, Purpose], str]:
+        """Who said no to one of these purposes -> where that is recorded."""
+        wanted = [purpose.value for purpose in purposes]
+        found = select(consent.c.person, consent.c.purpose, consent.c.source)
+        rows = self._database.read(found.where(consent.c.purpose.in_(wanted), consent.c.given.is_(False)))
+        return {(row.person, Purpose(row.purpose)): row.source for row in rows}
+
     def gather(self) -> None:
         """Keep everybody who agreed to personalisation in memory: whether somebody did is then a look into a set.
 
