@@ -41,6 +41,7 @@ def test_a_model_section_keeps_its_settings() -> None:
         ({"shop": {"timezone": "Mars/Base"}}, "setting_bad", "Mars/Base"),
         ({"shop": {"language": "fr"}}, "setting_bad", "fr"),
         ({"shop": "x"}, "setting_bad", "x"),
+        ({"batch": {"master": "sparrk://x"}}, "setting_bad", "sparrk://x"),
         ({"shop": {"format": 99}}, "shop_too_new", "99"),
         ({"shop": {"format": 0}}, "shop_too_old", "0"),
         ({"serve": {"port": 99999}}, "setting_bad", "99999"),

@@ -1,7 +1,9 @@
 """Runs the long version of the reliability tests and writes their counts into docs/{en,zh}/reliability.md.
 
-``python tools/reliability.py --minutes 30``: each part gets its share of the time and ends when its full count is
-reached. The harness is that of tests/reliability; what is counted is what its oracle saw, in this process.
+``python tools/reliability.py --minutes 300``: each part gets its share of the time and ends when its full count is
+reached. The harness is that of tests/reliability; what is counted is what its oracle saw, in this process. The counts
+stand in docs/reliability.json, each part with the day, the minutes and the load of its run; parts that are not run
+again keep theirs. ``--only`` without a part writes the pages from that file.
 """
 
 import argparse
@@ -13,8 +15,9 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -33,6 +36,7 @@ import killing  # noqa: E402
 import overload  # noqa: E402
 
 DOCS = ROOT / "docs"
+TELL_SECONDS = 30.0
 MEMORY = Path("/dev/shm")  # noqa: S108  # folders of their own, made by tempfile
 Facts = dict[str, Any]
 
@@ -42,22 +46,47 @@ def p99(seconds: list[float]) -> float:
     return round(ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))], 3) if ordered else 0.0
 
 
-def until(seconds: float, most: int, step: Callable[[int], int]) -> None:
-    """Do steps until enough are done or the time is over."""
-    end, done = time.monotonic() + seconds, 0
-    while done < most and time.monotonic() < end:
-        done += step(done)
+@dataclass(slots=True)
+class Run:
+    """One part's time, and what it tells while it runs: a run that is ended keeps the counts that it had."""
+
+    seconds: float
+    tell: Callable[[Facts], None]
+    began: float = field(default_factory=time.monotonic)
+    loads: list[float] = field(default_factory=list)
+
+    def until(self, most: int, step: Callable[[int], int], facts: Callable[[], Facts]) -> Facts:
+        """Do steps until enough are done or the time is over."""
+        told, done = time.monotonic(), 0
+        while done < most and time.monotonic() < self.began + self.seconds:
+            done += step(done)
+            if time.monotonic() > told + TELL_SECONDS:
+                told = time.monotonic()
+                self.tell(self.about(facts()))
+        return facts()
+
+    def about(self, facts: Facts) -> Facts:
+        """Counts with when they were made, in how long and beside how much else."""
+        self.loads.append(os.getloadavg()[0])
+        return {
+            **facts,
+            "run": {
+                "date": f"{datetime.now(UTC):%Y-%m-%d}", "minutes": round((time.monotonic() - self.began) / 60, 1),
+                "load": round(sum(self.loads) / len(self.loads), 1), "cores": os.cpu_count(),
+                "machine": f"{platform.system()} {platform.machine()}", "python": platform.python_version(),
+            },
+        }  # fmt: skip
 
 
 def of_kills(killed: killing.Killed) -> Facts:
     return {
         "kills": killed.kills, "acknowledged": killed.acknowledged * 9, "lost": killed.found.lost,
-        "doubled": killed.found.doubled, "halves": killed.found.halves, "missed": killed.missed,
+        "doubled": killed.found.doubled, "halves": killed.found.halves, "missed": sorted(set(killed.missed)),
         "recovery_p99": p99(killed.found.seconds), "ready_p99": p99(killed.ready_seconds),
     }  # fmt: skip
 
 
-def random_kills(aside: Path, seconds: float) -> Facts:
+def random_kills(aside: Path, run: Run) -> Facts:
     """A writer killed at random moments."""
     total = killing.Killed()
 
@@ -65,11 +94,10 @@ def random_kills(aside: Path, seconds: float) -> Facts:
         total.add(killing.at_random(aside, 20, seed=done + 1))
         return 20
 
-    until(seconds, 1_000, step)
-    return of_kills(total)
+    return run.until(1_000, step, lambda: of_kills(total))
 
 
-def named_kills(aside: Path, seconds: float) -> Facts:
+def named_kills(aside: Path, run: Run) -> Facts:
     """Every named place in turn, over and over."""
     shop = deeds.make_shop(aside / "trained", trained=2)
     with closing(killing.Shop.open(shop)) as opened:
@@ -94,11 +122,10 @@ def named_kills(aside: Path, seconds: float) -> Facts:
         total.add(killed)
         return 1
 
-    until(seconds, 100 * len(each), step)
-    return {**of_kills(total), "points": each}
+    return run.until(100 * len(each), step, lambda: {**of_kills(total), "points": each})
 
 
-def power_cuts(aside: Path, seconds: float) -> Facts:
+def power_cuts(aside: Path, run: Run) -> Facts:
     """The real server traced, cut at its answers, three ways."""
     total = cutting.Cuts()
     batches, before = 0, 0
@@ -113,15 +140,17 @@ def power_cuts(aside: Path, seconds: float) -> Facts:
         total.add(found)
         return 60
 
-    until(seconds, 500, step)
-    return {
-        "cuts": total.cuts, "failed": total.failed, "acknowledged": batches * 9, "lost": total.lost,
-        "doubled": total.doubled, "unreadable": total.unreadable, "before_sync": before,
-        "recovery_p99": p99(total.seconds), "first": total.first,
-    }  # fmt: skip
+    def facts() -> Facts:
+        return {
+            "cuts": total.cuts, "failed": total.failed, "acknowledged": batches * 9, "lost": total.lost,
+            "doubled": total.doubled, "unreadable": total.unreadable, "before_sync": before,
+            "recovery_p99": p99(total.seconds), "first": total.first,
+        }  # fmt: skip
+
+    return run.until(500, step, facts)
 
 
-def broken_servers(aside: Path, seconds: float) -> Facts:  # noqa: ARG001  # each of them once, however long
+def broken_servers(aside: Path, run: Run) -> Facts:  # noqa: ARG001  # each of them once, however long
     """Servers with a sync taken out: each must be found out."""
     found: Facts = {}
     for name, code in cutting.BROKEN.items():
@@ -135,7 +164,7 @@ def broken_servers(aside: Path, seconds: float) -> Facts:  # noqa: ARG001  # eac
     return found
 
 
-def disk_faults(aside: Path, seconds: float) -> Facts:
+def disk_faults(aside: Path, run: Run) -> Facts:
     """An error of the n-th sync, write, read, link, open … of every thread, for every n that is come to; only those
     that struck are counted."""
     total, turns = faults.Faults(), count()
@@ -153,15 +182,18 @@ def disk_faults(aside: Path, seconds: float) -> Facts:
             nth[kind], idle[kind], rounds[kind] = 0, 0, rounds[kind] + 1
         return struck
 
-    until(seconds, 1_200, step)
-    return {
-        "runs": total.runs, "struck": total.struck, "refusals": total.refusals, "acknowledged": total.acknowledged * 9,
-        "lost": total.found.lost, "doubled": total.found.doubled, "halves": total.found.halves,
-        "damaged": total.found.damaged, "first": total.first,
-    }  # fmt: skip
+    def facts() -> Facts:
+        return {
+            "runs": total.runs, "struck": total.struck, "refusals": total.refusals,
+            "acknowledged": total.acknowledged * 9,
+            "lost": total.found.lost, "doubled": total.found.doubled, "halves": total.found.halves,
+            "damaged": total.found.damaged, "first": total.first,
+        }  # fmt: skip
+
+    return run.until(1_200, step, facts)
 
 
-def damages(aside: Path, seconds: float) -> Facts:
+def damages(aside: Path, run: Run) -> Facts:
     """One bit, one page, the end or the whole of a file changed."""
     shop = damaging.make_shop(aside / "sound")
     truth = damaging.truth_of(shop, aside)
@@ -171,11 +203,13 @@ def damages(aside: Path, seconds: float) -> Facts:
         total.add(damaging.many(shop, truth, aside, 10, seed=done + 1))
         return 10
 
-    until(seconds, 2_000, step)
-    return {"tried": total.tried, **total.ended, "list": total.wrong[:20]}
+    def facts() -> Facts:
+        return {"tried": total.tried, **total.ended, "list": total.wrong[:20]}
+
+    return run.until(2_000, step, facts)
 
 
-def saved(aside: Path, seconds: float) -> Facts:
+def saved(aside: Path, run: Run) -> Facts:
     """Backups while the shop is written, each restored."""
     total = backing_up.BackedUp()
 
@@ -184,20 +218,22 @@ def saved(aside: Path, seconds: float) -> Facts:
             total.add(backing_up.under_load(Path(folder), 10))
         return 10
 
-    until(seconds, 500, step)
-    return {
-        "runs": total.backups, "acknowledged": total.acknowledged * 9, "lost": total.found.lost,
-        "doubled": total.found.doubled, "halves": total.found.halves, "sick": total.sick,
-        "meanwhile": total.meanwhile * 9, "seconds_p99": p99(total.seconds),
-    }  # fmt: skip
+    def facts() -> Facts:
+        return {
+            "runs": total.backups, "acknowledged": total.acknowledged * 9, "lost": total.found.lost,
+            "doubled": total.found.doubled, "halves": total.found.halves, "sick": total.sick,
+            "meanwhile": total.meanwhile * 9, "seconds_p99": p99(total.seconds),
+        }  # fmt: skip
+
+    return run.until(500, step, facts)
 
 
-def too_much(aside: Path, seconds: float) -> Facts:
+def too_much(aside: Path, run: Run) -> Facts:
     """Three times what the server can take, open loop."""
-    return overload.run(aside / "overload", seconds=min(60.0, seconds / 3))
+    return overload.run(aside / "overload", seconds=min(60.0, run.seconds / 3))
 
 
-PARTS: dict[str, tuple[float, Callable[[Path, float], Facts]]] = {
+PARTS: dict[str, tuple[float, Callable[[Path, Run], Facts]]] = {
     "random_kills": (0.15, random_kills), "named_kills": (0.2, named_kills), "power_cuts": (0.2, power_cuts),
     "broken_servers": (0.1, broken_servers), "disk_faults": (0.12, disk_faults), "damages": (0.1, damages),
     "backups": (0.08, saved), "too_much": (0.05, too_much),
@@ -207,41 +243,61 @@ PARTS: dict[str, tuple[float, Callable[[Path, float], Facts]]] = {
 WORDS: dict[str, dict[str, str]] = tomllib.loads((ROOT / "tools" / "reliability.toml").read_text("utf-8"))
 
 
-def table(found: Facts, words: dict[str, str]) -> str:
-    """The counts as Markdown."""
-    lines = [words["run"].format(**found["about"]), "", words["head"], "|---|---|---|---|---|---|"]
-    for name in ("random_kills", "named_kills", "power_cuts", "disk_faults", "backups"):
+COUNTED = ("random_kills", "named_kills", "power_cuts", "disk_faults", "backups")
+"""Parts whose rows count acknowledged events."""
+
+
+def besides(name: str, facts: Facts, words: dict[str, str]) -> str:
+    """What a row says besides its counts."""
+    if name in ("random_kills", "named_kills"):
+        key = "recovery" if facts["ready_p99"] else "opened"
+        return words[key].format(recovery=facts["recovery_p99"], ready=facts["ready_p99"])
+    if name == "power_cuts":
+        opens = words["opens"].format(recovery=facts["recovery_p99"], before=facts["before_sync"])
+        return opens + "; " + words["cut_modes"].format(**facts["cuts"])
+    if name == "disk_faults":
+        return words["faults"].format(runs=facts["runs"], refusals=facts["refusals"])
+    if name == "backups":
+        return words["restored"].format(**facts)
+    raise KeyError(name)
+
+
+def of_run(run: Facts, words: dict[str, str]) -> str:
+    """When a part ran, in how long, beside how much else."""
+    return words["of_run"].format(**run)
+
+
+def rows(found: Facts, words: dict[str, str]) -> Iterator[tuple[str, str, Facts]]:
+    """Every row: what, its cells between, and its run."""
+    for name in COUNTED:
         if name not in found:
             continue
-        facts, besides = found[name], ""
-        what = words[name]
+        facts, what = found[name], words[name]
         if name == "named_kills":
             each = list(facts["points"].values())
             what = what.format(points=len(each), least=min(each), most=max(each))
-        if "ready_p99" in facts:
-            which = "recovery" if facts["ready_p99"] else "opened"
-            besides = words[which].format(recovery=facts["recovery_p99"], ready=facts["ready_p99"])
-        often = facts.get("kills") or facts.get("runs") or sum(facts.get("cuts", {}).values())
-        if name == "power_cuts":
-            besides = words["opens"].format(recovery=facts["recovery_p99"], before=facts["before_sync"])
-            besides += "; " + words["cut_modes"].format(**facts["cuts"])
-        if name == "disk_faults":
-            besides = words["faults"].format(struck=sum(facts["struck"].values()), refusals=facts["refusals"])
-        if name == "backups":
-            besides = words["restored"].format(**facts)
-        lines.append(
-            f"| {what} | {often:,} | {facts['acknowledged']:,} | {facts['lost']:,} | {facts['doubled']:,} | {besides} |"
-        )
+        often = facts.get("kills") or sum(facts.get("struck", {}).values()) or facts.get("runs")
+        often = often or sum(facts.get("cuts", {}).values())
+        counts = f"{often:,} | {facts['acknowledged']:,} | {facts['lost']:,} | {facts['doubled']:,}"
+        yield what, f"{counts} | {besides(name, facts, words)}", facts["run"]
     if "damages" in found:
         facts = {"named": 0, "harmless": 0, "wrong": 0, **found["damages"]}
-        lines.append(f"| {words['damages']} | {facts['tried']:,} | | | | {words['damaged'].format(**facts)} |")
+        yield words["damages"], f"{facts['tried']:,} | | | | {words['damaged'].format(**facts)}", facts["run"]
     if "too_much" in found:
         facts = found["too_much"]
-        counts = f"{facts['events']:,} | {facts['lost']:,} | {facts['doubled']:,}"
-        lines.append(f"| {words['too_much']} | 1 | {counts} | {words['load'].format(**facts)} |")
+        counts = f"1 | {facts['events']:,} | {facts['lost']:,} | {facts['doubled']:,}"
+        yield words["too_much"], f"{counts} | {words['load'].format(**facts)}", facts["run"]
+
+
+def table(found: Facts, words: dict[str, str]) -> str:
+    """The counts as Markdown."""
+    lines = [words["run"].format(**next(facts["run"] for facts in found.values())), "", words["head"]]
+    lines += ["|---|---|---|---|---|---|---|"]
+    lines += [f"| {what} | {cells} | {of_run(run, words)} |" for what, cells, run in rows(found, words)]
     if "broken_servers" in found:
+        facts = {name: one for name, one in found["broken_servers"].items() if name != "run"}
         lines += ["", words["broken"], "|---|---|---|"]
-        lines += [f"| {name} | {one['cuts']} | {one['failed']} |" for name, one in found["broken_servers"].items()]
+        lines += [f"| {name} | {one['cuts']} | {one['failed']} |" for name, one in facts.items()]
     return "\n".join(lines)
 
 
@@ -258,25 +314,21 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--minutes", type=float, default=60.0)
     options.add_argument("--only", nargs="*", default=list(PARTS), choices=list(PARTS))
-    options.add_argument("--json", type=Path, default=None, help="where to keep the counts; parts that are there stay")
+    options.add_argument("--json", type=Path, default=DOCS / "reliability.json", help="where the counts are kept")
     options.add_argument("--no-write", action="store_true")
     chosen = options.parse_args()
-    found: Facts = json.loads(chosen.json.read_text()) if chosen.json and chosen.json.exists() else {}
-    began = time.monotonic()
+    found: Facts = json.loads(chosen.json.read_text("utf-8")) if chosen.json.exists() else {}
     for name in chosen.only:
         share, part = PARTS[name]
+
+        def tell(facts: Facts, name: str = name) -> None:
+            found[name] = facts
+            chosen.json.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+
+        run = Run(seconds=share * chosen.minutes * 60, tell=tell)
         with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None, prefix="reliability-") as aside:
-            found[name] = part(Path(aside), share * chosen.minutes * 60)
+            tell(run.about(part(Path(aside), run)))
         print(name, json.dumps(found[name]), flush=True)  # noqa: T201  # a tool that is watched
-        minutes = round((time.monotonic() - began) / 60, 1)
-        machine = (
-            f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-        )
-        found["about"] = {
-            "date": f"{datetime.now(UTC):%Y-%m-%d}", "machine": machine, "minutes": minutes,
-        }  # fmt: skip
-        if chosen.json:
-            chosen.json.write_text(json.dumps(found, indent=1), "utf-8")
     if not chosen.no_write:
         write(found)
 

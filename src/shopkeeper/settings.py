@@ -19,6 +19,7 @@ FILE: Final = "shop.toml"
 FORMAT: Final = 1
 """Version of the shop folder's layout; a folder of another version is refused with a sentence."""
 
+_MASTERS: Final = r"local(\[[\d*,]+\])?|yarn|spark://\S+|k8s://\S+"
 _MOST_PROCESSES: Final = 64
 _MOST_WEIGHT: Final = 10.0
 _AT_LEAST: Final = {
@@ -292,6 +293,7 @@ def _check(settings: Settings, folder: Path) -> None:
         bad("state", "url", settings.state.url.partition("://")[0] + "://…", wanted)  # it may hold a password
     _check_profiles(settings.profiles)
     _check_stream(settings)
+    _check_batch(settings.batch)
     if not settings.train.every_hours >= 0:
         bad("train", "every_hours", settings.train.every_hours, "hours, or 0 for never")
     for (where, name), least in _AT_LEAST.items():
@@ -329,6 +331,11 @@ def _check_stream(settings: Settings) -> None:
     for name, value in stream.options.items():
         if not isinstance(value, str):
             bad("stream", f"options.{name}", value, "a text")
+
+
+def _check_batch(batch: BatchSection) -> None:
+    if not re.fullmatch(_MASTERS, batch.master):
+        bad("batch", "master", batch.master, "local[2], spark://host:7077, yarn or k8s://https://host:443")
 
 
 def _check_limits(limits: LimitsSection) -> None:

@@ -1,5 +1,6 @@
 """What operators copy says only what is true of this program: commands that parse, figures that exist."""
 
+import asyncio
 import json
 import re
 import shutil
@@ -9,50 +10,105 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 import yaml
 from typer.testing import CliRunner
 
 from shopkeeper.apps.cli.main import app
-from shopkeeper.apps.http.app import ROUTES
-from shopkeeper.apps.http.metrics import Metrics
+from shopkeeper.apps.http.app import app_of
+from shopkeeper.apps.http.from_shop import ShopEngine
 from shopkeeper.core.figures import EngineFigures, ProfilesFigures, StateFigures, StreamFigures, Tally
 from shopkeeper.settings import parse
+from shopkeeper.shop import Shop
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
+SERVICES = ("shopkeeper.service", "shopkeeper-drain.service", "shopkeeper-backup.service")
 
 
-def _metrics() -> str:
+def _metrics(folder: Path) -> str:
+    """What a shop answers at /metrics that was asked for everything, with the figures of every engine."""
     told = Tally().told()
     engines = EngineFigures(
         state=StateFigures(asked=told, in_use=1, most=8),
         stream=StreamFigures(sent=told, refused=0, queue=0, waiting=1, lag={0: 1}, unread_seconds=2.0),
         profiles=ProfilesFigures(asked=told, fallbacks=0),
     )
-    metrics = Metrics(lambda: 0, lambda: None, lambda: 1, lambda: engines)
-    metrics.events.labels("stored").inc()
-    metrics.decisions.labels("home", "no").inc()
-    metrics.requests.labels("get_recommendations", "GET", "200").observe(0.1)
-    return metrics.render().decode()
+
+    class WithEngines(ShopEngine):
+        def figures(self) -> EngineFigures:
+            return engines
+
+    with Shop.create(folder, name="Tea", currency="CNY", timezone="UTC", language="en") as shop:
+        key = {"Authorization": f"Bearer {shop.state.keys.create('secret')}"}
+        events = [{"id": "e", "action": "page_view", "visitor": "v1"}, {"action": "nonsense"}]
+
+        async def asked() -> str:
+            transport = httpx.ASGITransport(app=app_of(WithEngines(shop)))
+            async with httpx.AsyncClient(transport=transport, base_url="http://shop", headers=key) as client:
+                assert (await client.post("/v1/events", json={"events": events})).status_code == 207
+                assert (await client.get("/v1/recommendations")).status_code == 200
+                return (await client.get("/metrics")).text
+
+        return asyncio.run(asked())
 
 
-def test_the_dashboard_asks_for_figures_that_exist() -> None:
+def _asked_for_what_exists(expression: str, known: str) -> None:
+    """Every metric of an expression is given, with every label that is asked for, and every route exists."""
+    found = set(re.findall(r"shopkeeper_[a-z_]+", expression))
+    assert all(re.search(rf"^{name}[{{ ]", known, re.MULTILINE) for name in found), found
+    labels = re.findall(r"(?:by \(|[{,]|, )([a-z]+)(?=[=),]|!=)", expression)
+    given = {"instance", "job"}  # Prometheus' own
+    assert all(label in given or f'{label}="' in known for label in labels), labels
+    assert set(re.findall(r'route="([^"]+)"', expression)) <= set(re.findall(r'route="([^"]+)"', known))
+
+
+def test_the_dashboard_asks_for_figures_that_exist(tmp_path: Path) -> None:
     """Every metric, label and route of every panel is one that the server gives, and panels do not overlap."""
-    board, known = json.loads((DEPLOY / "grafana.json").read_text("utf-8")), _metrics()
-    names = {route.name for route in ROUTES}
+    board, known = json.loads((DEPLOY / "grafana.json").read_text("utf-8")), _metrics(tmp_path / "shop")
     taken = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in board["panels"]]
     assert len(taken) == len(set(taken)) >= 8
     for panel in board["panels"]:
         for target in panel["targets"]:
-            found = set(re.findall(r"shopkeeper_[a-z_]+", target["expr"]))
-            assert found
-            assert all(re.search(rf"^{name}[{{ ]", known, re.MULTILINE) for name in found), found
-            labels = re.findall(r"(?:by \(|[{])([a-z]+)", target["expr"])
-            assert all(label == "le" or f'{label}="' in known for label in labels), labels
-            assert set(re.findall(r'route="([a-z_]+)"', target["expr"])) <= names
+            assert "shopkeeper_" in target["expr"]
+            _asked_for_what_exists(target["expr"], known)
 
 
-@pytest.mark.parametrize("name", ["shopkeeper.service", "shopkeeper-backup.service", "Dockerfile"])
+ALERTS = DEPLOY / "prometheus-alerts.yaml"
+
+
+def test_alerts_ask_for_figures_that_exist(tmp_path: Path) -> None:
+    """Every metric, label and route of every alert is one that the server gives; each alert waits before it wakes
+    anybody, and says in both languages what to do."""
+    known = _metrics(tmp_path / "shop")
+    (group,) = yaml.safe_load(ALERTS.read_text("utf-8"))["groups"]
+    assert len({rule["alert"] for rule in group["rules"]}) == len(group["rules"]) >= 10
+    for rule in group["rules"]:
+        _asked_for_what_exists(rule["expr"], known)
+        assert rule["for"]
+        assert rule["labels"]["severity"] in ("critical", "warning")
+        assert set(rule["annotations"]) == {"summary", "summary_zh"}
+        assert re.search("[\u4e00-\u9fff]", rule["annotations"]["summary_zh"])
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed (Debian: prometheus)")
+def test_alerts_are_raised_by_what_they_are_for(tmp_path: Path) -> None:
+    """Prometheus reads the rules; each is raised by figures of its trouble and by nothing of a shop that is well."""
+    cases = yaml.safe_load((Path(__file__).parent / "alerts.yaml").read_text("utf-8"))
+    asked = [test["alert_rule_test"][0] for test in cases["tests"]]
+    raised = {one["alertname"] for one in asked if one["exp_alerts"]}
+    rules = yaml.safe_load(ALERTS.read_text("utf-8"))
+    assert raised == {rule["alert"] for rule in rules["groups"][0]["rules"]}
+    for rule in rules["groups"][0]["rules"]:
+        del rule["annotations"]  # promtool would ask for each word of them
+    for name, text in (("rules", rules), ("cases", {**cases, "rule_files": ["rules.yaml"]})):
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(text, allow_unicode=True), "utf-8")
+    for words in (["check", "rules", str(ALERTS)], ["test", "rules", str(tmp_path / "cases.yaml")]):
+        said = subprocess.run(["promtool", *words], capture_output=True, text=True, check=False)
+        assert said.returncode == 0, said.stdout + said.stderr
+
+
+@pytest.mark.parametrize("name", [*SERVICES, "Dockerfile"])
 def test_the_commands_of_services_exist(name: str) -> None:
     """Each command and option that a unit or an image calls is one of the command line."""
     text = (DEPLOY / name).read_text("utf-8")
@@ -65,7 +121,7 @@ def test_the_commands_of_services_exist(name: str) -> None:
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
-@pytest.mark.parametrize("name", ["shopkeeper.service", "shopkeeper-backup.service", "shopkeeper-backup.timer"])
+@pytest.mark.parametrize("name", [*SERVICES, "shopkeeper-backup.timer"])
 def test_systemd_reads_the_units(name: str) -> None:
     """No line of a unit is unknown to systemd; only our program is not where the unit expects it."""
     said = subprocess.run(["systemd-analyze", "verify", DEPLOY / name], capture_output=True, text=True, check=False)

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,8 @@ OPTIONS = ("-seed=1", "-max_len=4000", "-timeout=20")
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3_600)
-def test_no_parser_crashes_under_a_fuzzer(tmp_path: Path) -> None:
+@pytest.mark.timeout(14_400)
+def test_no_parser_crashes_under_a_fuzzer(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
     """Fifty thousand inputs that grow from the corpus towards new branches: each ends with rows or a sentence."""
     seeds = tmp_path / "seeds"
     seeds.mkdir()
@@ -33,3 +34,4 @@ def test_no_parser_crashes_under_a_fuzzer(tmp_path: Path) -> None:
     found = re.findall(r"#(\d+)\s+DONE", done.stderr)
     assert found
     assert int(found[-1]) >= RUNS
+    record_property("inputs", int(found[-1]))

@@ -15,7 +15,7 @@ from shopkeeper.core.action import Action
 from shopkeeper.core.ids import PLACEHOLDERS
 from shopkeeper.data.cleaning import bots
 from shopkeeper.data.cleaning.checks import CHECKS
-from shopkeeper.data.cleaning.quick import quick_sql
+from shopkeeper.data.cleaning.quick import quick_sql, usual_sql
 from shopkeeper.data.cleaning.rows import RULES
 from shopkeeper.data.cleaning.values import FORMS, Reading, trimmed, trimmed_sql
 
@@ -78,6 +78,29 @@ def test_sql_and_python_agree(form: str, cells: list[str]) -> None:
     assert_agree(form, cells)
 
 
+_SIGNS = " 019-+:.TZ/_a"
+"""What one or two characters of a good time are exchanged for."""
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Shanghai"])
+@pytest.mark.parametrize(
+    "good", ["2026-10-12 22:34:05Z", "2026-10-12T22:34:05", "2026-10-12 22:34:05+08:00", "2026-10-12T22:34:05-0330"]
+)
+def test_a_time_is_read_quickly_only_where_it_is_read_slowly(good: str, zone: str) -> None:
+    """With any one or two of its characters exchanged, a time that the quick reading takes is the same by the full one."""
+    changed = {good[:a] + one + good[a + 1 :] for a in range(len(good)) for one in _SIGNS}
+    cells = sorted(
+        {two[:b] + one + two[b + 1 :] for two in changed for b in range(len(good)) for one in _SIGNS} | {good}
+    )
+    reading = Reading(timezone=zone)
+    quick = FORMS["time"].sql("r", reading, first="f")
+    sql = f"SELECT r, {quick} AS quick, {FORMS['time'].sql('r', reading)} AS slow FROM (SELECT r, {FORMS['time'].first('r', reading)} AS f FROM (SELECT unnest($cells) AS r))"
+    con = connection().cursor()
+    con.execute(f"SET TimeZone='{zone}'")
+    assert con.execute(f"FROM ({sql}) WHERE quick IS DISTINCT FROM slow", {"cells": cells}).fetchall() == []
+    assert con.execute(f"SELECT count(*) FROM ({sql}) WHERE quick IS NOT NULL", {"cells": cells}).fetchone()[0] > 400
+
+
 @pytest.mark.parametrize("form", sorted(FORMS))
 def test_sql_and_python_agree_on_known_oddities(form: str) -> None:
     """The same on the list of things that shops' files are known to contain."""
@@ -124,11 +147,12 @@ def test_the_quick_condition_lets_no_known_oddity_through(form: str) -> None:
 
 def assert_quick_is_safe(form: str, cells: list[str]) -> None:
     checks = " OR ".join(f"coalesce({check.sql('r', 'v', READING)}, false)" for check in CHECKS[form]) or "false"
-    sql = (
-        f"SELECT r FROM (SELECT *, {FORMS[form].sql('r', READING)} AS v FROM (SELECT {trimmed_sql('x')} AS r FROM ("
-        f"SELECT unnest($cells) AS x))) WHERE {quick_sql(form, 'r', 'v', READING, plain=False)} AND ({checks})"
-    )
-    assert connection().execute(sql, {"cells": cells}).fetchall() == []
+    for condition in (usual_sql, quick_sql):
+        sql = (
+            f"SELECT r FROM (SELECT *, {FORMS[form].sql('r', READING)} AS v FROM (SELECT {trimmed_sql('x')} AS r FROM ("
+            f"SELECT unnest($cells) AS x))) WHERE {condition(form, 'r', 'v', READING, plain=False)} AND ({checks})"
+        )
+        assert connection().execute(sql, {"cells": cells}).fetchall() == []
 
 
 @pytest.mark.parametrize("rule", RULES["events"], ids=lambda rule: rule.name)
@@ -169,6 +193,23 @@ def test_bots_are_the_same_in_both(extra: list[tuple[str | None, int]], burst: i
         f"SELECT row FROM ({bots.rows_sql('(SELECT rowid AS row, * FROM acts)', 5)}) t(row, mark)"
     ).fetchall()
     assert sorted(row for (row,) in found) == [n for n, fast in enumerate(bots.too_fast(rows)) if fast]
+
+
+def test_many_in_an_hour_are_too_fast_though_no_minute_has_many() -> None:
+    """2,100 events in one hour, 35 a minute, are a bot's; 1,900 in the next are not."""
+    hours = ((0, 2_100), (1, 1_900))
+    con = connection()
+    con.execute(
+        "CREATE OR REPLACE TABLE acts AS SELECT NULL::VARCHAR AS visitor, 'c' AS customer, TIMESTAMPTZ '2026-01-01 00:00:00Z' "
+        '+ to_hours(hour) + to_milliseconds(3599000 * n // many) AS "at", 0 AS code, hour '
+        "FROM (SELECT hour, many, unnest(range(many)) AS n FROM (SELECT unnest($hours) AS hour, unnest($many) AS many))",
+        {"hours": [hour for hour, _ in hours], "many": [many for _, many in hours]},
+    )
+    sql = bots.rows_sql("(SELECT rowid AS row, * FROM acts)", 5)
+    found = con.execute(
+        f"SELECT hour, count(*) FROM acts JOIN ({sql}) t(row, mark) ON row = acts.rowid GROUP BY hour"
+    ).fetchall()
+    assert found == [(0, 2_100)]
 
 
 def test_every_reason_has_a_sentence() -> None:

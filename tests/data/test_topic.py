@@ -1,6 +1,8 @@
 """Laws of the stream: what brokers acknowledged is in the lake once, whatever dies when, and an id has one effect."""
 
 import json
+import logging
+import signal
 import uuid
 from collections import Counter
 from collections.abc import Iterator
@@ -11,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from servers import Started, kafka_url
+from servers import Started, kafka_broker, kafka_url, wait_until
 from shopkeeper.core.action import Action
 from shopkeeper.core.errors import SettingsError, Unavailable
 from shopkeeper.core.event import Event, OrderLine
@@ -19,7 +21,7 @@ from shopkeeper.core.ids import CustomerId, EventId, ProductId
 from shopkeeper.core.money import Money
 from shopkeeper.data.journal import DECISION, EVENT, Entry, Outcome
 from shopkeeper.data.lake import Lake
-from shopkeeper.data.stream import landing
+from shopkeeper.data.stream import kafka_journal, landing
 from shopkeeper.data.stream.envelope import Envelope, key_of, unwrapped, wrapped
 from shopkeeper.data.stream.judge import Judge, Message
 from shopkeeper.data.stream.kafka_journal import KafkaJournal
@@ -259,6 +261,48 @@ def test_without_brokers_nothing_is_acknowledged() -> None:
     journal.close()
 
 
+def test_frozen_brokers_are_waited_for_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Brokers that were frozen take a batch and say nothing: it is refused after its time, and from then on everybody
+    is told at once. Thawed, they take what comes, without a restart; what was acknowledged is in the topic."""
+    monkeypatch.setattr(kafka_journal, "_DELIVERY_MS", 1_000)
+    caplog.set_level(logging.WARNING, kafka_journal.__name__)
+    with kafka_broker(tmp_path) as broker:
+        topic = Topic.of(kafka_url(broker, "frozen"))
+        journal = KafkaJournal(topic, partitions=1, group="g")
+        journal.append([entry_of(_event("before"))])
+        assert broker.process is not None
+        broker.process.send_signal(signal.SIGSTOP)
+        try:
+            with pytest.raises(Unavailable, match="stream_unreachable"):
+                journal.append([entry_of(_event("first"))])
+            for number in range(1_000):
+                with pytest.raises(Unavailable, match="stream_unreachable"):
+                    journal.append_soon([entry_of(_event(f"e{number}"))])
+            figures = journal.figures()
+            assert (figures.up, figures.lag) == (False, {})
+        finally:
+            broker.process.send_signal(signal.SIGCONT)
+
+        def taken() -> bool:
+            try:
+                return journal.append([entry_of(_event("after"))]) == ["stored"]
+            except Unavailable:
+                return False
+
+        wait_until(taken, "the brokers to take something")
+        assert journal.figures().up
+        reader, read = Reader(topic, Lake(tmp_path / "lake"), group="g"), set[str]()
+        while not read >= {"before", "after"}:
+            read |= {message.envelope.id for message in reader.read(most=50, seconds=0.1)[0]}
+        assert not any(name.startswith("e") for name in read)
+        reader.close()
+        journal.close()
+    said = [record.getMessage().partition(":")[0] for record in caplog.records]
+    assert said == ["Kafka is away", "Kafka is back"]
+
+
 def test_addresses_and_options_are_checked(shared_broker: Started, topic: Topic, journal: KafkaJournal) -> None:
     """A wrong scheme, a missing topic name and an option that the client does not know are named; a right one is told
     with its partitions."""
@@ -270,7 +314,7 @@ def test_addresses_and_options_are_checked(shared_broker: Started, topic: Topic,
     with pytest.raises(SettingsError) as found:
         check(kafka_url(shared_broker, topic.name), {"no.such.option": "1"})
     assert "no.such.option" in str(found.value.facts["value"])
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable, match="stream_topic_missing"):
         check(kafka_url(shared_broker, "never-made"))
 
 

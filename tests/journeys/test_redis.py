@@ -1,18 +1,21 @@
 """Laws of a shop whose live profiles are in a real Redis: processes share them, and where it fails nothing is lost."""
 
+import logging
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
 from small_shop import build
 
-from servers import Started, redis_url
+from servers import Started, redis_url, wait_until
 from shopkeeper.core.decision import Decision, Request
 from shopkeeper.core.errors import SettingsError, Unavailable
 from shopkeeper.core.ids import CustomerId, PersonKey, VisitorId
 from shopkeeper.data.stream import redis_profiles
 from shopkeeper.settings import FILE
 from shopkeeper.shop import Shop
+from shopkeeper.shop.doctor.engines import profiles
 from shopkeeper.shop.people import erase
 from shopkeeper.shop.training import train
 
@@ -93,8 +96,8 @@ def test_a_redis_that_is_gone_loses_nothing(folder: Path, redis: Started) -> Non
         with pytest.raises(Unavailable):
             redis_profiles.check(redis_url(redis))
         redis.start()
-        assert redis_profiles.check(redis_url(redis)).count(".") == 2
-        shop.store._rest_until = 0.0  # type: ignore[union-attr]  # the second in which nobody asks again is over
+        assert redis_profiles.check(redis_url(redis)).version.count(".") == 2
+        _back(shop)
         shop.drain()  # half of what is given back comes from the lake, half from the journal
         _agree_and_view(shop, "p10", 3)
         shop.mend_profiles()
@@ -102,6 +105,68 @@ def test_a_redis_that_is_gone_loses_nothing(folder: Path, redis: Started) -> Non
         history = shop.serving.profiles.history(PersonKey(f"visitor:{STRANGER}"))
         ids = shop.serving.catalogue().ids
         assert [ids[product] for product in history.product.tolist()] == ["p08", "p09", "p10"]
+
+
+def _back(shop: Shop) -> None:
+    """Wait until the shop has found its Redis again."""
+    store = shop.store
+    assert store is not None
+    wait_until(lambda: store.figures().up, "Redis to be found again")
+
+
+def test_a_frozen_redis_is_waited_for_once(folder: Path, redis: Started, caplog: pytest.LogCaptureFixture) -> None:
+    """A Redis that takes questions and says nothing: the first answer waits half a second, no other does, and each is
+    the fallback's; thawed, answers are personal again with everything that happened meanwhile."""
+    caplog.set_level(logging.WARNING, redis_profiles.__name__)
+    assert redis.process is not None
+    with Shop.open(folder) as shop:
+        shop.forgiving = True
+        _agree_and_view(shop, "p08", 1)
+        assert _ask(shop).personal
+        assert shop.store is not None
+        redis.process.send_signal(signal.SIGSTOP)
+        try:
+            assert _ask(shop).fallback == "Unavailable:profiles_unreachable"
+            asked = sum(shop.store.figures().asked.counts)
+            for number in range(2, 30):
+                assert _ask(shop).fallback == "Unavailable:profiles_unreachable"
+                _agree_and_view(shop, "p09", number)
+            assert sum(shop.store.figures().asked.counts) == asked
+            assert not shop.profiles_wanting()
+        finally:
+            redis.process.send_signal(signal.SIGCONT)
+        _back(shop)
+        assert shop.profiles_wanting()
+        shop.mend_profiles()
+        assert not shop.profiles_wanting()
+        assert _ask(shop).personal
+        assert shop.serving.profiles.history(PersonKey(f"visitor:{STRANGER}")).events == 29
+    said = [record.getMessage()[:13].strip(":") for record in caplog.records if record.name == redis_profiles.__name__]
+    assert said == ["Redis is away", "Redis is back"]
+
+
+def test_a_full_redis_is_still_read(folder: Path, redis: Started) -> None:
+    """A Redis without room refuses what it is told and nothing else: answers stay personal, events are acknowledged,
+    the doctor names it; with room it is told what it missed. One that throws away when full is a warning."""
+    with Shop.open(folder) as shop:
+        shop.forgiving = True
+        _agree_and_view(shop, "p08", 1)
+        assert isinstance(shop.store, redis_profiles.RedisProfiles)
+        server = shop.store._redis
+        server.config_set("maxmemory", "1mb")
+        _agree_and_view(shop, "p09", 2)
+        assert _ask(shop).personal
+        assert shop.store.figures().up
+        assert not shop.profiles_wanting()  # there is something, and it cannot be told now
+        assert {finding.key for finding in profiles(folder, shop.settings)} == {"profiles_full"}
+        server.config_set("maxmemory", "0")
+        assert shop.profiles_wanting()
+        shop.mend_profiles()
+        assert shop.serving.profiles.history(PersonKey(f"visitor:{STRANGER}")).events == 2
+        server.config_set("maxmemory-policy", "allkeys-lru")
+        assert {finding.key for finding in profiles(folder, shop.settings)} == {"profiles_evicted"}
+        server.config_set("maxmemory-policy", "noeviction")
+        assert {finding.key for finding in profiles(folder, shop.settings)} == {"profiles"}
 
 
 def test_a_fresh_redis_is_filled_at_the_start(folder: Path, redis: Started) -> None:

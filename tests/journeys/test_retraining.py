@@ -68,6 +68,20 @@ def test_nothing_is_trained_before_its_time(ready: Path, tmp_path: Path) -> None
         assert not (tmp_path / "new" / "tmp" / "training.log").exists()
 
 
+def test_models_of_a_clock_that_was_ahead_are_trained_again(ready: Path, tmp_path: Path) -> None:
+    """Chosen in ten years, by a clock that was put right since, they would never age; nor are they less than new."""
+    folder = Path(shutil.copytree(ready, tmp_path / "shop"))
+    (folder / "models" / "current").touch()
+    in_ten_years = time.time() + 3_650 * 86_400
+    os.utime(folder / "models" / "current", (in_ten_years, in_ten_years))
+    with Shop.open(folder) as shop:
+        retraining = Retraining(shop)
+        assert retraining.age_seconds() == 0
+        retraining.look()
+        assert (folder / "tmp" / "training.log").exists()
+        retraining.stop()
+
+
 def test_a_training_that_fails_is_told_and_not_repeated_at_once(
     ready: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

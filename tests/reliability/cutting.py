@@ -31,7 +31,7 @@ BROKEN = {
     "lake without fsync": "import os; os.fsync = lambda handle: None; " + RUN,
 }
 """Servers with a promise taken out: a test that does not notice proves nothing."""
-_WAIT_SECONDS = 120.0
+_WAIT_SECONDS = 240.0
 _ANSWER = re.compile(rb"b(\d{6})-\d")
 
 
@@ -125,7 +125,7 @@ def _served(
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.wait(timeout=60)
+        process.wait(timeout=240)
     return read(log), heard
 
 
@@ -135,7 +135,7 @@ def _post(port: int, key: str, batches: Iterable[int], clients: int) -> set[int]
     headers = {"Authorization": f"Bearer {key}"}
 
     def run() -> None:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=60) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=240) as client:
             while True:
                 with lock:
                     batch = next(waiting, None)

@@ -11,7 +11,7 @@ from shopkeeper.shop import Shop, backups
 from shopkeeper.shop.importing import import_files
 from shopkeeper.shop.training import train
 
-_SETTINGS = """
+SETTINGS = """
 [train]
 personal = "popularity"
 context = "popularity"
@@ -26,7 +26,7 @@ def make_shop(folder: Path, *, trained: int = 1) -> Path:
     """A shop with a little history (simulated), and versions of its models."""
     Shop.create(folder, name="Tried", currency="CNY", timezone="UTC", language="en").close()
     with (folder / "shop.toml").open("a", encoding="utf-8") as settings:
-        settings.write(_SETTINGS)
+        settings.write(SETTINGS)
     rng = random.Random(5)  # noqa: S311  # a history, not a secret
     with Shop.open(folder) as shop:
         rows = [

@@ -37,7 +37,7 @@ ONLY = {"write": tuple(f"lake/{table}.commit" for table in TABLES)}
 """Files to which a call is confined: a write that fails is also one that wakes another thread, which is no disk's."""
 KINDS = tuple((call, error) for call, errors in CALLS.items() for error in errors)
 KEPT, REFUSED, READY = 1, 2, 3
-_ATTACH_SECONDS = 30.0
+_ATTACH_SECONDS = 240.0
 
 
 @dataclass(slots=True)
@@ -77,7 +77,7 @@ def injected(process: int, shop: Path, log: Path, call: str, error: str, when: s
         yield
     finally:
         watching.terminate()
-        watching.wait(timeout=30)
+        watching.wait(timeout=240)
 
 
 def work(folder: Path, marks: Any, hear: Connection, early: bool) -> None:
@@ -131,7 +131,7 @@ def one(
         time.sleep(0.002)
     with injected(process.pid, shop, log, call, error, f"{nth}{'+' if for_ever else ''}"):
         say.send("go")
-        process.join(60)
+        process.join(_ATTACH_SECONDS)
         if process.is_alive():
             process.kill()
             faults.first = f"{call} {error} {nth}: it did not end"

@@ -24,7 +24,7 @@ from shopkeeper.data import kill_points
 from shopkeeper.shop import Shop
 
 FORKS = multiprocessing.get_context("forkserver")
-_LONG_SECONDS = 60.0
+_LONG_SECONDS = 240.0
 _LATE = (
     "scipy.stats",
     "scipy.optimize",

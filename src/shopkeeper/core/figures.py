@@ -63,6 +63,8 @@ class StateFigures:
     """Connections that are asking something now."""
     most: int
     """Connections there can be; whoever needs one more waits."""
+    up: bool = True
+    """Whether it could be reached the last time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,8 @@ class StreamFigures:
     """The same by partition; empty where the brokers do not say."""
     unread_seconds: float = 0.0
     """The age of the oldest of them; 0 where there is none."""
+    up: bool = True
+    """Whether the brokers answer, and took what was sent the last time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +94,8 @@ class ProfilesFigures:
     asked: Told
     fallbacks: int
     """Looks at a person that it did not answer, so that the fallback did."""
+    up: bool = True
+    """Whether it answered the last time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

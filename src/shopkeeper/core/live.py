@@ -100,6 +100,10 @@ class ProfileStore(Protocol):
         """Whether the store has lost what it was given, or never was given anything."""
         ...
 
+    def try_write(self) -> None:
+        """Whether anything can be told to it now."""
+        ...
+
     def filled(self) -> None:
         """Note that it now has everything."""
         ...

@@ -183,7 +183,7 @@ def _currency(
             "currency_unclear", file=file, column=column, value=cell, shop=wanted, allowed=", ".join(may_be)
         )
     bare = ", ".join(
-        f"trim(replace({identifier(name)}, {quoted(sign)}, ''), {quoted(BLANKS)}) AS {identifier(name)}"
+        f"nullif(trim(replace({identifier(name)}, {quoted(sign)}, ''), {quoted(BLANKS)}), '') AS {identifier(name)}"
         for name in columns
     )
     warn = Warn(key="currency_found", facts={"column": column, "value": cell, "currency": wanted})

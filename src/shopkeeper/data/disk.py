@@ -48,9 +48,10 @@ def digest(path: Path) -> str:
 
 
 def seal(file: Path) -> Path:
-    """A finished Parquet file, renamed so that its name says what its bytes are."""
+    """A finished Parquet file, synced, and renamed so that its name says what its bytes are."""
     if _SEAL.search(file.name):
         return file
+    fsync_file(file)
     return file.rename(file.with_name(f"{file.stem}.{digest(file)}.parquet"))
 
 

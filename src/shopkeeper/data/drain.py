@@ -43,6 +43,8 @@ _WIRE: Final = pa.schema(
 """An encoded event, but for its lines and properties."""
 _WORDS: Final = pa.array([Action(code).word if code else None for code in range(len(Action) + 1)], pa.string())
 _NO_LINES, _PRICE_CHANGE, _PROPERTIES = b',"lines":[],', b',"action":35,', b',"properties":'
+CONSENT: Final = b',"action":33,'
+"""What the bytes of an event of consent hold."""
 _AT_ONCE: Final = 50_000
 """How many entries become one file of each table."""
 _PARSED: Final = 2_000
@@ -62,8 +64,12 @@ def decode_event(body: bytes) -> Event:
 class Drain:
     """Moves entries; ``run`` may be called from any thread, one at a time works."""
 
-    def __init__(self, journal: Journal, lake: Lake, quarantine: Quarantine) -> None:
+    def __init__(
+        self, journal: Journal, lake: Lake, quarantine: Quarantine,
+        agreed: Callable[[Sequence[Event]], None] = lambda _: None,
+    ) -> None:  # fmt: skip
         self.journal, self.lake, self.quarantine = journal, lake, quarantine
+        self._agreed = agreed
         self._lock = threading.Lock()
 
     def run(self) -> int:
@@ -94,6 +100,9 @@ class Drain:
 
     def _move(self, entries: list[Kept]) -> None:
         last = entries[-1].seq
+        agreed = [entry.body for entry in entries if CONSENT in entry.body and entry.kind == EVENT]
+        if agreed:  # nobody looks for it in the lake: no answer leaves before it is in the book
+            self._agreed([decode_event(body) for body in agreed])
         for table, (kind, of) in ROWS_OF.items():
             landed = self.lake.landed(table, APP)
             rows = of([entry.body for entry in entries if entry.kind == kind and entry.seq > landed])

@@ -21,7 +21,7 @@ from shopkeeper.data.cleaning.rows import Staging, staging
 from shopkeeper.data.cleaning.values import Reading, now_sql, quoted
 from shopkeeper.data.conflicts import known_sides
 from shopkeeper.data.disk import seal
-from shopkeeper.data.lake import Lake, table_sql
+from shopkeeper.data.lake import Lake
 from shopkeeper.data.mapping import MapFile
 from shopkeeper.data.marking import DUPLICATE, MARKS, PERSONS, Marking, orders_sql
 from shopkeeper.data.preview import PreviewRow
@@ -57,6 +57,8 @@ class ImportRun:
     threads: int = 2
     orders: bool = True
     """Whether order lines make the events of their orders."""
+    named: str = ""
+    """The table of the products that are named, once there is one."""
     files: dict[str, Future[Path]] = field(default_factory=dict)
     """What was written: the table, and the file as soon as it is sealed, while the next one is written."""
 
@@ -107,12 +109,12 @@ class ImportRun:
     def part(self, kind: Kind, mapping: MapFile, reading: Reading, *, orders: bool) -> "ImportRun":
         """Another run on the same connection, for what the same file says of another kind."""
         self._clear()
-        return replace(self, id=new_id("i"), kind=kind, mapping=mapping, reading=reading, orders=orders, files={})
+        return replace(
+            self, id=new_id("i"), kind=kind, mapping=mapping, reading=reading, orders=orders, files={}, named=""
+        )
 
     def _clear(self) -> None:
-        self.con.execute("DROP VIEW IF EXISTS whole")
-        for name in ("staged", "marked", "marks", "orders", "known"):
-            self.con.execute(f"DROP TABLE IF EXISTS {name}")
+        _drop(self.con)
         self.con.execute(f"SET TimeZone='{self.reading.timezone}'")
         self.con.execute("SET preserve_insertion_order=true")
 
@@ -121,8 +123,11 @@ class ImportRun:
         matched, plan, rejects = self.stage(rows)
         self._tell(3)
         held = self._originals([*rows.held, *rejects, *self._held(plan, rows, matched, rejects)])
+        self._set_apart(matched)
         kept = self._store(rows, matched, plan)
         orders = self._store_orders(matched) if self.kind == "order_lines" and self.orders else 0
+        if self.kind in ("events", "order_lines") and "product" not in plan.absent:
+            self._name_products()
         self._tell(4)
         return self._account(rows, matched, rejects, held, kept, orders), held
 
@@ -151,23 +156,37 @@ class ImportRun:
         return tuple(sorted(shown, key=lambda one: one.line))
 
     def adopt(self) -> None:
-        """Let what was written be part of the lake."""
+        """Let what was written be part of the lake; what is needed no more is given back meanwhile."""
+        dropped = self.sealing.submit(_drop, self.con.cursor())
         for name, file in self.files.items():
             self.lake.adopt(name, [file.result()], key=f"import:{self.id}")
+        dropped.result()
         self._tell(_STEPS)
 
     def unknown_products(self) -> tuple[Warn, ...]:
         """A warning where what was written names products that the catalogue, where there is one, does not have."""
-        written = [(name, file) for name, file in self.files.items() if name in ("events", "order_lines")]
-        if not written or not self.lake.files("products"):
+        if not self.named or not self.lake.files("products"):
             return ()
-        named = " UNION ALL ".join(f"SELECT product FROM {table_sql(name, [file.result()])}" for name, file in written)
         count, example = self.con.execute(
-            f"SELECT count(*), min(product) FROM (SELECT DISTINCT product FROM ({named}) "
-            f"WHERE product IS NOT NULL) ANTI JOIN (SELECT id AS product FROM {self.lake.relation_sql('products')}) "
-            "USING (product)"
+            f"SELECT count(*), min(product) FROM {self.named} "
+            f"ANTI JOIN (SELECT id AS product FROM {self.lake.relation_sql('products')}) USING (product)"
         ).fetchone()
         return (Warn(key="unknown_products", facts={"count": count, "value": example}),) if count else ()
+
+    def _set_apart(self, matched: Matched) -> None:
+        """Take the rows that bear a mark away: quicker than to leave them out each time. ``orders`` are of the rest."""
+        held = f"SELECT row FROM marks WHERE what > {DUPLICATE}"
+        if self.kind == "order_lines" and self.orders and self._count(f"SELECT count(*) FROM ({held})"):
+            theirs = orders_sql(f"code = 0 AND row NOT IN ({held})", _told(matched))
+            self.con.execute(f"CREATE OR REPLACE TABLE orders AS {theirs}")
+        self.con.execute("DELETE FROM staged WHERE rowid IN (SELECT row FROM marks)")
+
+    def _name_products(self) -> None:
+        """Keep which products the written rows name, while the file they are in is sealed."""
+        self.named = f"named_{self.id}"
+        self.con.execute(
+            f"CREATE TABLE {self.named} AS SELECT DISTINCT product FROM whole WHERE code = 0 AND product IS NOT NULL"
+        )
 
     def stage(self, rows: Rows) -> tuple[Matched, Staging, list[Held]]:
         """Judge every row: by itself, and beside the others and the lake."""
@@ -205,7 +224,8 @@ class ImportRun:
             warnings += clock_changes(self.con, "whole", self.reading.timezone)
         if rows.open_end and any(one.line == rows.open_end and one.reason in _CUT for one in held):
             warnings.append(Warn(key="file_cut", facts={"line": rows.open_end}))
-        read = self._count("SELECT count(*) FROM staged") + len(rejects) + len(rows.held)
+        marked = self._count("SELECT count(*) FROM marks")
+        read = self._count("SELECT count(*) FROM staged") + marked + len(rejects) + len(rows.held)
         duplicate = self._count(f"SELECT count(*) FROM marks WHERE what = {DUPLICATE}")
         if not read:
             warnings.append(Warn(key="no_rows", facts={"file": self.path.name}))
@@ -286,9 +306,7 @@ class ImportRun:
             values["currency"] = f"CASE WHEN currency IS NOT NULL THEN {_always(self.reading.currency)} END"
         said = [name for name in self.types if name not in plan.absent or name in values]
         columns = ", ".join(f"{values.get(name, identifier(name))} AS {identifier(name)}" for name in said)
-        return self._copy(
-            self.kind, f"SELECT {columns} FROM whole WHERE code = 0 AND row NOT IN (SELECT row FROM marks)"
-        )
+        return self._copy(self.kind, f"SELECT {columns} FROM whole WHERE code = 0")
 
     def _copy(self, name: str, select: str) -> int:
         path = self.lake.stage_path(name)
@@ -303,10 +321,6 @@ class ImportRun:
 
     def _store_orders(self, matched: Matched) -> int:
         """One event for each order (and each return) of the lines, unless the lake has it."""
-        held = f"SELECT row FROM marks WHERE what > {DUPLICATE}"
-        if self._count(f"SELECT count(*) FROM ({held})"):
-            kept = orders_sql(f"code = 0 AND row NOT IN ({held})", _told(matched))
-            self.con.execute(f"CREATE OR REPLACE TABLE orders AS {kept}")
         word = f"CASE WHEN returned THEN {_one_of('order_return', _WORDS)} ELSE {_one_of('order', _WORDS)} END"
         values = {
             "id": f"{word} || ':' || order_id", "at": '"at"', "action": word, "order_id": "order_id",
@@ -322,6 +336,13 @@ class ImportRun:
             else ""
         )
         return self._copy("events", f"SELECT * FROM (SELECT {select} FROM orders) o {new}")
+
+
+def _drop(con: Any) -> None:
+    """Give back what was made of one kind of row."""
+    con.execute("DROP VIEW IF EXISTS whole")
+    for name in ("staged", "marked", "marks", "orders", "known"):
+        con.execute(f"DROP TABLE IF EXISTS {name}")
 
 
 def _always(text: str) -> str:

@@ -56,7 +56,7 @@ class Rows:
     numbered: bool
     first_line: int = 1
     plain: bool = False
-    """Whether it is known that no cell has blanks round it or control characters in it."""
+    """Whether it is known that no cell has blanks round it or control characters in it, and empty ones are NULL."""
     strange: bool = True
     """Whether there may be signs in it that nobody sees, or that were garbled before; false where it is known not."""
     unnamed: frozenset[str] = frozenset()

@@ -32,15 +32,19 @@ class ProfileWriter:
         try:
             self._store.add([doing for event in events if (doing := doing_of(event, self._currency)) is not None])
         except Unavailable as error:
+            if not self.behind:
+                _log.error("live profiles are behind: %s", error)
             self.behind = True
-            _log.error("live profiles are behind: %s", error)
 
     def wanting(self) -> bool:
-        """Whether something that was taken may be missing in the store."""
+        """Whether something that was taken may be missing in the store, and can be told to it now."""
         try:
-            return self.behind or self._store.fresh()
+            if not (self._store.fresh() or self.behind):
+                return False
+            self._store.try_write()
         except Unavailable:
-            return True
+            return False
+        return True
 
     def refill(self, events: Sequence[Event]) -> None:
         """Tell what was received since the training; what the store has already stays as it is."""

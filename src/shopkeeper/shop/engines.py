@@ -1,7 +1,9 @@
 """What shop.toml chose: the journal and the store of live profiles, which processes can share, and the batch engine."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from shopkeeper.core.event import Event
 from shopkeeper.core.figures import EngineFigures
 from shopkeeper.core.live import ProfileStore
 from shopkeeper.data.batch import Batch, DuckBatch
@@ -25,14 +27,16 @@ def intake_of(wanted: StreamSection, folder: Path, *, beside: bool) -> Intake:
     return KafkaJournal(topic_of(wanted), partitions=wanted.partitions, group=wanted.group)
 
 
-def drain_of(journal: Intake, lake: Lake, quarantine: Quarantine, *, beside: bool) -> Drain | None:
+def drain_of(
+    journal: Intake, lake: Lake, quarantine: Quarantine, agreed: Callable[[Sequence[Event]], None], *, beside: bool
+) -> Drain | None:
     """What moves the folder's own journal into the lake; None for a topic. A journal that was made anew gives no number
-    that the lake knows."""
+    that the lake knows. ``agreed`` is told of consent before it leaves."""
     if not isinstance(journal, Journal):
         return None
     if not beside:
         journal.go_on_after(landed_in(lake))
-    return Drain(journal, lake, quarantine)
+    return Drain(journal, lake, quarantine, agreed)
 
 
 def topic_of(wanted: StreamSection) -> Topic:

@@ -22,7 +22,7 @@ class News:
 
     def __init__(self, shop: Shop, store: ProfileStore) -> None:
         self._shop, self._store = shop, store
-        self._heard_until, self._version = "", ""
+        self._heard_until, self._version, self._deaf = "", "", False
 
     def heard(self, events: Sequence[Event]) -> None:
         """Tell the others what changed of goods."""
@@ -44,8 +44,11 @@ class News:
         try:
             told, erased, self._heard_until = self._store.news(self._heard_until)
         except Unavailable as error:
-            _log.error("news of other processes: %s", error)
+            if not self._deaf:
+                _log.error("news of other processes: %s", error)
+            self._deaf = True
             return False
+        self._deaf = False
         if erased and not first:
             self._shop.reload(anew=True)
             self._heard_until = ""

@@ -13,9 +13,11 @@ from shopkeeper.shop.shop import Shop
 _log: Final = logging.getLogger(__name__)
 _NICE: Final = 10
 _HOUR: Final = 3_600.0
+_SLACK: Final = 60.0
+"""By how many seconds a clock may be put back without that saying anything about the models."""
 _OUTPUT: Final = "training.log"
-_REFUSED: Final = 2
-"""The exit code of a command that said in one sentence why not."""
+_REFUSED: Final = (2, os.EX_TEMPFAIL)
+"""Exit codes of a command that said in one sentence why not."""
 
 
 class Retraining:
@@ -29,7 +31,7 @@ class Retraining:
         self._shop = shop
         self._process: subprocess.Popen[bytes] | None = None
         self._output: IO[bytes] | None = None
-        self._tried_at = 0.0
+        self._tried_at: float | None = None
 
     def look(self) -> None:
         """Note how a training ended; start one where it is due."""
@@ -41,14 +43,21 @@ class Retraining:
     def age_seconds(self) -> float | None:
         """How long ago the version that answers was made or chosen; None where there is none."""
         since = self._shop.models.current_since()
-        return None if since is None else time.time() - since
+        return None if since is None else max(0.0, time.time() - since)
 
     def _due(self) -> bool:
-        wait, age = self._shop.settings.train.every_hours * _HOUR, self.age_seconds()
-        return wait > 0 and age is not None and age >= wait and time.time() - self._tried_at >= wait
+        wait, since = self._shop.settings.train.every_hours * _HOUR, self._shop.models.current_since()
+        if wait <= 0 or since is None or not self._rested(wait):
+            return False
+        age = time.time() - since
+        return age >= wait or age < -_SLACK  # chosen by a clock that was ahead: it would not age until that day
+
+    def _rested(self, wait: float) -> bool:
+        """Whether the last try is long enough ago, whatever was done to the clock since."""
+        return self._tried_at is None or time.monotonic() - self._tried_at >= wait
 
     def _start(self) -> None:
-        self._tried_at = time.time()
+        self._tried_at = time.monotonic()
         folder = str(self._shop.folder.absolute())
         words = [sys.executable, "-m", "shopkeeper.apps.cli.main", "train", "--shop", folder, "--json"]
         self._output = self._path.open("wb")
@@ -72,7 +81,7 @@ class Retraining:
     def _why(self, code: int) -> str:
         """The one sentence of a refusal. What a crash printed may quote facts about people, so it stays in its file."""
         last = self._path.read_text("utf-8", "replace").strip().splitlines()[-1:]
-        return "".join(last)[:300] if code == _REFUSED else f"see {_OUTPUT}"
+        return "".join(last)[:300] if code in _REFUSED else f"see {_OUTPUT}"
 
     @property
     def _path(self) -> Path:

@@ -9,25 +9,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from shopkeeper.core.action import Action
-from shopkeeper.core.consent import Consent, given_in
+from shopkeeper.core.consent import Consent
 from shopkeeper.core.decision import Decision, Request
 from shopkeeper.core.errors import DataError, NotFound, SettingsError, ShopkeeperError, Unavailable
 from shopkeeper.core.event import Event
 from shopkeeper.core.ids import PersonKey, ProductId
 from shopkeeper.core.kept import Kept
 from shopkeeper.data import belonging, reports
-from shopkeeper.data.drain import decode_event
+from shopkeeper.data.drain import CONSENT, decode_event
 from shopkeeper.data.journal import EVENT, forget_old_ids
 from shopkeeper.data.model_store import ModelStore
 from shopkeeper.data.quarantine import Quarantine
 from shopkeeper.data.schema import TABLES
 from shopkeeper.data.snapshot import LakeSnapshot
-from shopkeeper.data.store.consent import Answer
 from shopkeeper.decide.log import Logged, body_of
 from shopkeeper.features.shared_profiles import ProfileWriter
 from shopkeeper.settings import FILE, Settings, load, template
-from shopkeeper.shop import logged
+from shopkeeper.shop import answered, logged
 from shopkeeper.shop.collecting import Collector, Verdict
 from shopkeeper.shop.engines import batch_of, drain_of, duck_of, intake_of, profile_store
 from shopkeeper.shop.identity import LEARNING, SHOWING, Identities
@@ -36,8 +34,6 @@ from shopkeeper.shop.serving import Serving, serving_of, without_models
 
 _log: Final = logging.getLogger(__name__)
 _STATIC_ITEMS: Final = 100
-_CONSENT: Final = f'"action":{Action.CONSENT.value}'.encode()
-"""What the bytes of an event of consent hold."""
 _UNLOADABLE: Final = frozenset({"model_damaged", "model_outdated", "extra_missing", "unknown_version"})
 T = TypeVar("T")
 
@@ -69,7 +65,7 @@ class Shop:
         self.identities = Identities(self.lake, self.state, settings)
         self.models = ModelStore(folder / "models")
         self.journal = intake_of(settings.stream, folder, beside=beside)
-        self._drain = drain_of(self.journal, self.lake, self.quarantine, beside=beside)
+        self._drain = drain_of(self.journal, self.lake, self.quarantine, self.agreed, beside=beside)
         belonging.mark(folder, self.state, beside=beside)
         self._collector = Collector(self.journal, self.quarantine, settings.shop.currency, clock, self.take)
         self.kept: defaultdict[str, Kept[Any]] = defaultdict(Kept)
@@ -85,7 +81,7 @@ class Shop:
         """Who else is told of stored events and of people to be forgotten."""
         self._forgot_day = 0
         if not readonly:
-            self._agreed(self._undrained(_CONSENT))
+            self.agreed(self._undrained(CONSENT))
 
     @classmethod
     def create(
@@ -152,9 +148,11 @@ class Shop:
         return self._collector.collect(raws, source=source, browser=browser)
 
     def take(self, stored: Sequence[Event], again: Sequence[Event] = ()) -> None:
-        """Let what was stored count: consent first, then the next answers. Consent that was sent again counts too: the
-        process may have been killed after it stored the event and before it wrote the answer down."""
-        self._agreed([*stored, *again])
+        """Let what was stored count: consent first, then the next answers. Consent that was sent again counts as of
+        when it was first told: the book may have been out of reach then. What is not in the journal any more is in the
+        book: the drain sees to that."""
+        certain = answered.certain(stored) if self.sharing else stored
+        self.agreed([*certain, *answered.first_told(again, self.journal)])
         if self._writer is not None:
             self._writer.tell(stored)
         if self._serving is not None:
@@ -162,13 +160,9 @@ class Shop:
         for listener in self.listeners:
             listener.heard(stored)
 
-    def _agreed(self, events: Iterable[Event]) -> None:
-        answers = [
-            Answer(person=event.person, given=given_in(event.properties), at=event.at, source=event.source)
-            for event in events
-            if event.action is Action.CONSENT and event.person is not None
-        ]
-        if answers:
+    def agreed(self, events: Iterable[Event]) -> None:
+        """Write answers of consent down, each as of its moment."""
+        if answers := answered.answers_in(events):
             self.state.consent.record_many(answers)
 
     def _undrained(self, words: bytes = b"") -> list[Event]:
@@ -182,7 +176,10 @@ class Shop:
         self._writable()
         if self._drain is None:
             return 0
-        with self._serving_lock:  # whoever takes up the models reads the lake first and then the journal
+        with (
+            self._serving_lock,
+            self.lake.rewriting(),
+        ):  # who takes up the models reads the lake first, then the journal
             moved = self._drain.run()
         self.forget_old_ids()
         if moved:

@@ -56,7 +56,7 @@ class StreamDrain:
         """Events from before the shop had a stream."""
         journal = Journal(self._shop.folder / "journal.db")
         try:
-            Drain(journal, self._shop.lake, self._shop.quarantine).run()
+            Drain(journal, self._shop.lake, self._shop.quarantine, self._shop.agreed).run()
         finally:
             journal.close()
 
@@ -94,7 +94,7 @@ class StreamDrain:
         moved, ends = 0, self._reader.ends()
         while not self._reader.reached(ends):
             moved += self.turn()
-        self.land()
+        self.land(surely=True)  # whoever looks at the figures after this sees that nothing waits
         return moved
 
     def turn(self) -> int:
@@ -156,13 +156,14 @@ class StreamDrain:
         full = len(self._waiting) >= _MOST_HELD
         return full or time.monotonic() - self._first_at >= self._shop.settings.serve.drain_seconds
 
-    def land(self) -> None:
-        """Commit what waits to the lake, with how far each partition was read."""
+    def land(self, *, surely: bool = False) -> None:
+        """Commit what waits to the lake, with how far each partition was read. ``surely``: the brokers know it too when
+        this returns."""
         if self._opened is not None and self._upto:
             with self._shop.lake.rewriting():
                 land(self._shop.lake, self._of_those_who_stay(self._waiting), self._upto)
             self._judge.landed(self._upto)
-            self._reader.tell(self._upto)
+            self._reader.tell(self._upto, surely=surely)
         self._waiting, self._upto = [], {}
         self._first_at = time.monotonic()
 

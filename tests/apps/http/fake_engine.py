@@ -195,6 +195,12 @@ class FakeEngine:
     def figures(self) -> EngineFigures:
         return EngineFigures()
 
+    def room(self) -> tuple[int, int]:
+        return 2**30, 2**40
+
+    def load(self) -> None:
+        self.ready()
+
     def ready(self) -> None:
         self._maybe_fail("ready")
 

@@ -1,4 +1,4 @@
-"""``shopkeeper``: the command line. Every refusal is one sentence on standard error and exit code 2."""
+"""``shopkeeper``: the command line. Every refusal is one sentence on standard error and exit code 2 or 75."""
 
 import sys
 from typing import Annotated
@@ -65,7 +65,8 @@ app.add_typer(benchmark.app, name="benchmark")
 
 
 def main() -> None:
-    """Run the command line. Exit code 2 where something was refused, with one sentence that says what to do."""
+    """Run the command line. A refusal is one sentence that says what to do, with exit code 2; or 75, where the same may
+    succeed later: an engine is away, the disk is full, another process has the shop."""
     try:
         app()
     except ShopkeeperError as error:

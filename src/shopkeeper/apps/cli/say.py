@@ -1,4 +1,4 @@
-"""What the command line says: sentences in the reader's language, tables, progress, and errors with exit code 2."""
+"""What the command line says: sentences in the reader's language, tables, progress, and errors with their exit code."""
 
 import json
 import os
@@ -64,9 +64,9 @@ def sentence(error: ShopkeeperError) -> str:
 
 
 def fail(error: ShopkeeperError) -> int:
-    """Say what is wrong on standard error. The exit code of every refusal is 2."""
+    """Say what is wrong on standard error. The exit code of a refusal is 2, or 75 where the same may succeed later."""
     ERR.print(sentence(error), style="red", markup=False)
-    return 2
+    return os.EX_TEMPFAIL if error.retryable else 2
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, numbers: int = 1) -> None:

@@ -190,7 +190,7 @@ def app_of(
 ) -> Starlette:
     """The app over an engine. ``upkeep``: also drain and reload every ``drain_seconds`` while it runs. While the
     ``door`` is closed, only what needs no models is answered."""
-    metrics = Metrics(engine.waiting, engine.model_age_seconds, engine.processes, engine.figures)
+    metrics = Metrics(engine.waiting, engine.model_age_seconds, engine.processes, engine.figures, engine.room)
     gate = Gate(engine=engine, metrics=metrics, load=Load(), limits=Limits(settings=engine.limits))
 
     @contextlib.asynccontextmanager

@@ -25,6 +25,11 @@ class EngineCollector(Collector):
         told = self._engines()
         waiting = self._waiting() if told.stream is None else told.stream.waiting
         yield GaugeMetricFamily("shopkeeper_journal_undrained", "Entries that the lake does not hold yet", waiting)
+        up = GaugeMetricFamily("shopkeeper_engine_up", "Whether an engine answers this process", labels=["engine"])
+        for name, engine in (("state", told.state), ("stream", told.stream), ("profiles", told.profiles)):
+            if engine is not None:
+                up.add_metric([name], int(engine.up))
+        yield up
         if told.state is not None:
             yield from _state(told.state)
         if told.stream is not None:

@@ -1,6 +1,7 @@
 """A shop folder as the API's engine: ``build`` makes its app, ``serve`` serves it."""
 
 import logging
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -49,6 +50,7 @@ class ShopEngine:
         self._shop = shop
         _ = shop.state.keys.identity_secret  # known before its database can be away
         shop.forgiving = True
+        self._loaded = False
         self._retraining = Retraining(shop)
         self._news = News(shop, shop.store) if shop.sharing and shop.store is not None else None
         if self._news is not None:
@@ -194,25 +196,44 @@ class ShopEngine:
     def figures(self) -> EngineFigures:
         return figures_of(self._shop.state, self._shop.journal, self._shop.store)
 
-    def ready(self) -> None:
-        """An empty batch goes the whole way to the journal's writer and back; the models are loaded."""
-        self._shop.collect([], source="health", browser=False)
+    def room(self) -> tuple[int, int]:
+        """Free bytes, and all bytes, of the disk that holds the shop folder."""
+        disk = shutil.disk_usage(self._shop.folder)
+        return disk.free, disk.total
+
+    def load(self) -> None:
+        """Who agreed to what is read, and the models are loaded. A stream that is away keeps nobody from an answer."""
         self._shop.state.consent.gather()
         self._shop.state.unlinked.visitors()
         _ = self._shop.serving
+        self._loaded = True
+        try:
+            self._shop.collect([], source="health", browser=False)
+        except Unavailable as error:
+            _log.error("requests are answered, but no events are taken: %s", error)
+
+    def ready(self) -> None:
+        """An empty batch goes the whole way to the journal's writer and back; the models are loaded."""
+        if not self._loaded:
+            self.load()
+        self._shop.collect([], source="health", browser=False)
 
     def upkeep(self) -> None:
-        if not self._shop.sharing:
-            self._shop.drain()
-        self._shop.state.consent.gather()
+        """One part that fails now does not stop the others."""
+        beside = () if self._shop.sharing else (self._shop.mend_profiles, self._retraining.look)
+        for part in (self._shop.drain, self._shop.state.consent.gather, self._take_up, *beside):
+            try:
+                part()
+            except Unavailable as error:
+                _log.error("upkeep: %s", error)
+
+    def _take_up(self) -> None:
+        """A version that was published, and what other processes told."""
         before = self._shop.serving.version
         if self._shop.reload().version != before:
             self._deciders.load()
         if self._news is not None and self._news.hear():
             self._deciders.load()
-        if not self._shop.sharing:
-            self._shop.mend_profiles()
-            self._retraining.look()
 
     def model_age_seconds(self) -> float | None:
         return self._retraining.age_seconds()

@@ -13,8 +13,8 @@ _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 
 
 class Metrics:
-    """Counters, histograms and the journal's backlog, how old the models are, how many processes decide, and what the
-    engines beside this process do."""
+    """Counters, histograms and the journal's backlog, how old the models are, how many processes decide, what the
+    engines beside this process do, and the room on the disk (free bytes, all bytes)."""
 
     def __init__(
         self,
@@ -22,6 +22,7 @@ class Metrics:
         model_age_seconds: Callable[[], float | None],
         processes: Callable[[], int],
         engines: Callable[[], EngineFigures],
+        room: Callable[[], tuple[int, int]],
     ) -> None:
         self._registry = CollectorRegistry()
         self.events = Counter(
@@ -44,6 +45,10 @@ class Metrics:
             "shopkeeper_deciding_processes", "Processes that decide now, with this one", registry=self._registry
         )
         able.set_function(processes)
+        free = Gauge("shopkeeper_disk_free_bytes", "Room on the disk of the shop folder", registry=self._registry)
+        free.set_function(lambda: room()[0])
+        size = Gauge("shopkeeper_disk_bytes", "Size of the disk of the shop folder", registry=self._registry)
+        size.set_function(lambda: room()[1])
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count a request."""

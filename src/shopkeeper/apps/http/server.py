@@ -146,10 +146,10 @@ class _Server(uvicorn.Server):
         if self.started:
             self._loading = ThreadPoolExecutor(1, "load").submit(self._load)
             loop = asyncio.get_running_loop()
-            self._loading.add_done_callback(lambda _: loop.call_soon_threadsafe(self._loaded))
+            self._loading.add_done_callback(lambda _: loop.is_closed() or loop.call_soon_threadsafe(self._loaded))
 
     def _load(self) -> None:
-        self.engine.ready()
+        self.engine.load()
         gc.collect()
         gc.freeze()  # models and profiles live as long as the process: do not walk through them again
         gc.set_threshold(*_GC)

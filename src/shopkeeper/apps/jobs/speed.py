@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -42,6 +42,8 @@ _DECISIONS: Final = 2_000
 """How many decisions the stages are measured on."""
 _EFFECTS: Final = 300
 """How many events are followed until an answer obeys them."""
+_COMPARED: Final = ("order_lines", "events")
+"""Files that DuckDB alone reads too."""
 _AGREED: Final = (Purpose.ANALYTICS, Purpose.PERSONALISE, Purpose.TRAIN)
 
 
@@ -130,25 +132,40 @@ def _apart(stage: str, folder: Path, asked: Asked) -> dict[str, Any]:
 
 
 def stage_import(folder: Path, asked: Asked) -> dict[str, Any]:
-    """Write the simulated files, then import them with full validation; DuckDB alone on the same file beside it."""
+    """Write the simulated files, then import them with full validation; DuckDB alone on the same files beside it, each
+    twice: the better time counts."""
     files = asked.shop.write(folder / "files")
-    with Shop.create(folder / "shop", name="simulated", currency="USD", timezone="UTC", language="en") as shop:
-        raws = [raw_seconds(files["order_lines"], folder / "raw.parquet", threads=asked.threads) for _ in range(2)]
-        raw, raw_cpu = (min(each) for each in zip(*raws, strict=True))
-        rows: dict[str, int] = {}
-        seconds: dict[str, float] = {}
-        spent: dict[str, float] = {}
-        for kind, path in files.items():
-            before = time.process_time()
-            ((_, account),) = import_files(shop, [path], kind=kind)
-            spent[kind] = time.process_time() - before
-            record_consent(shop, kind, f"file:{path.name}", _AGREED, "simulated people agree")
-            rows[kind], seconds[kind] = account.read, account.seconds
+    raw, ours, rows = _Best(), _Best(), dict[str, int]()
+    for _ in range(2):
+        shutil.rmtree(folder / "shop", ignore_errors=True)
+        for kind in _COMPARED:
+            raw.add(kind, *raw_seconds(files[kind], folder / "raw.parquet", threads=asked.threads))
+        with Shop.create(folder / "shop", name="simulated", currency="USD", timezone="UTC", language="en") as shop:
+            for kind, path in files.items():
+                before = time.process_time()
+                ((_, account),) = import_files(shop, [path], kind=kind)
+                ours.add(kind, account.seconds, time.process_time() - before)
+                record_consent(shop, kind, f"file:{path.name}", _AGREED, "simulated people agree")
+                rows[kind] = account.read
     return {
-        "rows": rows, "seconds": seconds, "raw_seconds": raw, "ratio": raw / seconds["order_lines"],
-        "cpu_seconds": spent, "raw_cpu_seconds": raw_cpu, "cpu_ratio": raw_cpu / spent["order_lines"],
-        "rows_per_second": rows["order_lines"] / seconds["order_lines"], "peak_mib": peak_mib(),
+        "rows": rows, "seconds": ours.seconds, "cpu_seconds": ours.spent,
+        "raw_seconds": raw.seconds, "raw_cpu_seconds": raw.spent,
+        "ratio": {kind: raw.seconds[kind] / ours.seconds[kind] for kind in _COMPARED},
+        "cpu_ratio": {kind: raw.spent[kind] / ours.spent[kind] for kind in _COMPARED},
+        "rows_per_second": rows["order_lines"] / ours.seconds["order_lines"], "peak_mib": peak_mib(),
     }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Best:
+    """The least time that each kind of file took, by the clock and of the processor."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    spent: dict[str, float] = field(default_factory=dict)
+
+    def add(self, kind: str, seconds: float, spent: float) -> None:
+        self.seconds[kind] = min(seconds, self.seconds.get(kind, seconds))
+        self.spent[kind] = min(spent, self.spent.get(kind, spent))
 
 
 def stage_train(folder: Path, asked: Asked) -> dict[str, Any]:  # noqa: ARG001 - one signature for all stages

@@ -11,17 +11,22 @@ _ORIGIN_MICROS: Final = 1_000_000
 
 
 def rows_sql(table: str, mark: int) -> str:
-    """(row, mark) of a staged table's events that came too fast."""
-    person = "coalesce(visitor, customer)"
-    parts = []
-    for seconds, limit in _WINDOWS:
-        window = f'epoch_us("at") // {seconds * _ORIGIN_MICROS}'
-        parts.append(
-            f"SELECT row, {mark} FROM {table} WHERE code = 0 AND ({person}, {window}) IN ("
-            f"SELECT ({person}, {window}) FROM {table} WHERE code = 0 AND {person} IS NOT NULL "
-            f"GROUP BY {person}, {window} HAVING count(*) > {limit})"
-        )
-    return " UNION ".join(parts)
+    """(row, mark) of a staged table's events that came too fast. Hours are counted of those alone who did that much at
+    all, minutes in hours in which as much was done: of most files nothing is left to be counted."""
+    hour, minute = (f'epoch_us("at") // {seconds * _ORIGIN_MICROS}' for seconds in (3600, 60))
+    acts = (
+        f"SELECT row, coalesce(visitor, customer) AS person, {hour} AS hour, {minute} AS minute FROM {table} "
+        "WHERE code = 0"
+    )
+    return (
+        f"WITH acts AS ({acts}), "
+        f"busy AS (SELECT person FROM acts GROUP BY person HAVING count(person) > {MAX_A_MINUTE}), "
+        "theirs AS (SELECT * FROM acts WHERE person IN (SELECT person FROM busy)), "
+        f"hours AS (SELECT person, hour FROM theirs GROUP BY person, hour HAVING count(*) > {MAX_A_MINUTE}) "
+        f"SELECT row, {mark} FROM (SELECT row, count(*) OVER (PARTITION BY person, minute) AS a_minute, "
+        "count(*) OVER (PARTITION BY person, hour) AS an_hour FROM theirs SEMI JOIN hours USING (person, hour)) "
+        f"WHERE a_minute > {MAX_A_MINUTE} OR an_hour > {MAX_AN_HOUR}"
+    )
 
 
 def too_fast(events: Iterable[tuple[str | None, datetime]]) -> list[bool]:

@@ -1,7 +1,8 @@
-"""One cheap condition a column that most good cells satisfy, so that the full checks are asked of few rows.
+"""Cheap conditions that most good cells satisfy, so that the full checks are asked of few rows: a ``usual`` one, which
+is one AND of the cheapest tests, and a ``quick`` one, which lets all but the odd cells through.
 
-It is true only of cells of which every check of their form is false (a test holds it to that); where it is not true
-nothing is said yet.
+They are true only of cells of which every check of their form is false (a test holds them to that); where they are not
+true nothing is said yet.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,6 +22,11 @@ from shopkeeper.data.cleaning.checks import (
 )
 from shopkeeper.data.cleaning.values import Reading, quoted
 
+_FREQUENT: Final = (
+    Action.PRODUCT_VIEW, Action.PAGE_VIEW, Action.LIST_VIEW, Action.IMPRESSION, Action.CLICK, Action.CART_ADD,
+    Action.SEARCH,
+)  # fmt: skip
+"""What most events are: asked for first."""
 _CURRENCIES: Final = ("USD", "EUR", "CNY", "GBP", "JPY")
 _LONGEST: Final = max(len(word) for word in PLACEHOLDERS if not word.startswith("00000000-"))
 """In characters; a letter that casefold() makes longer or shorter (\u017f, \ufb05) is at most three bytes for two."""
@@ -39,8 +45,16 @@ def _person(raw: str, value: str, reading: Reading) -> str:
     return f"{_id(raw, value, reading)} AND (({named}) OR (strlen({raw}) > {2 * _LONGEST} AND {raw} <> {_NOBODY}))"
 
 
+def _usual_id(raw: str, _value: str, _reading: Reading) -> str:
+    return f"strlen({raw}) <= {ID_MAX_CHARS} AND {raw} >= ':'"
+
+
+def _usual_person(raw: str, value: str, reading: Reading) -> str:
+    return f"{_usual_id(raw, value, reading)} AND {raw} GLOB '?[0-9]*'"
+
+
 def _action(raw: str, _value: str, _reading: Reading) -> str:
-    return "(" + " OR ".join(f"{raw} = {quoted(action.word)}" for action in Action) + ")"
+    return "(" + " OR ".join(f"{raw} = {quoted(action.word)}" for action in dict.fromkeys((*_FREQUENT, *Action))) + ")"
 
 
 def _currency(raw: str, _value: str, reading: Reading) -> str:
@@ -75,9 +89,20 @@ QUICK: Final[Mapping[str, Callable[[str, str, Reading], str]]] = {
 }  # fmt: skip
 
 
+USUAL: Final = {**QUICK, "id": _usual_id, "person": _usual_person}
+
+
+def usual_sql(form: str, raw: str, value: str, reading: Reading, *, plain: bool) -> str:
+    """True of most good cells that are not empty. ``plain``: the cells are known to hold no control characters."""
+    return _whole(USUAL[form](raw, value, reading), form, raw, plain=plain)
+
+
 def quick_sql(form: str, raw: str, value: str, reading: Reading, *, plain: bool) -> str:
-    """``plain``: the cells are known to hold no control characters."""
-    condition = QUICK[form](raw, value, reading)
+    """True of nearly all good cells that are not empty. ``plain``: as in ``usual_sql``."""
+    return _whole(QUICK[form](raw, value, reading), form, raw, plain=plain)
+
+
+def _whole(condition: str, form: str, raw: str, *, plain: bool) -> str:
     if form in ("id", "person") and not plain:
         condition += f" AND NOT regexp_matches({raw}, '[\\x00-\\x1f\\x7f]')"
     return f"({condition})"

@@ -12,7 +12,7 @@ from typing import Any, Final
 from shopkeeper.core.action import BACK, PRODUCT_ACTIONS, Action
 from shopkeeper.data.cleaning.checks import CHECKS
 from shopkeeper.data.cleaning.columns import COLUMNS, Column, Kind, Matched
-from shopkeeper.data.cleaning.quick import quick_sql
+from shopkeeper.data.cleaning.quick import quick_sql, usual_sql
 from shopkeeper.data.cleaning.values import FORMS, Reading, now_sql, quoted, trimmed_sql
 from shopkeeper.data.mapping import MapFile
 from shopkeeper.data.rows import LINE, Rows, identifier
@@ -301,16 +301,19 @@ def _total(present: Sequence[Column]) -> str:
 
 
 def _quick(present: Sequence[Column], reading: Reading, rules: Sequence[AnyRule], *, plain: bool) -> str:
-    """True for most rows without a fault, and for none with one."""
-    parts = []
+    """True for most rows without a fault, and for none with one. The cheapest tests of rows with all their cells come
+    first, in one piece: where they hold nothing else is asked."""
+    usual, quick = [], []
     for column in present:
-        raw, value = f"r_{column.name}", f"v_{column.name}"
-        optional = "" if column.required else f"{raw} IS NULL OR "
         if column.required or CHECKS[column.form]:
-            parts.append(f"({optional}{quick_sql(column.form, raw, value, reading, plain=plain)})")
+            told = (column.form, f"r_{column.name}", f"v_{column.name}", reading)
+            optional = "" if column.required else f"r_{column.name} IS NULL OR "
+            usual.append(usual_sql(*told, plain=plain))
+            quick.append(f"({optional}{quick_sql(*told, plain=plain)})")
     names = {column.name for column in present}
-    parts += [rule.good(lambda name: f"v_{name}" if name in names else "NULL") for rule in rules]
-    return " AND ".join(parts) or "true"
+    good = [rule.good(lambda name: f"v_{name}" if name in names else "NULL") for rule in rules]
+    cells = [f"(({' AND '.join(usual)}) OR ({' AND '.join(quick)}))"] if quick else []
+    return " AND ".join([*cells, *good]) or "true"
 
 
 def _identity(kind: Kind, names: set[str], *, by_event: bool) -> list[str]:

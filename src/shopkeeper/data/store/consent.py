@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -35,8 +35,8 @@ class Answer:
 class ConsentBook:
     """Everybody's answers. Those asked for lately stay in memory; for servers, who agreed to personalisation does."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+        self._database, self._clock = database, clock
         self._generation = -1
         self._remembered: dict[str, Consent] = {}
         self._agreed: set[str] | None = None
@@ -66,7 +66,7 @@ class ConsentBook:
                     }
 
         with self._agreed_lock:
-            self._database.write(_newest_counts(self._database), rows())
+            self._database.write(_newest_counts(self._database, self._clock()), rows())
             self._look_again_at(people)
 
     def refusals(self, purposes: Iterable[Purpose]) -> dict[tuple[str, Purpose], str]:
@@ -178,12 +178,15 @@ def _answers(person: PersonKey) -> Any:
     return select(*columns).where(consent.c.person == person)
 
 
-def _newest_counts(database: Database) -> Executable:
-    """Answers may arrive in any order: the newest counts, and of two of the same moment the refusal."""
+def _newest_counts(database: Database, now: datetime) -> Executable:
+    """Answers may arrive in any order: the newest counts, and of two of the same moment the refusal. So it does against
+    a yes of a moment that has not come: a clock was wrong, and nobody knows when that was said."""
     insert = database.insert_into(consent)
     new = insert.excluded
     return insert.on_conflict_do_update(
         index_elements=[consent.c.person, consent.c.purpose],
         set_={"given": new.given, "at": new.at, "source": new.source},
-        where=or_(new.at > consent.c.at, and_(new.at == consent.c.at, new.given < consent.c.given)),
+        where=or_(
+            new.at > consent.c.at, and_(or_(new.at == consent.c.at, consent.c.at > now), new.given < consent.c.given)
+        ),
     )

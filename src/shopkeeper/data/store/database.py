@@ -1,6 +1,7 @@
 """The state's database: SQLite or PostgreSQL, asked in SQLAlchemy's words, safe to use from any thread."""
 
 import itertools
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -32,10 +33,15 @@ from shopkeeper.data.store.engines import MOST_CONNECTIONS, opened
 from shopkeeper.data.store.tables import SUMMED, changes, consent
 from shopkeeper.data.store.upgrading import upgrade
 
+_log: Final = logging.getLogger(__name__)
 _LOOK_SECONDS: Final = 0.5
 """How often it is asked whether another process changed something."""
 _BLIND_SECONDS: Final = 30.0
 """After how long without an answer what is remembered of people may be too old to act on."""
+_READ_SECONDS: Final = 2.0
+"""How long a server of ours lets PostgreSQL be silent when it asks: who waits for an answer waits with it."""
+_WRITE_SECONDS: Final = 10.0
+"""The same for a change."""
 _AT_ONCE: Final = 10_000
 _DISK_FULL: Final = ("disk is full", "No space left")
 
@@ -65,7 +71,8 @@ class Database:
         self._looked_at = 0.0
         self._closing = threading.Event()
         self._looking: threading.Thread | None = None
-        self._away = False
+        self._away = ""
+        """Why the database could not be reached the last time; empty while it can be."""
         self._tally = Tally()
         try:
             with self._errors():
@@ -85,17 +92,42 @@ class Database:
         except SQLAlchemyError as error:
             why = str(error.orig if isinstance(error, DBAPIError) else error).strip()
             if self._opened.remote and not any(words in why for words in _DISK_FULL):
-                self._away = isinstance(error, OperationalError)
-                raise Unavailable("state_unreachable", where=self.where, why=why.partition("\n")[0]) from error
+                first = why.partition("\n")[0].partition(" (Background on")[0]
+                if _lost(error):
+                    self._went(first)
+                raise self._unreachable(first) from error
             key = "disk_full" if "full" in why or "No space" in why else "storage_failed"
             raise Unavailable(key, folder=str(Path(self.where).parent), why=why) from error
+
+    def _unreachable(self, why: str) -> Unavailable:
+        return Unavailable("state_unreachable", where=self.where, why=why)
+
+    def _went(self, why: str) -> None:
+        """Note that the database is away; a server says so once."""
+        if not self._away and self._looking is not None:
+            _log.error("PostgreSQL is away: %s", self._unreachable(why))
+        self._away = why
+
+    def _came(self) -> None:
+        if self._away and self._looking is not None:
+            _log.warning("PostgreSQL is back: where=%r", self.where)
+        self._away = ""
+
+    def _here(self) -> None:
+        """No request waits for a connection that will not come.
+
+        Raises:
+            Unavailable: the database was found away, and nobody has reached it since.
+        """
+        if self._away and self._looking is not None:
+            raise self._unreachable(self._away)
 
     def _again(self, work: Callable[[], T]) -> T:
         """Once more, where a connection turns out to be dead before it has done anything: the server was restarted."""
         try:
             return work()
         except DBAPIError as error:
-            if not error.connection_invalidated:
+            if not error.connection_invalidated or _silent(error):
                 raise
             return work()
 
@@ -106,13 +138,13 @@ class Database:
             Unavailable: at once, where the database was found away and nobody has reached it since: no request waits
                 for a connection that will not come.
         """
-        if self._away and self._looking is not None:
-            raise Unavailable("state_unreachable", where=self.where, why="-")
+        self._here()
         return self._ask(query)
 
     def _ask(self, query: Select[Any]) -> Sequence[Row[Any]]:
         def ask() -> Sequence[Row[Any]]:
             with self._opened.read.connect() as connection:
+                self._opened.patience(connection, None if self._looking is None else _READ_SECONDS)
                 return connection.execute(query).all()
 
         with self._read_lock, self._errors():
@@ -149,7 +181,12 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """What the block does happens whole or not at all, and counts as one change."""
+        """What the block does happens whole or not at all, and counts as one change.
+
+        Raises:
+            Unavailable: as ``read``.
+        """
+        self._here()
         with self._write_lock, self._errors(), self._begun() as connection:
             yield connection
         with self._count_lock:
@@ -174,6 +211,7 @@ class Database:
     def _counted(self) -> tuple[Connection, int]:
         connection = self._opened.write.connect()
         try:
+            self._opened.patience(connection, None if self._looking is None else _WRITE_SECONDS)
             counted = update(changes).values(number=changes.c.number + 1).returning(changes.c.number)
             return connection, connection.execute(counted).scalar_one()
         except BaseException:
@@ -185,6 +223,7 @@ class Database:
         """A connection that sees one moment of every table, whatever others write."""
         level = {"isolation_level": "REPEATABLE READ"} if self._opened.remote else {}
         with self._write_lock, self._errors(), self._opened.write.execution_options(**level).connect() as connection:
+            self._opened.patience(connection, None)
             yield connection
             connection.rollback()
 
@@ -213,12 +252,12 @@ class Database:
             Unavailable: the database has not answered for half a minute.
         """
         if self._looking is not None and time.monotonic() - self._looked_at > _BLIND_SECONDS:
-            raise Unavailable("state_unreachable", where=self.where, why="-")
+            raise self._unreachable(self._away or "-")
 
     def _look(self) -> None:
         before = time.monotonic()
         number = self._ask(select(changes.c.number))[0][0]
-        self._away = False
+        self._came()
         with self._count_lock:
             if number != self._number:
                 self._number = number
@@ -246,7 +285,9 @@ class Database:
         pool = self._opened.write.pool
         if not isinstance(pool, QueuePool):
             return None
-        return StateFigures(asked=self._tally.told(), in_use=pool.checkedout(), most=MOST_CONNECTIONS)
+        return StateFigures(
+            asked=self._tally.told(), in_use=pool.checkedout(), most=MOST_CONNECTIONS, up=not self._away
+        )
 
     def close(self) -> None:
         self._closing.set()
@@ -255,3 +296,15 @@ class Database:
         with self._write_lock, self._read_lock:
             self._opened.write.dispose()
             self._opened.read.dispose()
+
+
+def _silent(error: DBAPIError) -> bool:
+    """Whether a server was given up that is there and says nothing: it would be waited for once more."""
+    return getattr(error.orig, "silent", False)
+
+
+def _lost(error: SQLAlchemyError) -> bool:
+    """Whether there is no connection, or none any more; and not: there is one, and what was asked was refused."""
+    if not isinstance(error, OperationalError):
+        return False
+    return error.connection_invalidated or getattr(error.orig, "sqlstate", None) is None

@@ -3,7 +3,7 @@
 import importlib.util
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +17,9 @@ from shopkeeper.data.row_sums import teach
 
 _BUSY_SECONDS: Final = 30.0
 _PRAGMAS: Final = ("synchronous=FULL", "secure_delete=ON", "foreign_keys=ON", "temp_store=MEMORY")
-_SERVER_OPTIONS: Final = "-c timezone=UTC -c lock_timeout=30000"
+_SERVER_OPTIONS: Final = "-c timezone=UTC -c lock_timeout=8000"
+"""Whoever waits for another's change gives up before it would look as if the server were gone."""
+_LONG_LOCK: Final = "30s"
 _CONNECT_SECONDS: Final = 5
 _CONNECTIONS: Final = 4
 """That stay open."""
@@ -41,6 +43,9 @@ class Opened:
     """Makes others wait who would upgrade at the same time, until the transaction ends."""
     wipe: Callable[[Engine, Table], None]
     """Removes what was deleted from a table from its files too; asked of those that read: they begin no transaction."""
+    patience: Callable[[Connection, float | None], None]
+    """How many seconds of silence of the server are too many from now on; None: as many as its work may take, while it
+    answers others."""
 
 
 def opened(place: Path | str) -> Opened:
@@ -56,7 +61,7 @@ def shown(url: str) -> str:
     """An address without its password."""
     try:
         return make_url(url).render_as_string(hide_password=True)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         return "?"
 
 
@@ -69,7 +74,7 @@ def _sqlite(path: Path) -> Opened:
 
     return Opened(
         where=str(path), write=write, read=read, remote=False, alone=lambda _: None,
-        wipe=lambda engine, _: _empty_wal(engine),
+        wipe=lambda engine, _: _empty_wal(engine), patience=lambda *_: None,
     )  # fmt: skip
 
 
@@ -119,26 +124,45 @@ def _postgresql(address: str) -> Opened:
             "application_name": "shopkeeper",
         },
     )  # fmt: skip
+    event.listen(engine, "do_connect", _connected)
     return Opened(
         where=shown(address), write=engine, read=engine.execution_options(isolation_level="AUTOCOMMIT"), remote=True,
-        alone=_locked, wipe=_vacuum,
+        alone=_locked, wipe=_vacuum, patience=_patience,
     )  # fmt: skip
+
+
+def _connected(_dialect: Any, _record: Any, words: Sequence[Any], named: Mapping[str, Any]) -> Any:
+    from shopkeeper.data.store.patient import connected  # here: psycopg is an extra
+
+    return connected(*words, **named)
+
+
+def _patience(connection: Connection, seconds: float | None) -> None:
+    found: Any = connection.connection.driver_connection
+    found.seconds, found.long = seconds or type(found).seconds, seconds is None
 
 
 def _url(address: str) -> URL:
     try:
         url = make_url(address)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # no address, or a port that is no number
         raise SettingsError("state_url_bad", wanted="postgresql+psycopg://user@host:5432/database") from None
     return url.set(drivername="postgresql+psycopg")
 
 
 def _locked(connection: Connection) -> None:
+    _patience(connection, None)
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LONG_LOCK}'")
     connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _UPGRADE_LOCK})
 
 
 def _vacuum(engine: Engine, table: Table) -> None:
     """A deleted row stays in its page until the table is written anew."""
     with engine.connect() as connection:
+        _patience(connection, None)
         name: Any = connection.dialect.identifier_preparer.format_table(table)
-        connection.exec_driver_sql(f"VACUUM FULL {name}")
+        connection.exec_driver_sql(f"SET lock_timeout = '{_LONG_LOCK}'")
+        try:
+            connection.exec_driver_sql(f"VACUUM FULL {name}")
+        finally:
+            connection.exec_driver_sql("RESET lock_timeout")

@@ -33,7 +33,7 @@ class State:
     def __init__(self, place: Path | str, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.database = Database(place)
         self.keys = Keys(self.database, clock)
-        self.consent = ConsentBook(self.database)
+        self.consent = ConsentBook(self.database, clock)
         self.audiences = AudienceBook(self.database)
         self.bundles = BundleBook(self.database)
         self.unlinked = UnlinkedBook(self.database)

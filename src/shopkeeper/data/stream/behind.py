@@ -9,6 +9,7 @@ from shopkeeper.core.errors import Unavailable
 from shopkeeper.data.stream.topic import Topic, library, look, made
 
 _SECONDS: Final = 2.0
+"""For each question: brokers that are away are found so at the first."""
 _WAIT_SECONDS: Final = 0.05
 _MILLISECONDS: Final = 1_000
 
@@ -29,7 +30,9 @@ def behind(topic: Topic, group: str, *, dated: bool = False) -> Behind | None:
     )
     reader = made(kafka.Consumer, settings)
     try:
-        places = [kafka.TopicPartition(topic.name, number) for number in range(look(topic).partitions)]
+        places = [
+            kafka.TopicPartition(topic.name, number) for number in range(look(topic, seconds=_SECONDS).partitions)
+        ]
         done = reader.committed(places, timeout=_SECONDS)
         ends = [reader.get_watermark_offsets(place, timeout=_SECONDS) for place in places]
         lag, unread = dict[int, int](), []

@@ -136,14 +136,17 @@ class Reader:
                 messages.append(message)
         return messages, upto
 
-    def tell(self, numbers: Mapping[str, int]) -> None:
-        """Let the cluster know how far the lake has come."""
+    def tell(self, numbers: Mapping[str, int], *, surely: bool = False) -> None:
+        """Let the cluster know how far the lake has come. ``surely``: return when it does, or has refused to."""
         kafka = library()
         places = [
             kafka.TopicPartition(self._topic.name, int(source.rpartition(":")[2]), number + 1)
             for source, number in numbers.items()
         ]
-        self._consumer.commit(offsets=places, asynchronous=True)
+        try:
+            self._consumer.commit(offsets=places, asynchronous=not surely)
+        except kafka.KafkaException as error:  # the lake knows its place: only those who watch see an older one
+            _log.warning("the brokers were not told how far the lake is: %s", error.args[0])
 
     def close(self) -> None:
         self._consumer.close()

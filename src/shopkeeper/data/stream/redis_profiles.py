@@ -5,11 +5,12 @@ loses is added again from the journal and the lake.
 Source: Redis documentation, "Scripting with Lua" and EVALSHA.
 """
 
+import logging
 import math
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from hashlib import sha1
 from importlib.resources import files
 from types import ModuleType
@@ -27,9 +28,11 @@ MOST: Final = 1_000
 _APART: Final = "\x1f"
 """Stands between an event's id and a customer's: neither may hold it."""
 _DAY: Final = 86_400
+_log: Final = logging.getLogger(__name__)
 _TIMEOUT_SECONDS: Final = 0.5
-_REST_SECONDS: Final = 1.0
-"""After a failure nobody waits for Redis again so soon: answers come from the fallback at once."""
+_LOOK_SECONDS: Final = 0.5
+"""How often it is asked whether Redis is back. Nobody else waits for it meanwhile: answers come from the fallback."""
+_FULL_SHARE: Final = 0.95
 _BATCH: Final = 1_000
 _MOST_NEWS: Final = 10_000
 
@@ -54,20 +57,24 @@ class RedisProfiles:
 
     def __init__(self, url: str, *, prefix: str = "shopkeeper", keep_days: float = 90.0) -> None:
         library = _library()
-        self._failures = (library.RedisError, OSError)
-        self._unknown_script = library.exceptions.NoScriptError
+        errors = library.exceptions
+        self._failures = (errors.RedisError, OSError)
+        self._gone = (errors.ConnectionError, errors.TimeoutError, OSError)
+        self._unknown_script = errors.NoScriptError
         self._url, self.prefix, self.seconds = url, f"{{{prefix}}}:", int(keep_days * _DAY)
+        again = library.retry.Retry(library.backoff.NoBackoff(), 1, (errors.ConnectionError,))  # it was restarted
         try:
             self._redis: Any = library.Redis.from_url(
-                url, socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS,
-                retry=library.retry.Retry(library.backoff.NoBackoff(), 1),
+                url, socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS, retry=again
             )  # fmt: skip
         except ValueError as error:
             raise SettingsError(
                 "setting_bad", where="profiles", name="url", value=shown(url), wanted="redis://host:port/db"
             ) from error
         self._scripts: dict[str, tuple[str, str]] = {}
-        self._rest_until = 0.0
+        self._away = ""
+        """Why Redis could not be reached the last time; empty while it can be."""
+        self._away_lock, self._closing = threading.Lock(), threading.Event()
         self._mine = threading.local()
         self._tally, self._fallbacks = Tally(), 0
 
@@ -112,6 +119,10 @@ class RedisProfiles:
         """See ``ProfileStore``."""
         return not self.asked(lambda redis: redis.exists(f"{self.prefix}filled"))
 
+    def try_write(self) -> None:
+        """See ``ProfileStore``."""
+        self.asked(lambda redis: redis.set(f"{self.prefix}tried", "1", ex=_DAY))
+
     def filled(self) -> None:
         """See ``ProfileStore``."""
         self.asked(lambda redis: redis.set(f"{self.prefix}filled", "1"))
@@ -140,10 +151,11 @@ class RedisProfiles:
 
     def figures(self) -> ProfilesFigures:
         """See ``ProfileStore``."""
-        return ProfilesFigures(asked=self._tally.told(), fallbacks=self._fallbacks)
+        return ProfilesFigures(asked=self._tally.told(), fallbacks=self._fallbacks, up=not self._away)
 
     def close(self) -> None:
         """See ``ProfileStore``."""
+        self._closing.set()
         self._redis.close()
 
     def _run(self, script: str, *words: str) -> Any:
@@ -168,31 +180,79 @@ class RedisProfiles:
         """What a call of the client gives.
 
         Raises:
-            Unavailable: Redis does not answer, or did not a moment ago.
+            Unavailable: Redis refuses it or does not answer, or did not and is not back yet.
         """
-        if time.monotonic() < self._rest_until:
-            raise Unavailable("profiles_unreachable", url=shown(self._url), why="", retry_after_seconds=1)
+        if self._away:
+            raise self._unreachable(self._away)
+        try:
+            return self.ask(call)
+        except Unavailable as error:
+            if isinstance(error.__cause__, self._gone):
+                self._went(str(error.facts["why"]))
+            raise
+
+    def ask(self, call: Callable[[Any], Any]) -> Any:
+        """The same, whatever was before."""
         try:
             with self._tally.timed(*self._failures):
                 return call(self._redis)
         except self._failures as error:
-            self._rest_until = time.monotonic() + _REST_SECONDS
-            why = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-            raise Unavailable("profiles_unreachable", url=shown(self._url), why=why) from error
+            raise self._unreachable(_why(error)) from error
+
+    def _unreachable(self, why: str) -> Unavailable:
+        return Unavailable("profiles_unreachable", url=shown(self._url), why=why, retry_after_seconds=1)
+
+    def _went(self, why: str) -> None:
+        """From now on nobody waits, and a thread looks until Redis is back."""
+        with self._away_lock:
+            before, self._away = self._away, why
+        if not before:
+            _log.error("Redis is away: %s", self._unreachable(why))
+            threading.Thread(target=self._look_until_back, name="profiles", daemon=True).start()
+
+    def _look_until_back(self) -> None:
+        while not self._closing.wait(_LOOK_SECONDS):
+            try:
+                self._redis.ping()
+            except self._failures as error:
+                self._away = _why(error)
+            else:
+                _log.warning("Redis is back: url=%r", shown(self._url))
+                self._away = ""
+                return
 
 
-def check(url: str) -> str:
-    """Ask a Redis who it is; its version.
+def _why(error: Exception) -> str:
+    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """A Redis that answered."""
+
+    version: str
+    policy: str
+    """What it does when it is full; ``noeviction`` refuses, everything else throws away."""
+    full: bool
+
+
+def check(url: str) -> Checked:
+    """Ask a Redis who it is, and what it does when it is full.
 
     Raises:
         SettingsError: the address is impossible, or the package is not installed.
-        Unavailable: it does not answer.
+        Unavailable: it does not answer, or does not let us in.
     """
     store = RedisProfiles(url)
     try:
-        return str(store.asked(lambda redis: redis.info("server"))["redis_version"])
+        said = store.ask(lambda redis: {**redis.info("server"), **redis.info("memory")})
     finally:
         store.close()
+    most = int(said.get("maxmemory", 0))
+    return Checked(
+        version=str(said["redis_version"]), policy=str(said.get("maxmemory_policy", "noeviction")),
+        full=most > 0 and int(said["used_memory"]) > _FULL_SHARE * most,
+    )  # fmt: skip
 
 
 def shown(url: str) -> str:

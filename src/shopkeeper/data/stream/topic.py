@@ -44,8 +44,8 @@ class Topic:
         }  # fmt: skip
 
     def unreachable(self, why: object) -> Unavailable:
-        """The error that says so."""
-        return Unavailable("stream_unreachable", servers=self.servers, topic=self.name, why=str(why)[:200])
+        """The error that says so, in the library's words where it has some."""
+        return Unavailable("stream_unreachable", servers=self.servers, topic=self.name, why=_said(why)[:200])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,24 +70,30 @@ def library() -> ModuleType:
     return confluent_kafka
 
 
-def look(topic: Topic, *, partitions: int = 0) -> Found:
+def look(topic: Topic, *, partitions: int = 0, seconds: float = _SECONDS) -> Found:
     """Ask the brokers for the topic; make it with so many partitions where it is absent and ``partitions`` is given.
 
     Raises:
-        Unavailable: they do not answer, or have no such topic.
+        Unavailable: they do not answer within ``seconds``, or have no such topic.
         SettingsError: an option is none, or the library is not installed.
     """
-    kafka = library()
-    admin = made(kafka.admin.AdminClient, topic.client())
-    known = _asked(topic, lambda: admin.list_topics(timeout=_SECONDS).topics)
-    if topic.name not in known or known[topic.name].error is not None:
-        if not partitions:
-            raise topic.unreachable("no such topic")
-        wanted = kafka.admin.NewTopic(topic.name, num_partitions=partitions, replication_factor=-1)
-        _made(topic, kafka, admin, wanted)
-    described = _asked(
-        topic, lambda: admin.describe_topics(kafka.TopicCollection([topic.name]))[topic.name].result(_SECONDS)
-    )
+    kafka, told = library(), list[Any]()
+    admin = made(kafka.admin.AdminClient, {**topic.client(), "error_cb": told.append})
+    try:
+        known = _asked(topic, lambda: admin.list_topics(timeout=seconds).topics)
+        if topic.name not in known or known[topic.name].error is not None:
+            if not partitions:
+                raise Unavailable("stream_topic_missing", servers=topic.servers, topic=topic.name)
+            wanted = kafka.admin.NewTopic(topic.name, num_partitions=partitions, replication_factor=-1)
+            _made(topic, kafka, admin, wanted)
+        described = _asked(
+            topic, lambda: admin.describe_topics(kafka.TopicCollection([topic.name]))[topic.name].result(seconds)
+        )
+    except Unavailable as error:
+        admin.poll(0)  # the cause, such as a refused connection, is told by the way
+        if error.key == "stream_unreachable" and told:
+            raise topic.unreachable(told[0]) from error
+        raise
     return Found(identity=str(described.topic_id), partitions=len(described.partitions))
 
 
@@ -105,8 +111,9 @@ def made(kind: Callable[[dict[str, Any]], T], settings: dict[str, Any]) -> T:
     try:
         return kind(settings)
     except library().KafkaException as error:
-        why = str(error.args[0] if error.args else error)
-        raise SettingsError("setting_bad", where="stream", name="options", value=why, wanted="librdkafka's") from error
+        raise SettingsError(
+            "setting_bad", where="stream", name="options", value=_said(error.args[0]), wanted="librdkafka's options"
+        ) from error
 
 
 def _made(topic: Topic, kafka: ModuleType, admin: Any, wanted: Any) -> None:
@@ -122,3 +129,9 @@ def _asked(topic: Topic, ask: Callable[[], T]) -> T:
         return ask()
     except (library().KafkaException, TimeoutError) as error:
         raise topic.unreachable(error.args[0] if error.args else "no answer") from error
+
+
+def _said(why: object) -> str:
+    """A reason without the library's own way to write it down."""
+    words = getattr(why, "str", None)  # of a KafkaError
+    return str(words() if callable(words) else why)

@@ -1,6 +1,7 @@
 """Looks at everything a shop stands on and says what is wrong and what to do."""
 
 from pathlib import Path
+from typing import Final
 
 from shopkeeper.core.errors import ShopkeeperError
 from shopkeeper.settings import load
@@ -16,6 +17,9 @@ _LOOKS = {
     "stream": engines.stream, "profiles": engines.profiles, "batch": engines.batch, "extras": engines.extras,
 }  # fmt: skip
 
+_ASKS: Final = {"together": "state"}
+"""A look that asks what another has found away would only say so again."""
+
 
 def examine(folder: Path) -> list[Finding]:
     """Every finding, in the order of what depends on what. The shop is left as it was."""
@@ -24,6 +28,11 @@ def examine(folder: Path) -> list[Finding]:
     except ShopkeeperError as error:
         return [Finding(level="wrong", key="settings", error=error)]
     found = [Finding(level="ok", key="settings_ok", facts={"name": settings.shop.name})]
+    broken: set[str] = set()
     for part, look in _LOOKS.items():
-        found += looked(part, look, folder, settings)
+        if _ASKS.get(part) in broken:
+            continue
+        said = looked(part, look, folder, settings)
+        broken |= {part for finding in said if finding.key == "broken"}
+        found += said
     return found

