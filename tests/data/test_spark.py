@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-import shopkeeper
+from asked import PACKAGE, SQL_FILES, whole
 from shopkeeper.core.errors import DataError, SettingsError
 from shopkeeper.data import reports
 from shopkeeper.data.identity import runs_of
@@ -25,8 +25,6 @@ from shopkeeper.learn.recommend.item_knn import ItemKNN
 from shopkeeper.learn.snapshot import ArraySnapshot
 from two_engines import MARKS, MOMENT, START, both_engines, plain
 
-PACKAGE = Path(shopkeeper.__file__).parent
-SQL_FILES = sorted(PACKAGE.rglob("*.sql"))
 VALUES = {"currency": "CNY", "timezone": "Asia/Shanghai", "since": START + timedelta(days=3), "most": 5,
           "alpha": 0.5, "shrink": 2.0, **PATTERNS}  # fmt: skip
 """What a file's parameters stand for."""
@@ -64,16 +62,10 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[LakeSnapshot, LakeSn
     return both_engines(tmp_path_factory.mktemp("two-engines"))
 
 
-def _whole(path: Path) -> str:
-    """The SQL of a file; ``$name$`` in it stands for the file of that name."""
-    text = path.read_text("utf-8")
-    return re.sub(r"\$(\w+)\$", lambda found: _whole(path.with_name(f"{found[1]}.sql")), text)
-
-
 @pytest.mark.parametrize("path", SQL_FILES, ids=lambda path: str(path.relative_to(PACKAGE).with_suffix("")))
 def test_every_sql_file(both: tuple[LakeSnapshot, LakeSnapshot], path: Path) -> None:
     """Whatever file of SQL the package holds: the same rows in the same order, column by column."""
-    sql = _whole(path)
+    sql = whole(path)
     values = {name: value for name, value in VALUES.items() if f"${name}" in sql}
     more = {name: rows for name, rows in TABLES_OF_ONES_OWN.items() if re.search(rf"\b{name}\b", sql)}
     digits = 9 if path.stem in SUMS_OF_FRACTIONS else 14

@@ -1,21 +1,18 @@
 """The law of the two engines for SQL that stands in Python: whatever the program asks its lake, Spark answers alike."""
 
-import ast
-import importlib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-import shopkeeper
+from asked import PARTS, STATEMENTS, texts_of
 from shopkeeper.core.action import Action
 from shopkeeper.core.ids import PersonKey
 from shopkeeper.data import identity
@@ -28,46 +25,7 @@ from shopkeeper.market.audiences.rules import FIELDS, All, Did, Like, Measure, N
 from shopkeeper.market.audiences.sql import THIRD_PARTY, statement_of
 from two_engines import MARKS, MOMENT, PEOPLE, START, both_engines, plain
 
-PACKAGE = Path(shopkeeper.__file__).parent
 PERSONS = (PersonKey("c1"), PersonKey("visitor:v3"))
-Filled = Mapping[str, str]
-
-
-def _agreeing() -> Iterator[Filled]:
-    for agreed in ("TRUE", identity._AGREED):
-        yield {
-            "pairs": identity._PAIRS.format(agreed=agreed),
-            "agreed": agreed,
-            "window": "INTERVAL 3600000000 MICROSECOND",
-        }
-
-
-FILLED: Mapping[str, list[Filled]] = {
-    "data.identity._PAIRS": list(_agreeing()), "data.identity._COUNTS": list(_agreeing()),
-    "data.identity._CROWDS": list(_agreeing()), "data.identity._LINKS": list(_agreeing()),
-    "data.reports._CUSTOMERS": [{"order": "revenue_minor DESC, id"}, {"order": "last_at DESC NULLS LAST, id"}],
-    "data.reports._PRODUCTS": [{"order": "buyers DESC, id"}, {"order": "units DESC, id"}],
-    "data.reports._ONE": [{"table": "products"}, {"table": "customers"}],
-    "data.reports._SINCE": [{"table": f"seen_{name}", "most": "2000"} for name in ("events", "order_lines")],
-    "shop.from_log._SHOWN": [{
-        "members": "coalesce(choice.parts['knn'], 0) AS member_0, coalesce(choice.parts['als'], 0) AS member_1",
-        "any_member": "choice.parts['knn'] IS NOT NULL OR choice.parts['als'] IS NOT NULL",
-    }],
-    "shop.importing._PERSONS": [
-        {"key": "id", "rows": "customers"}, {"key": "coalesce(customer, 'visitor:' || visitor)", "rows": "seen_events"},
-    ],
-    "shop.order_returns._ORDER": [{"inner": feature_sql("line_return")}],
-    "shop.predicting._PRICES": [{"inner": feature_sql("customer_prices")}],
-}  # fmt: skip
-"""What stands in the braces of a statement."""
-PARTS = {
-    "data.snapshot._BEFORE": "a view of every snapshot", "data.snapshot._NEWEST": "a view of every snapshot",
-    "data.snapshot._SEEN": "a view of every snapshot", "data.snapshot._JOINED": "a view of every snapshot with links",
-    "data.identity._SIGN_INS": "part of _RUNS", "data.reports._MONEY": "part of _TOTALS, _DAYS and _CUSTOMERS",
-    "data.snapshot._CATALOGUE": "test_spark", "data.snapshot._HISTORIES": "test_spark",
-    "features.tables._ONE_PERSON": "CALLED", "features.habits.THEIRS": "CALLED", "features.evidence._ROWS": "CALLED",
-}  # fmt: skip
-"""Statements that are asked by another test, and by which."""
 VALUES: Mapping[str, Any] = {
     "key": "c1", "person": "c1", "product": "p3", "id": "d1", "source": "file:tags.csv", "text": "", "place": 0.5,
     "size": 40, "skip": 2, "most": 50, "count": 10, "currency": "CNY", "since": START, "start": START, "end": MOMENT,
@@ -82,47 +40,6 @@ OTHERS: Mapping[str, Mapping[str, Any]] = {
 """Values of a statement that has its own meaning of a name."""
 EXACT_TO = {"shop.predicting._PRICES": 9}
 """Digits of sums of fractions, which depend on the order of adding."""
-
-
-def _asking() -> Iterator[tuple[str, ast.Module]]:
-    """The modules that ask a lake, and their sources."""
-    for path in sorted(PACKAGE.rglob("*.py")):
-        tree = ast.parse(path.read_text("utf-8"))
-        if any(_asks(node) for node in ast.walk(tree)):
-            yield ".".join(path.relative_to(PACKAGE).with_suffix("").parts), tree
-
-
-def _asks(node: ast.AST) -> bool:
-    if not isinstance(node, ast.Call):
-        return False
-    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-    return name in ("query", "ask", "_ask") and bool(node.args)
-
-
-def _is_sql(text: object) -> bool:
-    return isinstance(text, str) and re.match(r"\s*(SELECT|WITH)\b", text) is not None
-
-
-def _statements() -> Iterator[str]:
-    """module.NAME of every statement of the modules that ask."""
-    for module, tree in _asking():
-        values = vars(importlib.import_module(f"shopkeeper.{module}"))
-        for node in tree.body:
-            names = [node.target] if isinstance(node, ast.AnnAssign) else getattr(node, "targets", [])
-            yield from (
-                f"{module}.{name.id}" for name in names if isinstance(name, ast.Name) and _is_sql(values.get(name.id))
-            )
-
-
-STATEMENTS = list(_statements())
-
-
-def _texts(statement: str) -> list[str]:
-    module, _, name = statement.rpartition(".")
-    text: str = getattr(importlib.import_module(f"shopkeeper.{module}"), name)
-    if statement not in FILLED:
-        return [text]
-    return [text.format(**filled).replace("$window", filled.get("window", "")) for filled in FILLED[statement]]
 
 
 pytestmark = MARKS
@@ -188,7 +105,7 @@ def test_every_statement(both: tuple[LakeSnapshot, LakeSnapshot], more: Mapping[
     """Every statement that a module asks the lake: the same rows, column by column."""
     values = {**VALUES, **OTHERS.get(statement, {})}
     digits = EXACT_TO.get(statement, 14)
-    asked = [partial(_answer, sql=sql, values=values, more=more) for sql in _texts(statement)]
+    asked = [partial(_answer, sql=sql, values=values, more=more) for sql in texts_of(statement)]
     answers = [_same(both, ask, digits) for ask in asked]
     assert any(answers)
 
@@ -271,17 +188,3 @@ def test_every_kind_of_audience(
         values |= {f"r{place}_{name}": value for name, value in asked.values.items()} | {"moment": MOMENT}
     sizes = Counter(row["which"] for row in _same(both, partial(_answer, sql=_all_of(texts), values=values, more=more)))
     assert sum(0 < sizes[place] < sizes[0] for place in range(len(rules))) > len(rules) / 2
-
-
-def test_no_statement_is_left_out() -> None:
-    """A module says all that it asks in constants of its own, which the test above finds; nothing is said of statements
-    that are no more."""
-    assert set(PARTS) | set(FILLED) | set(OTHERS) | set(EXACT_TO) <= set(STATEMENTS)
-    hidden = [
-        f"{module}:{node.lineno}"
-        for module, tree in _asking()
-        for within in ast.walk(tree) if isinstance(within, ast.FunctionDef | ast.AsyncFunctionDef)
-        for node in ast.walk(within)
-        if isinstance(node, ast.Constant) and _is_sql(node.value)
-    ]  # fmt: skip
-    assert hidden == []

@@ -1,12 +1,14 @@
 """What a row that is in conflict stands against: the first row with its id, or what the shop knows of it."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from shopkeeper.core.money import exponent
 from shopkeeper.data.cleaning.columns import Kind
 from shopkeeper.data.cleaning.rows import Staging, content_sql, identity_of
-from shopkeeper.data.lake import Lake
+from shopkeeper.data.cleaning.values import quoted
+from shopkeeper.data.marking import Facts
 from shopkeeper.data.rows import identifier
 from shopkeeper.data.schema import lake_types
 
@@ -15,14 +17,15 @@ ORDER_KNOWN: Final = 4
 _MOST: Final = 10_000
 """Of how many rows the other side is looked up; the rest are held without."""
 _LONGEST: Final = 300
+_ORIGIN: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SILENT: Final = frozenset({"received_at", "source", "line", "event_id", "currency"})
 
 
-def known_sides(con: Any, lake: Lake, kind: Kind, plan: Staging, *, timed: bool) -> dict[int, str]:
+def known_sides(con: Any, lake: Facts, kind: Kind, plan: Staging, *, timed: bool) -> dict[int, str]:
     """row -> what the row that it is in conflict with says."""
     found: dict[int, str] = {}
     if _any(con, ID_CONFLICT):
-        found |= _told(con, kind, _in_lake(lake, kind, plan, timed=timed)) | _told(con, kind, _in_file())
+        found |= _told(con, kind, _in_lake(lake, kind, plan, timed=timed)) | _told(con, kind, _in_file(kind))
     if _any(con, ORDER_KNOWN) and lake.files("order_lines"):
         found |= _told(con, "order_lines", _order(lake))
     return found
@@ -36,16 +39,16 @@ def _bad(what: int) -> str:
     return f"(SELECT w.* FROM whole w JOIN marks m USING (row) WHERE m.what = {what} ORDER BY row LIMIT {_MOST})"
 
 
-def _in_file() -> str:
+def _in_file(kind: Kind) -> str:
     return (
         f"WITH bad AS (SELECT row, identity FROM {_bad(ID_CONFLICT)}), first AS (SELECT identity, min(row) AS first "
         "FROM whole WHERE code = 0 AND identity IN (SELECT identity FROM bad) GROUP BY identity) "
-        "SELECT bad.row, to_json(w)::VARCHAR FROM bad JOIN first USING (identity) JOIN whole w ON w.row = first "
+        f"SELECT bad.row, {_whole(kind, 'w')} FROM bad JOIN first USING (identity) JOIN whole w ON w.row = first "
         "WHERE first < bad.row"
     )
 
 
-def _in_lake(lake: Lake, kind: Kind, plan: Staging, *, timed: bool) -> str:
+def _in_lake(lake: Facts, kind: Kind, plan: Staging, *, timed: bool) -> str:
     if not lake.files(kind):
         return ""
     columns = identity_of(kind, timed=timed, by_event=plan.by_event)
@@ -53,20 +56,36 @@ def _in_lake(lake: Lake, kind: Kind, plan: Staging, *, timed: bool) -> str:
     identity = by or f"hash({', '.join(map(identifier, columns))})"
     return (
         f"WITH bad AS (SELECT row, identity FROM {_bad(ID_CONFLICT)}) "
-        f"SELECT row, min(to_json(l)::VARCHAR) FROM bad JOIN (SELECT {identity} AS identity, * "
+        f"SELECT row, min({_whole(kind, 'l')}) FROM bad JOIN (SELECT {identity} AS identity, * "
         f"FROM {lake.relation_sql(kind)}) l USING (identity) GROUP BY row"
     )
 
 
-def _order(lake: Lake) -> str:
+def _order(lake: Facts) -> str:
     return (
-        f"SELECT row, min(to_json(l)::VARCHAR) FROM (SELECT row, order_id FROM {_bad(ORDER_KNOWN)}) bad "
+        f"SELECT row, min({_whole('order_lines', 'l')}) FROM (SELECT row, order_id FROM {_bad(ORDER_KNOWN)}) bad "
         f"JOIN {lake.relation_sql('order_lines')} l USING (order_id) GROUP BY row"
     )
 
 
+def _whole(kind: Kind, row: str) -> str:
+    """A row as JSON; a moment in microseconds, which no engine writes otherwise."""
+    cells = (
+        f"{quoted(name)}: " + (f'epoch_us({row}."{name}")' if its == "TIMESTAMPTZ" else f'{row}."{name}"')
+        for name, its in lake_types(kind).items()
+    )
+    return f"to_json({{{', '.join(cells)}}})::VARCHAR"
+
+
 def _told(con: Any, kind: Kind, sql: str) -> dict[int, str]:
-    return {row: said_by(kind, json.loads(text)) for row, text in con.execute(sql).fetchall()} if sql else {}
+    if not sql:
+        return {}
+    moments = [name for name, its in lake_types(kind).items() if its == "TIMESTAMPTZ"]
+    found = {row: json.loads(text) for row, text in con.execute(sql).fetchall()}
+    for cells in found.values():
+        for name in moments:
+            cells[name] = None if cells[name] is None else _ORIGIN + timedelta(microseconds=cells[name])
+    return {row: said_by(kind, cells) for row, cells in found.items()}
 
 
 def said_by(kind: Kind, cells: dict[str, Any]) -> str:

@@ -1,9 +1,9 @@
 """Rows that look right by themselves but not beside others: duplicates, conflicts and bots."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from shopkeeper.data.cleaning import bots
 from shopkeeper.data.cleaning.columns import Kind
 from shopkeeper.data.cleaning.rows import VERSIONED, Staging, content_sql, identity_of
-from shopkeeper.data.lake import Lake
 from shopkeeper.data.rows import identifier
 from shopkeeper.data.schema import lake_types
 
@@ -36,12 +35,24 @@ _CUSTOMERS: Final = 100
 """How many customers one browser may be; more is a till, a robot or a mistake, and would join strangers."""
 
 
+class Facts(Protocol):
+    """What the shop knows already: tables that can be asked beside the rows of a file."""
+
+    def files(self, name: str) -> Sequence[str]:
+        """The files of a table; none where it is empty."""
+        ...
+
+    def relation_sql(self, name: str) -> str:
+        """The table, as SQL."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Marking:
     """Marks the rows of ``staged`` / ``whole`` on a connection. ``timed``: the file says when its rows hold."""
 
     con: Any
-    lake: Lake
+    lake: Facts
     kind: Kind
     plan: Staging
     timed: bool
@@ -62,15 +73,19 @@ class Marking:
         self.con.execute("CREATE TABLE marks AS SELECT row, min(what) AS what FROM marked GROUP BY row")
 
     def _mark_within_file(self) -> None:
-        twice = repeated(self._hashes("key", "staged WHERE code = 0", np.uint32), self.threads)
-        if len(twice):
-            self.con.register("twice", pa.table({"key": twice}))
+        if self.find_repeated("twice", "key", "staged WHERE code = 0", np.uint32):
             self.con.execute(
                 "INSERT INTO marked SELECT row, CASE WHEN content = first THEN 1 ELSE 2 END FROM ("
                 "SELECT row, content, first_value(content) OVER same AS first, row_number() OVER same AS place "
                 "FROM whole WHERE code = 0 AND key IN (FROM twice) "
                 "WINDOW same AS (PARTITION BY identity ORDER BY row)) WHERE place > 1"
             )
+
+    def find_repeated(self, name: str, what: str, rows: str, size: type[np.unsignedinteger[Any]]) -> bool:
+        """Make a table (``its``) of the numbers that more than one of some rows have; whether there are any."""
+        found = repeated(self._hashes(what, rows, size), self.threads)
+        self.con.register(name, pa.table({"its": found}))
+        return len(found) > 0
 
     def _hashes(self, what: str, rows: str, size: type[np.unsignedinteger[Any]]) -> Numbers:
         """Numbers that rows have, piece by piece into one array: the quickest way out of the engine."""
@@ -123,9 +138,7 @@ class Marking:
         """An order has one customer; an order that the shop knows already cannot get other lines from a file."""
         key = "order_id, returned, customer"
         self.con.execute(f"CREATE TABLE orders AS {orders_sql('code = 0', self.told, key=key)}")
-        several = repeated(self._hashes("hash(order_id)", "orders", np.uint64), self.threads)  # of returns too
-        if len(several):
-            self.con.register("several", pa.table({"its": several}))
+        if self.find_repeated("several", "hash(order_id)", "orders", np.uint64):  # of returns too
             self.con.execute(
                 "INSERT INTO marked SELECT row, 3 FROM whole WHERE code = 0 AND order_id IN ("
                 "SELECT order_id FROM orders WHERE hash(order_id) IN (FROM several) GROUP BY order_id "

@@ -26,6 +26,14 @@ from shopkeeper.data.spark_sql import spark_sql
 
 _UNIQUE: Final = threading.Lock()
 _NAME: Final = re.compile(r"\w+")
+_SETTINGS: Final = {
+    "spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false", "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true", "spark.sql.execution.arrow.pyspark.enabled": "true",
+}  # fmt: skip
+_HERE: Final = {
+    "spark.sql.shuffle.partitions": "8", "spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1",
+}  # fmt: skip
+"""Of Spark in this process; of a cluster they are the operator's, whose executors must reach the driver."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +80,7 @@ class SparkBatch:
         self, wanted: Wanted, *, most: int, alpha: float, shrink: float
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
         """See ``Heavy.neighbours``."""
-        tables = _SparkTables(self._session())
+        tables = _SparkTables(self.session())
         tables.put("tastes", wanted_table(wanted))
         values = {"most": most, "alpha": alpha, "shrink": shrink}
         return pairs_of(tables.ask(PAIRS.read_text("utf-8"), values))
@@ -82,19 +90,19 @@ class SparkBatch:
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """See ``Heavy.factors``."""
         return factors_of(
-            self._session(), wanted, factors=factors, ridge=ridge, confidence=confidence, rounds=rounds, seed=seed
+            self.session(), wanted, factors=factors, ridge=ridge, confidence=confidence, rounds=rounds, seed=seed
         )
 
-    def _session(self) -> Any:
+    def session(self) -> Any:
         session = _started(self.master, self.memory).newSession()
         session.conf.set("spark.sql.session.timeZone", "UTC")
         return session
 
     def _over(self, lake: Lake, views: Mapping[str, str], given: Mapping[str, pa.Table]) -> Iterator[Tables]:
-        session = self._session()
+        session = self.session()
         tables = _SparkTables(session)
         for name in TABLES:
-            tables.waiting[f"lake_{name}"] = partial(_read, session, lake, name)
+            tables.waiting[f"lake_{name}"] = partial(lake_rows, session, lake, name)
         for name, rows in given.items():
             tables.put(name, rows)
         for name, select in views.items():
@@ -108,7 +116,8 @@ class SparkBatch:
             raise ours from error
 
 
-def _read(session: Any, lake: Lake, name: str) -> Any:
+def lake_rows(session: Any, lake: Lake, name: str) -> Any:
+    """A table of the lake as Spark's own."""
     from pyspark.sql.pandas.types import from_arrow_schema  # here: pyspark is an extra
 
     files, follows = lake.files(name), FOLLOWS.get(name, {})
@@ -129,20 +138,11 @@ def _started(master: str, memory: str) -> Any:
     except ImportError:
         raise SettingsError("extra_missing", extra="scale", package="pyspark", what="[batch] engine = spark") from None
     with _UNIQUE:
+        builder = SparkSession.builder.appName("shopkeeper").master(master)
+        for name, value in _SETTINGS.items() if not master.startswith("local") else (_SETTINGS | _HERE).items():
+            builder = builder.config(name, value)
         try:
-            session = (
-                SparkSession.builder.master(master)
-                .appName("shopkeeper")
-                .config("spark.driver.memory", memory.lower().removesuffix("b"))
-                .config("spark.ui.enabled", "false")
-                .config("spark.ui.showConsoleProgress", "false")
-                .config("spark.sql.session.timeZone", "UTC")
-                .config("spark.sql.ansi.enabled", "true")
-                .config("spark.sql.execution.arrow.pyspark.enabled", "true")
-                .config("spark.sql.shuffle.partitions", "8")
-                .config("spark.driver.bindAddress", "127.0.0.1")
-                .getOrCreate()
-            )
+            session = builder.config("spark.driver.memory", memory.lower().removesuffix("b")).getOrCreate()
             session.sparkContext.setLogLevel("ERROR")
         except (PySparkException, PySparkRuntimeError) as error:
             raise SettingsError("spark_unreachable", master=master, why=str(error).splitlines()[0][:200]) from error

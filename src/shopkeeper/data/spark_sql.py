@@ -4,6 +4,7 @@ Source: Spark SQL reference, "Built-in Functions"; sqlglot, "Transpiling"; DuckD
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final
@@ -11,10 +12,14 @@ from typing import Any, Final
 import sqlglot
 from sqlglot import exp
 
+from shopkeeper.data.spark_functions import COMPOSED, HASH, MOMENT, PARSED
+
 _MILLION: Final = exp.Literal.number(1_000_000)
 _TEXTS: Final = "MAP<STRING, STRING>"
-_FULL: Final = r"\A(?:{})\z"
-"""A pattern of the whole text: Java's ``$`` is true before a line end too."""
+_TYPES: Final[Mapping[object, str]] = {
+    exp.DataType.Type.INT128: "DECIMAL(38, 0)", exp.DataType.Type.UINT: "BIGINT", exp.DataType.Type.ENUM: "STRING",
+    exp.DataType.Type.UTINYINT: "INT",
+}  # fmt: skip
 
 
 @lru_cache(maxsize=512)
@@ -55,9 +60,8 @@ def _micros(moment: exp.Expr) -> exp.Expr:
 
 
 def _type(node: exp.DataType) -> exp.Expr:
-    if node.this == exp.DataType.Type.INT128:
-        return exp.DataType.build("DECIMAL(38, 0)", dialect="spark")
-    return node
+    other = _TYPES.get(node.this)
+    return exp.DataType.build(other, dialect="spark") if other else node
 
 
 def _epoch(node: exp.TimeToUnix) -> exp.Expr:
@@ -115,6 +119,88 @@ def _sum(arguments: list[exp.Expr]) -> exp.Expr:
     return whole
 
 
+def _full(node: exp.RegexpFullMatch) -> exp.Expr:
+    """A pattern of the whole text: Java's ``$`` is true before a line end too."""
+    return exp.RegexpLike(this=node.this.copy(), expression=_text(f"\\A(?:{node.expression.name})\\z"))
+
+
+def _glob(node: exp.Glob) -> exp.Expr:
+    """``?`` is any character, ``*`` any text; a set of characters is written as in a pattern."""
+    pattern = re.escape(node.expression.name).replace("\\?", ".").replace("\\*", ".*")
+    pattern = re.sub(r"\\\[(.*?)\\\]", lambda its: f"[{its[1].replace(chr(92), '')}]", pattern)
+    return exp.RegexpLike(this=node.this.copy(), expression=_text(rf"(?s)\A{pattern}\z"))
+
+
+def _last(node: exp.Bracket) -> exp.Expr:
+    """``text[-1]``, the last character (sqlglot counts places from zero)."""
+    place = node.expressions[0]
+    if isinstance(place, exp.Neg) and place.this.name == "2":
+        return _call("RIGHT", node.this, exp.Literal.number(1))
+    return node
+
+
+def _lower(node: exp.Lower) -> exp.Expr:
+    """Letter by letter: Java makes two letters of one, and looks at those beside it."""
+    return exp.Lower(this=_call("TRANSLATE", node.this, _text("\u0130\u03a3"), _text("i\u03c3")))
+
+
+def _shift(node: exp.BitwiseRightShift) -> exp.Expr:
+    """Hashes have no sign."""
+    return _call("SHIFTRIGHTUNSIGNED", node.this, node.expression)
+
+
+def _hex(node: exp.Format) -> exp.Expr:
+    """A hash as 16 digits."""
+    if node.name != "{:016x}":
+        raise sqlglot.errors.UnsupportedError(f"format({node.name})")
+    return exp.Lower(this=_call("LPAD", exp.Hex(this=node.expressions[0].copy()), exp.Literal.number(16), _text("0")))
+
+
+def _json(arguments: list[exp.Expr]) -> exp.Expr:
+    """JSON of a row says what is NULL in it too."""
+    return _call("TO_JSON", arguments[0], _call("MAP", _text("ignoreNullFields"), _text("false")))
+
+
+def _told(node: exp.TryCast) -> exp.Expr:
+    """A cell, or a text put together of one, as a moment; what a cell is Spark knows before it looks at any."""
+    text = isinstance(node.this, exp.Column) or node.this.find(exp.Replace)
+    if node.to.this != exp.DataType.Type.TIMESTAMPTZ or not text:
+        return node
+    cell = exp.cast(node.this.copy(), "TEXT")
+    return exp.If(
+        this=exp.EQ(this=_call("TYPEOF", node.this), expression=_text("string")),
+        true=_call(MOMENT, _call("REPLACE", cell, _text("/"), _text("-"))), false=node.copy(),
+    )  # fmt: skip
+
+
+def _moment(arguments: list[exp.Expr]) -> exp.Expr:
+    """Microseconds since 1970 as a moment; of a time without a zone, as if it was UTC."""
+    inner = arguments[0]
+    if isinstance(inner, exp.Anonymous) and inner.name.upper() == "UNIX_MICROS":
+        said = exp.DPipe(this=exp.cast(inner.expressions[0].copy(), "TEXT"), expression=_text("Z"))
+        after = exp.GTE(this=inner.expressions[0].copy(), expression=_text("0001-01-01"))
+        moment = exp.TryCast(this=said, to=exp.DataType.build("TIMESTAMPTZ"))
+        return exp.If(this=after, true=moment, false=exp.Null())
+    return _call("TIMESTAMP_MICROS", *arguments)
+
+
+def _among(node: exp.In) -> exp.Expr:
+    """Rows among rows: Spark's are of columns, not of one struct."""
+    inner = node.args.get("query")
+    select = inner.this if isinstance(inner, exp.Subquery) else inner
+    if isinstance(node.this, exp.Tuple) and isinstance(select, exp.Select):
+        (only,) = select.expressions
+        if isinstance(only, exp.Tuple):
+            select.set("expressions", [one.copy() for one in only.expressions])
+    return node
+
+
+def _joined(node: exp.Join) -> exp.Expr:
+    if node.kind in ("SEMI", "ANTI"):
+        node.set("side", "LEFT")
+    return node
+
+
 def _plain(node: exp.CTE) -> exp.Expr:
     """A part of a query that DuckDB works out once; Spark decides by itself."""
     node.set("materialized", None)
@@ -128,11 +214,18 @@ def _place(arguments: list[exp.Expr]) -> exp.Expr:
 _FUNCTIONS: Final[Mapping[str, Callable[[list[exp.Expr]], exp.Expr]]] = {
     "epoch_us": lambda arguments: _micros(arguments[0]),
     "list_sum": _sum,
+    "strlen": lambda arguments: _call("OCTET_LENGTH", *arguments),
+    "make_timestamptz": _moment,
+    "to_json": _json,
+    "hash": lambda arguments: _call(HASH, *arguments),
+    "nfc_normalize": lambda arguments: _call(COMPOSED, *arguments),
+    "try_strptime": lambda arguments: _call(PARSED, *arguments),
     "list_extract": _place,
 }
 """Functions that sqlglot does not know, by DuckDB's name."""
 _NODES: Final[Mapping[type[exp.Expr], Callable[[Any], exp.Expr]]] = {
     exp.DataType: _type, exp.TimeToUnix: _epoch, exp.PercentileCont: _percentile, exp.Extract: _weekday,
     exp.Literal: _number, exp.JSONExtractScalar: _cell, exp.FromJson: _shaped,
-    exp.CTE: _plain,
+    exp.CTE: _plain, exp.RegexpFullMatch: _full, exp.Glob: _glob, exp.Bracket: _last, exp.Lower: _lower,
+    exp.BitwiseRightShift: _shift, exp.Format: _hex, exp.TryCast: _told, exp.In: _among, exp.Join: _joined,
 }  # fmt: skip

@@ -1,0 +1,141 @@
+"""A connection that speaks as DuckDB's does and answers on Spark, so that one text of an import runs on either.
+
+A table is Parquet in a folder that every worker reaches; what is read of one more than once is worked out once.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+
+from shopkeeper.data.rows import LINE
+from shopkeeper.data.spark_functions import teach
+from shopkeeper.data.spark_sql import spark_sql
+
+_WORD: Final = r'"?(\w+)"?'
+_FORMS: Final = {
+    "zone": re.compile(r"SET TimeZone='([^']*)'$"),
+    "setting": re.compile(r"SET \w+=.*$"),
+    "columns": re.compile(rf"CREATE TABLE {_WORD} \(([\w ,]+)\)$"),
+    "table": re.compile(rf"CREATE (?:OR REPLACE )?(?:TEMP )?TABLE {_WORD} AS (.*)$", re.DOTALL),
+    "view": re.compile(rf"CREATE (?:OR REPLACE )?(?:TEMP )?VIEW {_WORD} AS (.*)$", re.DOTALL),
+    "insert": re.compile(rf"INSERT INTO {_WORD} (.*)$", re.DOTALL),
+    "drop": re.compile(rf"DROP (?:TABLE|VIEW) IF EXISTS {_WORD}$"),
+    "tables": re.compile(r"SHOW TABLES$"),
+}
+"""What an import says to its connection beside questions."""
+
+
+@dataclass(slots=True)
+class SparkConnection:
+    """One session of Spark. ``folder``: where tables are kept; it is the caller's to remove."""
+
+    session: Any
+    folder: Path
+    _parts: dict[str, list[str]] = field(default_factory=dict)
+    """The files of each table."""
+    _made: int = 0
+
+    def execute(self, sql: str, values: Sequence[Any] | None = None) -> "Answer":
+        """What a statement says. Settings of DuckDB's own are passed over."""
+        for name, form in _FORMS.items():
+            found = form.match(sql.strip())
+            if found:
+                return Answer(getattr(self, f"_{name}")(*found.groups()))
+        return Answer(self.frame(sql, values))
+
+    def sql(self, sql: str) -> "Answer":
+        return self.execute(sql)
+
+    def cursor(self) -> "SparkConnection":
+        """One session answers many at once."""
+        return self
+
+    def register(self, name: str, rows: pa.Table) -> None:
+        self.session.createDataFrame(rows).createOrReplaceTempView(name)
+
+    def close(self) -> None:
+        for name in list(self._parts):
+            self._drop(name)
+
+    def frame(self, sql: str, values: Sequence[Any] | None = None) -> Any:
+        """A question as Spark's own table."""
+        return self.session.sql(spark_sql(sql), args=list(values) if values else None)
+
+    def _zone(self, zone: str) -> None:
+        self.session.conf.set("spark.sql.session.timeZone", zone)
+        teach(self.session, zone)
+
+    def _setting(self) -> None:
+        return None
+
+    def _columns(self, name: str, columns: str) -> None:
+        self._parts[name] = []
+        said = (one.split() for one in columns.split(","))
+        nothing = ", ".join(f"CAST(NULL AS {kind}) AS {column}" for column, kind in said)
+        self.frame(f"SELECT {nothing} LIMIT 0").createOrReplaceTempView(name)
+
+    def _table(self, name: str, select: str) -> None:
+        self._parts[name] = [self._kept(name, self.frame(select))]
+        self._show(name)
+
+    def _insert(self, name: str, select: str) -> None:
+        columns = self.session.table(name).schema
+        rows = self.frame(select).toDF(*columns.names)
+        rows = rows.selectExpr(*(f"CAST({one.name} AS {one.dataType.simpleString()}) AS {one.name}" for one in columns))
+        self._parts[name].append(self._kept(name, rows))
+        self._show(name)
+
+    def _view(self, name: str, select: str) -> None:
+        self.frame(select).createOrReplaceTempView(name)
+
+    def _drop(self, name: str) -> None:
+        self._parts.pop(name, None)
+        self.session.catalog.dropTempView(name)
+
+    def _tables(self) -> Any:
+        return self.session.createDataFrame([(name,) for name in self._parts] or [("",)], ["name"])
+
+    def _kept(self, name: str, rows: Any) -> str:
+        """Rows worked out and written; those of a text bear its number as theirs."""
+        if LINE in rows.columns and "rowid" not in rows.columns:
+            rows = rows.withColumn("rowid", rows[LINE])
+        self._made += 1
+        path = str(self.folder / f"{name}_{self._made}")
+        rows.write.parquet(path)
+        return path
+
+    def _show(self, name: str) -> None:
+        rows = self.session.read.parquet(*self._parts[name])
+        if (
+            "row" in rows.columns
+        ):  # never NULL, which Spark must know to find rows that are not there without comparing all
+            rows = rows.selectExpr("coalesce(row, -1) AS row", *(one for one in rows.columns if one != "row"))
+        rows.createOrReplaceTempView(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of a statement."""
+
+    frame: Any = None
+
+    @property
+    def description(self) -> list[tuple[str]]:
+        return [(name,) for name in self.frame.columns]
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        rows: list[tuple[Any, ...]] = [tuple(row.values()) for row in self.to_arrow_table().to_pylist()]
+        return rows
+
+    def fetchone(self) -> Any:
+        return next(iter(self.fetchall()), None)
+
+    def to_arrow_table(self) -> pa.Table:
+        return self.frame.toArrow()
+
+    def to_arrow_reader(self, size: int) -> Iterator[pa.RecordBatch]:
+        return iter(self.to_arrow_table().to_batches(size))
