@@ -91,7 +91,8 @@ def odd_times(con: Any, rows: Rows, columns: Sequence[str], mapping: MapFile, ti
     declared = bool(mapping.date_format)
     naive = f"regexp_full_match(cell, {quoted(f'{TIME}|{SLASH_TIME}')}) AND NOT regexp_matches(cell, '{_ZONED}$')"
     if declared:
-        read = f"try_strptime(cell, {quoted(mapping.date_format)}) IS NOT NULL"
+        halves = "replace(replace(cell, '上午', 'AM'), '下午', 'PM')" if "%p" in mapping.date_format else "cell"
+        read = f"try_strptime({halves}, {quoted(mapping.date_format)}) IS NOT NULL"
         naive = "false" if "%z" in mapping.date_format else read
     said = set[str]()
     for column in columns:
