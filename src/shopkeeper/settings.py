@@ -87,7 +87,7 @@ class StateSection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchSection:
-    """``[batch]``: what answers the SQL of training and evaluation."""
+    """``[batch]``: what answers the SQL of training and evaluation, and imports folders."""
 
     engine: Literal["duckdb", "spark"] = "duckdb"
     master: str = "local[2]"

@@ -10,7 +10,7 @@ from shopkeeper.core.consent import Purpose
 from shopkeeper.core.errors import DataError
 from shopkeeper.core.ids import PersonKey
 from shopkeeper.shop import Shop
-from shopkeeper.shop.importing import import_files, replay
+from shopkeeper.shop.importing import import_files, preview_files, replay
 from shopkeeper.shop.people import erase, export
 
 VIEW = {"id": "e1", "action": "product_view", "visitor": "v", "product": "p"}
@@ -155,3 +155,43 @@ def test_words_of_a_map_file(shop: Shop, tmp_path: Path) -> None:
     words.write_text('[values.colour]\nred = "blue"\n')
     with pytest.raises(DataError, match="map_unknown_column"):
         import_files(shop, [path], mapping=words)
+
+
+CLICKS = "timestamp,visitorid,event,itemid,transactionid\n1760000000000,{who},view,p,\n"
+VIEWS = "at,action,visitor\n2026-11-0{n} 10:00:00,page_view,v{n}\n2026-11-01 10:00:00,page_view,v1\nx,,,\n"
+
+
+def _folder(tmp_path: Path, text: str) -> Path:
+    folder = tmp_path / "history" / "2026"
+    folder.mkdir(parents=True)
+    for number in (1, 2, 3):
+        (folder / f"{number}.csv").write_text(text.format(n=number, who=number), "utf-8")
+    (folder / "_SUCCESS").touch()
+    return folder.parent
+
+
+def test_a_folder_is_its_files(shop: Shop, tmp_path: Path) -> None:
+    """Each file of it is imported, those of folders in it too; a preview shows the first."""
+    folder = _folder(tmp_path, VIEWS)
+    assert [Path(one.file).name for one in preview_files(shop, [folder])] == ["1.csv"]
+    accounts = import_files(shop, [folder])
+    assert [(name, one.read, one.kept, one.duplicate, one.quarantined) for name, one in accounts] == [
+        ("1.csv", 3, 1, 1, 1), ("2.csv", 3, 1, 1, 1), ("3.csv", 3, 1, 1, 1),
+    ]  # fmt: skip
+
+
+def _with_spark(tmp_path: Path) -> Shop:
+    folder = tmp_path / "on-spark"
+    Shop.create(folder, name="t", currency="USD", timezone="UTC", language="en").close()
+    with (folder / "shop.toml").open("a", encoding="utf-8") as settings:
+        settings.write('\n[batch]\nengine = "spark"\nmaster = "local[2]"\n')
+    return Shop.open(folder)
+
+
+def test_a_folder_of_a_known_format_stays_here(tmp_path: Path) -> None:
+    """Where the engine is Spark it is imported file by file without it, under the folder's name."""
+    with _with_spark(tmp_path) as shop:
+        accounts = import_files(shop, [_folder(tmp_path, CLICKS)])
+        assert [(one.format != "", one.kept) for _, one in accounts] == [(True, 1)] * 3
+        with shop.lake.connect(tables=["events"]) as con:
+            assert con.execute("SELECT DISTINCT source FROM events").fetchall() == [("file:history",)]

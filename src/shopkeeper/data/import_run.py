@@ -23,7 +23,7 @@ from shopkeeper.data.conflicts import known_sides
 from shopkeeper.data.disk import seal
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.mapping import MapFile
-from shopkeeper.data.marking import DUPLICATE, MARKS, PERSONS, Marking, orders_sql
+from shopkeeper.data.marking import DUPLICATE, MARKS, PERSONS, Facts, Marking, orders_sql
 from shopkeeper.data.preview import PreviewRow
 from shopkeeper.data.rows import LINE, Held, Rows, Source, Warn, identifier, lines_of
 from shopkeeper.data.schema import lake_types
@@ -59,8 +59,8 @@ class ImportRun:
     """Whether order lines make the events of their orders."""
     named: str = ""
     """The table of the products that are named, once there is one."""
-    files: dict[str, Future[Path]] = field(default_factory=dict)
-    """What was written: the table, and the file as soon as it is sealed, while the next one is written."""
+    files: dict[str, list[Future[Path]]] = field(default_factory=dict)
+    """What was written: the table, and its files as soon as they are sealed, while the next one is written."""
 
     @classmethod
     def start(
@@ -158,18 +158,18 @@ class ImportRun:
     def adopt(self) -> None:
         """Let what was written be part of the lake; what is needed no more is given back meanwhile."""
         dropped = self.sealing.submit(_drop, self.con.cursor())
-        for name, file in self.files.items():
-            self.lake.adopt(name, [file.result()], key=f"import:{self.id}")
+        for name, files in self.files.items():
+            self.lake.adopt(name, [file.result() for file in files], key=f"import:{self.id}")
         dropped.result()
         self._tell(_STEPS)
 
     def unknown_products(self) -> tuple[Warn, ...]:
         """A warning where what was written names products that the catalogue, where there is one, does not have."""
-        if not self.named or not self.lake.files("products"):
+        if not self.named or not self.facts.files("products"):
             return ()
         count, example = self.con.execute(
             f"SELECT count(*), min(product) FROM {self.named} "
-            f"ANTI JOIN (SELECT id AS product FROM {self.lake.relation_sql('products')}) USING (product)"
+            f"ANTI JOIN (SELECT id AS product FROM {self.facts.relation_sql('products')}) USING (product)"
         ).fetchone()
         return (Warn(key="unknown_products", facts={"count": count, "value": example}),) if count else ()
 
@@ -197,11 +197,16 @@ class ImportRun:
         self.con.execute(f"CREATE VIEW whole AS {plan.whole}")
         rejects = rows.rejects()
         self._tell(2)
-        marking = Marking(
-            self.con, self.lake, self.kind, plan, timed=self._timed(matched), threads=self.threads, told=_told(matched)
-        )  # fmt: skip
-        marking.fill()
+        self._marking(plan, timed=self._timed(matched), told=_told(matched)).fill()
         return matched, plan, rejects
+
+    def _marking(self, plan: Staging, *, timed: bool, told: tuple[str, ...]) -> Marking:
+        return Marking(self.con, self.facts, self.kind, plan, timed=timed, threads=self.threads, told=told)
+
+    @property
+    def facts(self) -> Facts:
+        """What the shop knows, on this run's connection."""
+        return self.lake
 
     def _tell(self, step: int) -> None:
         self.progress(f"import {self.path.name}", step, _STEPS)
@@ -252,7 +257,7 @@ class ImportRun:
         ).fetchall()
         raws = self._raws(rows, [row for _, _, row in marked])
         timed = self._timed(matched)
-        known = known_sides(self.con, self.lake, self.kind, plan, timed=timed) if marked else {}
+        known = known_sides(self.con, self.facts, self.kind, plan, timed=timed) if marked else {}
         for at, what, row in marked:
             reason = MARKS[what]
             ours = PERSONS.get(what) or ("order" if self.kind == "order_lines" else "id")
@@ -300,13 +305,15 @@ class ImportRun:
 
     def _store(self, rows: Rows, matched: Matched, plan: Staging) -> int:
         """Write the kept rows as Parquet into the lake's folder. How many."""
-        place = f"{LINE}" if rows.numbered else f"row + {rows.first_line}"
-        values = {"line": f"coalesce(line, ({place})::INTEGER)", "source": _always(self.source)}
+        values = {"line": f"coalesce(line, ({self._line_sql(rows)})::INTEGER)", "source": _always(self.source)}
         if "currency" not in matched.theirs and "currency" not in self.mapping.constants:
             values["currency"] = f"CASE WHEN currency IS NOT NULL THEN {_always(self.reading.currency)} END"
         said = [name for name in self.types if name not in plan.absent or name in values]
         columns = ", ".join(f"{values.get(name, identifier(name))} AS {identifier(name)}" for name in said)
         return self._copy(self.kind, f"SELECT {columns} FROM whole WHERE code = 0")
+
+    def _line_sql(self, rows: Rows) -> str:
+        return LINE if rows.numbered else f"row + {rows.first_line}"
 
     def _copy(self, name: str, select: str) -> int:
         path = self.lake.stage_path(name)
@@ -314,7 +321,7 @@ class ImportRun:
         self.con.execute("SET preserve_insertion_order=false")
         written = self._count(f"COPY ({select}) TO '{path}' ({_PARQUET})")
         if written:
-            self.files[name] = self.sealing.submit(seal, path)
+            self.files[name] = [self.sealing.submit(seal, path)]
         else:
             path.unlink(missing_ok=True)
         return written
@@ -327,7 +334,7 @@ class ImportRun:
             "customer": "customer", "received_at": now_sql(self.reading), "source": _always(self.source),
         } | {name: name for name in _told(matched)}  # fmt: skip
         select = ", ".join(f"{values[name]} AS {identifier(name)}" for name in lake_types("events") if name in values)
-        lake = self.lake
+        lake = self.facts
         known = f"SELECT id FROM {lake.relation_sql('events')}"
         told = f"SELECT action, order_id FROM {lake.relation_sql('events')} WHERE order_id IS NOT NULL"
         new = (

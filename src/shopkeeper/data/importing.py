@@ -20,7 +20,7 @@ import pyarrow as pa
 from shopkeeper.core.errors import DataError
 from shopkeeper.core.ports import Progress, quiet
 from shopkeeper.data.account import Account
-from shopkeeper.data.cleaning.columns import Kind
+from shopkeeper.data.cleaning.columns import SHAPES, Kind
 from shopkeeper.data.cleaning.rows import IDENTITY
 from shopkeeper.data.cleaning.values import Reading
 from shopkeeper.data.detection import settle
@@ -35,7 +35,7 @@ from shopkeeper.data.sources.baskets import Baskets
 from shopkeeper.data.sources.delimited import Delimited
 from shopkeeper.data.sources.feed_xml import FeedXml
 from shopkeeper.data.sources.jsonl import JsonLines
-from shopkeeper.data.sources.known import rule_of
+from shopkeeper.data.sources.known import recognise, rule_of
 from shopkeeper.data.sources.parquet import Parquet
 from shopkeeper.data.sources.xlsx import Xlsx
 
@@ -45,6 +45,18 @@ SOURCES: Final[Mapping[str, Callable[[], Source]]] = {
     ".csv": Delimited, ".tsv": Delimited, ".txt": Delimited, ".jsonl": JsonLines, ".ndjson": JsonLines,
     ".parquet": Parquet, ".xml": FeedXml, ".xlsx": Xlsx, ".xlsm": Xlsx,
 }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What was found out about a file of one kind of row. ``texts``: SQL of its texts, where ``{rows}`` stands for a
+    file that is read; ``rows``: as they were read of this one."""
+
+    kind: Kind
+    texts: str
+    rows: Rows
+    mapping: MapFile
+    reading: Reading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +93,7 @@ class Importer:
                 part.adopt()
             done = [(part, _joined(account, part.unknown_products()), held) for part, account, held in done]
         for part, account, held in done:
-            self._hold(held, account, path, part.mapping, source, kept_with or {})
+            self.hold(held, account, path, part.mapping, source, kept_with)
         seconds = time.perf_counter() - started
         said = [account for _, account, _ in done if account.read] or [done[0][1]]
         return [replace(account, seconds=seconds / len(said)) for account in said]
@@ -108,7 +120,7 @@ class Importer:
         self, run: ImportRun, path: Path, kind: Kind | None, mapping: MapFile
     ) -> Iterator[tuple[Found, ImportRun]]:
         """What a file holds, kind by kind, each with the run that brings it in."""
-        reader = Baskets() if kind == "baskets" else self._reader(path)
+        reader = Baskets() if kind == "baskets" else reader_of(path)
         for found in find(run.con, run.open(reader), kind, mapping, str(path), self.clock()):
             rows, told = settle(
                 run.con, found.kind, found.rows, found.mapping, self.currency, self.timezone, str(path),
@@ -116,6 +128,26 @@ class Importer:
             )  # fmt: skip
             part = run.part(found.kind, told, self._reading(told), orders=found.orders)
             yield replace(found, rows=rows, mapping=told), part
+
+    def look(self, path: Path, kind: Kind | None, *, mapping: MapFile = NO_MAPPING) -> Look | None:
+        """How a file of one kind of row is read; None where it is of a known format, or its rows must be made first.
+
+        Raises:
+            DataError: as ``take``.
+        """
+        run = self._start(path, kind or "events", mapping, f"file:{path.name}", self._reading(mapping), quiet)
+        with _told(path), closing(run):
+            opened = run.open(reader_of(path))
+            if kind in SHAPES or (not mapping.columns and recognise(opened.columns)):
+                return None
+            (found,) = find(run.con, opened, kind, mapping, str(path), self.clock())
+            if found.rows.relation != opened.relation:
+                return None
+            rows, told = settle(
+                run.con, found.kind, found.rows, found.mapping, self.currency, self.timezone, str(path), plain=True
+            )
+            texts = rows.relation.replace(opened.relation, "{rows}")
+            return Look(kind=found.kind, texts=texts, rows=rows, mapping=told, reading=self._reading(told))
 
     def file(
         self, path: Path, kind: Kind, *, mapping: MapFile = NO_MAPPING, source: str = "", progress: Progress = quiet
@@ -125,16 +157,8 @@ class Importer:
         Raises:
             DataError: the file as a whole cannot be read or lacks a column; nothing was stored.
         """
-        reader = self._reader(path)
+        reader = reader_of(path)
         return self.rows(reader, path, kind, mapping=mapping, source=source or f"file:{path.name}", progress=progress)
-
-    def _reader(self, path: Path) -> Source:
-        if not path.is_file():
-            raise DataError("file_missing", file=str(path))
-        make = SOURCES.get(path.suffix.lower())
-        if make is None:
-            raise DataError("file_format_unknown", file=str(path), allowed=", ".join(SOURCES))
-        return make()
 
     def rows(
         self, reader: Source, path: Path, kind: Kind, *, mapping: MapFile = NO_MAPPING, source: str,
@@ -143,16 +167,17 @@ class Importer:
         """Import what a source reads."""
         started = time.perf_counter()
         account, held = self._run(reader, path, kind, mapping, source, progress)
-        self._hold(held, account, path, mapping, source, {})
+        self.hold(held, account, path, mapping, source)
         return replace(account, seconds=time.perf_counter() - started)
 
-    def _hold(
+    def hold(
         self, held: list[Held], account: Account, path: Path, mapping: MapFile, source: str,
-        kept_with: Mapping[str, Any],
+        kept_with: Mapping[str, Any] | None = None,
     ) -> None:  # fmt: skip
+        """Put rows of a file into the quarantine. ``kept_with``: what else is kept with them."""
         self.quarantine.add(
             held, import_id=account.import_id, kind=account.kind, file=str(path), at=self.clock(),
-            reading={"mapping": asdict(mapping), "source": source, "format": account.format, **kept_with},
+            reading={"mapping": asdict(mapping), "source": source, "format": account.format, **(kept_with or {})},
         )  # fmt: skip
 
     def _reading(self, mapping: MapFile) -> Reading:
@@ -220,6 +245,20 @@ class Importer:
         if ids is not None:
             return [row for row in map(self.quarantine.get, ids) if row.status == "held"]
         return self.quarantine.list(limit=1_000_000)
+
+
+def reader_of(path: Path) -> Source:
+    """What reads a file, by the end of its name.
+
+    Raises:
+        DataError: there is no such file, or nothing that reads it.
+    """
+    if not path.is_file():
+        raise DataError("file_missing", file=str(path))
+    make = SOURCES.get(path.suffix.lower())
+    if make is None:
+        raise DataError("file_format_unknown", file=str(path), allowed=", ".join(SOURCES))
+    return make()
 
 
 @contextmanager

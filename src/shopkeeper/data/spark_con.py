@@ -23,10 +23,13 @@ _FORMS: Final = {
     "table": re.compile(rf"CREATE (?:OR REPLACE )?(?:TEMP )?TABLE {_WORD} AS (.*)$", re.DOTALL),
     "view": re.compile(rf"CREATE (?:OR REPLACE )?(?:TEMP )?VIEW {_WORD} AS (.*)$", re.DOTALL),
     "insert": re.compile(rf"INSERT INTO {_WORD} (.*)$", re.DOTALL),
+    "delete": re.compile(rf"DELETE FROM {_WORD} WHERE (\w+) IN \(SELECT (\w+) FROM (\w+)\)$"),
     "drop": re.compile(rf"DROP (?:TABLE|VIEW) IF EXISTS {_WORD}$"),
     "tables": re.compile(r"SHOW TABLES$"),
 }
 """What an import says to its connection beside questions."""
+_NUMBERS: Final = ("row", "rowid")
+"""Never NULL, which Spark must know to find rows that are not there without comparing each with each."""
 
 
 @dataclass(slots=True)
@@ -37,7 +40,12 @@ class SparkConnection:
     folder: Path
     _parts: dict[str, list[str]] = field(default_factory=dict)
     """The files of each table."""
+    _views: dict[str, str] = field(default_factory=dict)
+    """What each view asks: Spark's own would go on asking the tables of the moment when it was made."""
+    _gone: dict[str, list[str]] = field(default_factory=dict)
+    """Of each table what was deleted."""
     _made: int = 0
+    _in_zone: str = ""
 
     def execute(self, sql: str, values: Sequence[Any] | None = None) -> "Answer":
         """What a statement says. Settings of DuckDB's own are passed over."""
@@ -66,6 +74,9 @@ class SparkConnection:
         return self.session.sql(spark_sql(sql), args=list(values) if values else None)
 
     def _zone(self, zone: str) -> None:
+        if zone == self._in_zone:
+            return
+        self._in_zone = zone
         self.session.conf.set("spark.sql.session.timeZone", zone)
         teach(self.session, zone)
 
@@ -79,7 +90,7 @@ class SparkConnection:
         self.frame(f"SELECT {nothing} LIMIT 0").createOrReplaceTempView(name)
 
     def _table(self, name: str, select: str) -> None:
-        self._parts[name] = [self._kept(name, self.frame(select))]
+        self._parts[name], _ = [self._kept(name, self.frame(select))], self._gone.pop(name, None)
         self._show(name)
 
     def _insert(self, name: str, select: str) -> None:
@@ -90,10 +101,16 @@ class SparkConnection:
         self._show(name)
 
     def _view(self, name: str, select: str) -> None:
+        self._views[name] = select
         self.frame(select).createOrReplaceTempView(name)
 
+    def _delete(self, name: str, column: str, its: str, among: str) -> None:
+        self._gone.setdefault(name, []).append(f"ANTI JOIN (SELECT {its} AS {column} FROM {among}) USING ({column})")
+        self._show(name)
+
     def _drop(self, name: str) -> None:
-        self._parts.pop(name, None)
+        for known in (self._parts, self._views, self._gone):
+            known.pop(name, None)
         self.session.catalog.dropTempView(name)
 
     def _tables(self) -> Any:
@@ -109,12 +126,15 @@ class SparkConnection:
         return path
 
     def _show(self, name: str) -> None:
+        """Let a table be asked as it is now, and what asks it."""
         rows = self.session.read.parquet(*self._parts[name])
-        if (
-            "row" in rows.columns
-        ):  # never NULL, which Spark must know to find rows that are not there without comparing all
-            rows = rows.selectExpr("coalesce(row, -1) AS row", *(one for one in rows.columns if one != "row"))
-        rows.createOrReplaceTempView(name)
+        columns = (f"coalesce({one}, -1) AS {one}" if one in _NUMBERS else f"`{one}`" for one in rows.columns)
+        rows.selectExpr(*columns).createOrReplaceTempView(name)
+        if name in self._gone:
+            self.frame(f"SELECT * FROM {name} {' '.join(self._gone[name])}").createOrReplaceTempView(name)
+        for view, select in self._views.items():
+            if re.search(rf"\b{name}\b", select):
+                self.frame(select).createOrReplaceTempView(view)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,41 @@
-"""An import's own questions, where Spark answers them: what the shop knows, and what stands more than once."""
+"""A folder of files into the lake on Spark: the same statements as of one file on one machine, the same account.
 
-from dataclasses import dataclass
-from typing import Any
+Workers read the files into texts, Spark cleans and compares them, and writes Parquet into the lake's folder; one Delta
+commit a table lets it be part of the lake. Rows are numbered by file and line, so that the first of several is the
+same one each time.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
+from shopkeeper.core.errors import DataError
+from shopkeeper.core.ids import new_id
+from shopkeeper.core.ports import Progress, quiet
+from shopkeeper.data.account import Account
+from shopkeeper.data.cleaning.columns import Kind
+from shopkeeper.data.cleaning.rows import Staging
+from shopkeeper.data.cleaning.values import quoted
+from shopkeeper.data.disk import seal
+from shopkeeper.data.import_run import ImportRun
+from shopkeeper.data.importing import SOURCES, Importer, Look
 from shopkeeper.data.lake import Lake
-from shopkeeper.data.marking import Marking
-from shopkeeper.data.spark import lake_rows
+from shopkeeper.data.mapping import NO_MAPPING, MapFile
+from shopkeeper.data.marking import Facts, Marking
+from shopkeeper.data.rows import LINE, Rows, identifier
+from shopkeeper.data.spark import SparkBatch, lake_rows
 from shopkeeper.data.spark_con import SparkConnection
+from shopkeeper.data.spark_reading import FILE, Told, read_files
+
+_TEXTS: Final = "texts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +64,124 @@ class SparkMarking(Marking):
         same = f"SELECT its FROM (SELECT {what} AS its FROM {rows}) GROUP BY its HAVING count(*) > 1"
         self.con.execute(f"CREATE OR REPLACE TABLE {name} AS {same}")
         return bool(self.con.execute(f"SELECT 1 FROM {name} LIMIT 1").fetchall())
+
+
+@dataclass(slots=True, kw_only=True)
+class SparkRun(ImportRun):
+    """One import while it lasts, on Spark."""
+
+    @property
+    def facts(self) -> Facts:
+        """See ``ImportRun.facts``."""
+        return SparkFacts(self.con, self.lake)
+
+    def _marking(self, plan: Staging, *, timed: bool, told: tuple[str, ...]) -> Marking:
+        return SparkMarking(self.con, self.facts, self.kind, plan, timed=timed, threads=self.threads, told=told)
+
+    def _line_sql(self, rows: Rows) -> str:  # noqa: ARG002  # rows of files are always numbered
+        return f"{LINE} % {FILE}"
+
+    def _raws(self, rows: Rows, wanted: list[int]) -> dict[int, str]:
+        if not wanted:
+            return {}
+        self.con.register("wanted_rows", pa.table({"row": pa.array(wanted, pa.int64())}))
+        raw = ", ".join(f"{quoted(name)}: {identifier(name)}" for name in rows.columns)
+        again = f"SELECT {LINE}, to_json({{{raw}}})::VARCHAR FROM {rows.relation} JOIN wanted_rows ON {LINE} = row"
+        return dict(self.con.execute(again).fetchall())
+
+    def _copy(self, name: str, select: str) -> int:
+        written = self.scratch / f"out_{name}"
+        self.con.frame(select).write.option("compression", "zstd").parquet(str(written))
+        count, files = 0, []
+        for part in sorted(written.glob("*.parquet")):
+            rows = pq.read_metadata(part).num_rows
+            if rows:
+                count += rows
+                files.append(part.rename(self.lake.stage_path(name)))
+        if files:
+            self.files[name] = [self.sealing.submit(seal, file) for file in files]
+        return count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SparkImporter:
+    """Imports of folders. ``importer``: what imports single files, and what the shop declares about itself."""
+
+    importer: Importer
+    batch: SparkBatch
+
+    def take(
+        self, folder: Path, kind: Kind | None = None, *, mapping: MapFile = NO_MAPPING, source: str = "",
+        progress: Progress = quiet, kept_with: Mapping[str, Any] | None = None,
+    ) -> list[Account]:  # fmt: skip
+        """Import all files of a folder as one: what stands in two of them is a duplicate, an order may be in several.
+        Files of a known format, and those whose rows must be made first, are imported one after the other here.
+
+        Raises:
+            DataError: there is no file in it, or one cannot be read as a whole or has other columns than the first;
+                nothing was stored.
+        """
+        files, source = files_of(folder), source or f"file:{folder.name}"
+        look = self.importer.look(files[0], kind, mapping=mapping)
+        if look is None:
+            taken = (
+                self.importer.take(file, kind, mapping=mapping, source=source, progress=progress, kept_with=kept_with)
+                for file in files
+            )
+            return [account for accounts in taken for account in accounts]
+        return [self._take(folder, files, look, source, progress, kept_with)]
+
+    def _take(
+        self, folder: Path, files: Sequence[Path], look: Look, source: str, progress: Progress,
+        kept_with: Mapping[str, Any] | None,
+    ) -> Account:  # fmt: skip
+        started = time.perf_counter()
+        run = self._start(folder, look, source, progress)
+        with closing(run):
+            run.con.execute(f"SET TimeZone='{look.reading.timezone}'")
+            account, held = run.take(self._read(run, files, look))
+            run.adopt()
+            warnings = (*account.warnings, *run.unknown_products())
+        for number, file in enumerate(files):
+            theirs = [replace(one, line=(one.line or 0) % FILE) for one in held if (one.line or 0) // FILE == number]
+            if theirs:
+                self.importer.hold(theirs, account, file, look.mapping, source, kept_with)
+        return replace(account, warnings=warnings, seconds=time.perf_counter() - started)
+
+    def _start(self, folder: Path, look: Look, source: str, progress: Progress) -> SparkRun:
+        importer, name = self.importer, new_id("i")
+        scratch = importer.lake.folder.parent / "tmp" / name
+        for made in ("tables", _TEXTS):
+            (scratch / made).mkdir(parents=True)
+        return SparkRun(
+            id=name, lake=importer.lake, path=folder, kind=look.kind, mapping=look.mapping, source=source,
+            reading=look.reading, scratch=scratch, progress=progress, sealing=ThreadPoolExecutor(importer.threads),
+            con=SparkConnection(self.batch.session(), scratch / "tables"),
+        )  # fmt: skip
+
+    def _read(self, run: SparkRun, files: Sequence[Path], look: Look) -> Rows:
+        """The files as one table of texts."""
+        texts = run.scratch / _TEXTS
+        told = Told(
+            columns=look.rows.columns, texts=look.texts, mapping=look.mapping, timezone=look.reading.timezone,
+            folder=texts,
+        )  # fmt: skip
+        read = read_files(run.con.session, files, told)
+        run.con.session.read.parquet(str(texts)).createOrReplaceTempView(_TEXTS)
+        return replace(
+            look.rows, relation=_TEXTS, numbered=True, plain=read.plain, strange=read.strange, held=read.held,
+            open_end=0, rejects=list,
+        )  # fmt: skip
+
+
+def files_of(folder: Path) -> list[Path]:
+    """The files of a folder and of those in it that can be imported, by name.
+
+    Raises:
+        DataError: there is none.
+    """
+    files = (path for path in folder.rglob("*") if path.is_file() and path.suffix.lower() in SOURCES)
+    found = sorted(path for path in files if not path.name.startswith((".", "_")))
+    if not found:
+        raise DataError("folder_empty", folder=str(folder), allowed=", ".join(SOURCES))
+    return found

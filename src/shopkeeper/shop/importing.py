@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +21,10 @@ from shopkeeper.data.preview import Preview
 from shopkeeper.data.quarantine import HeldRow
 from shopkeeper.data.rows import Held
 from shopkeeper.data.sources.known.shopify_customers import SHOPIFY_CUSTOMERS
+from shopkeeper.data.spark import SparkBatch
+from shopkeeper.data.spark_import import SparkImporter, files_of
 from shopkeeper.data.store.consent import Answer
+from shopkeeper.shop.engines import batch_of
 from shopkeeper.shop.shop import Shop
 
 _PERSONS: Final = "SELECT DISTINCT {key} AS person FROM {rows} WHERE source = $source"
@@ -55,7 +58,8 @@ def import_files(
     shop: Shop, files: Sequence[Path], *, kind: str = "", mapping: Path | None = None, purposes: Iterable[Purpose] = (),
     consent_source: str = "", progress: Progress = quiet, declared: Sequence[str] = (),
 ) -> list[tuple[str, Account]]:  # fmt: skip
-    """Import files, one after the other; each file's name and its accounts, one for each kind of row in it.
+    """Import files, one after the other; each file's name and its accounts, one for each kind of row in it. A folder
+    stands for its files; where the batch engine is Spark it is one import, on the cluster.
 
     ``kind``: what the files hold, where it cannot be seen from their columns.
     ``purposes`` are what the people named in these files agreed to; without them nobody has agreed to anything.
@@ -74,8 +78,8 @@ def import_files(
     shop.drain()  # what was collected is in the lake before anything is compared with the lake
     accounts = []
     agreed = {"purposes": [purpose.value for purpose in purposes], "consent_source": consent_source} if purposes else {}
-    for path in files:
-        for account in importer(shop).take(path, wanted, mapping=told, progress=progress, kept_with=agreed):
+    for path in _spread(shop, files):
+        for account in _taker(shop, path)(path, wanted, mapping=told, progress=progress, kept_with=agreed):
             record_stated(shop, account, f"file:{path.name}")
             record_consent(shop, account.kind, f"file:{path.name}", purposes, consent_source)
             record_third_party(shop, account.kind, f"file:{path.name}")
@@ -83,10 +87,26 @@ def import_files(
     return accounts
 
 
+def _spread(shop: Shop, files: Iterable[Path]) -> Iterator[Path]:
+    """Files, and folders that are imported as a whole."""
+    for path in files:
+        if path.is_dir() and shop.settings.batch.engine == "duckdb":
+            yield from files_of(path)
+        else:
+            yield path
+
+
+def _taker(shop: Shop, path: Path) -> Callable[..., list[Account]]:
+    batch = batch_of(shop.settings) if path.is_dir() else None
+    if isinstance(batch, SparkBatch):
+        return SparkImporter(importer=importer(shop), batch=batch).take
+    return importer(shop).take
+
+
 def preview_files(
     shop: Shop, files: Sequence[Path], *, kind: str = "", mapping: Path | None = None, declared: Sequence[str] = (),
 ) -> list[Preview]:  # fmt: skip
-    """What an import would do with the first rows of these files. Nothing is stored.
+    """What an import would do with the first rows of these files, and of the first file of a folder. Nothing is stored.
 
     Raises:
         DataError, SettingsError: as ``import_files``.
@@ -95,7 +115,8 @@ def preview_files(
         raise DataError("import_nothing")
     told, wanted = told_by(mapping, declared), known_kind(kind) if kind else None
     shop.drain()
-    return [one for path in files for one in importer(shop).preview(path, wanted, mapping=told)]
+    one_of_each = (files_of(path)[0] if path.is_dir() else path for path in files)
+    return [one for path in one_of_each for one in importer(shop).preview(path, wanted, mapping=told)]
 
 
 def told_by(mapping: Path | None, declared: Sequence[str]) -> MapFile:
@@ -125,10 +146,14 @@ def record_consent(shop: Shop, kind: str, imported: str, purposes: Sequence[Purp
     sql = _PERSONS.format(key=key, rows=rows)
     people = shop.snapshot().query(sql, {"source": imported}).column("person").to_pylist()
     at, refused = shop.clock(), shop.state.consent.refusals(purposes)
+    refusing = {person for person, _ in refused}
+    shop.state.consent.record_all(
+        (one for one in people if one and one not in refusing), purposes, at=at, source=source
+    )
     shop.state.consent.record_many(
-        Answer(person=PersonKey(person), given=given, at=at, source=source)
-        for person in people
-        if person and (given := {purpose: True for purpose in purposes if (person, purpose) not in refused})
+        Answer(person=PersonKey(one), given=given, at=at, source=source)
+        for one in people
+        if one in refusing and (given := {purpose: True for purpose in purposes if (one, purpose) not in refused})
     )
     return len(people)
 

@@ -206,6 +206,29 @@ def test_a_bulk_of_answers_and_who_allows_training(place: Path | str) -> None:
     state.close()
 
 
+def test_what_all_of_a_file_agreed_to_is_as_if_each_had_said_it(
+    place: Path | str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``record_all`` leaves what ``record`` would have left, person by person, whatever their keys hold: an answer of
+    their own that is newer, or a refusal of the same moment, stays; whoever is asked for in memory is known at once."""
+    monkeypatch.setattr("shopkeeper.data.store.consent._MANY", 3)
+    state, purposes = State(place), (Purpose.PERSONALISE, Purpose.TRAIN)
+    odd = ['quote"d', "back\\slash", "掌柜", "it's", "visitor:[1,2]", "null", "\u2028 line", "{}", "emoji 🍵", "tab\t"]
+    people = [PersonKey(name) for name in [*odd, "newer", "older", "same"]]
+    for name, moment in (("newer", NOON + timedelta(days=1)), ("older", NOON - timedelta(days=1)), ("same", NOON)):
+        state.consent.record(PersonKey(name), {Purpose.TRAIN: False}, at=moment, source="own")
+    state.consent.gather()
+    state.consent.record_all([*people, *people[:4]], purposes, at=NOON, source="file")
+    assert set(state.consent.may_train()) == {*odd, "older"}
+    assert all(state.consent.personalises(person) for person in people)
+    for person in people:
+        by_purpose = {answer["purpose"]: answer for answer in state.consent.answers_of(person)}
+        assert by_purpose["personalise"] == {"purpose": "personalise", "given": True, "at": NOON, "source": "file"}
+        assert by_purpose["train"]["source"] == ("own" if person in ("newer", "same") else "file")
+    state.database.verify()
+    state.close()
+
+
 def test_a_bulk_is_kept_whole_or_not_at_all(place: Path | str) -> None:
     """An answer that cannot be kept, after twenty thousand that could, leaves none of them."""
     state = State(place)

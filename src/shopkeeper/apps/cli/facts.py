@@ -49,7 +49,9 @@ def init(
 
 
 def import_(
-    files: Annotated[list[Path] | None, typer.Argument(help="CSV, TSV, JSONL, Parquet or XLSX files.")] = None,
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="CSV, TSV, JSONL, Parquet or XLSX files, or folders of them.")
+    ] = None,
     folder: Folder = HERE,
     kind: Annotated[
         str,

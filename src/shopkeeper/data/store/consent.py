@@ -1,5 +1,7 @@
 """Who agreed to what, and when. A withdrawal counts from the next question on."""
 
+import itertools
+import json
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -7,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Executable, and_, bindparam, delete, or_, select
+from sqlalchemy import Executable, and_, bindparam, delete, literal, or_, select, true
+from sqlalchemy.dialects import postgresql, sqlite
 
 from shopkeeper.core.consent import NO_CONSENT, PERSONALISED, Consent, Purpose
 from shopkeeper.core.errors import Unavailable
@@ -17,6 +20,8 @@ from shopkeeper.data.store.tables import consent
 
 _MOST_REMEMBERED: Final = 200_000
 _AT_ONCE: Final = 500
+_MANY: Final = 20_000
+_COLUMNS: Final = ("person", "purpose", "given", "at", "source")
 _REST: Final = 50
 """How many times as long as it took nothing is gathered again."""
 _PURPOSES: Final = frozenset(Purpose)
@@ -66,7 +71,7 @@ class ConsentBook:
                     }
 
         with self._agreed_lock:
-            self._database.write(_newest_counts(self._database, self._clock()), rows())
+            self._database.write(_newest_counts(self._database.insert_into(consent), self._clock()), rows())
             self._look_again_at(people)
 
     def refusals(self, purposes: Iterable[Purpose]) -> dict[tuple[str, Purpose], str]:
@@ -75,6 +80,18 @@ class ConsentBook:
         found = select(consent.c.person, consent.c.purpose, consent.c.source)
         rows = self._database.read(found.where(consent.c.purpose.in_(wanted), consent.c.given.is_(False)))
         return {(row.person, Purpose(row.purpose)): row.source for row in rows}
+
+    def record_all(self, people: Iterable[str], purposes: Sequence[Purpose], *, at: datetime, source: str) -> None:
+        """Keep that all of them agreed to the same at the same moment: of a whole file. Some ten thousand are one
+        change, so that others need not wait for all."""
+        waiting = iter(sorted(set(people)))  # in the order of the table
+        while some := list(itertools.islice(waiting, _MANY)):
+            with self._agreed_lock:
+                with self._database.transaction() as connection:
+                    for purpose in purposes:
+                        yes = _all_say_yes(self._database, purpose, self._clock())
+                        connection.execute(yes, {"people": json.dumps(some), "moment": at, "told": source})
+                self._look_again_at(some)
 
     def gather(self) -> None:
         """Keep everybody who agreed to personalisation in memory: whether somebody did is then a look into a set.
@@ -178,10 +195,17 @@ def _answers(person: PersonKey) -> Any:
     return select(*columns).where(consent.c.person == person)
 
 
-def _newest_counts(database: Database, now: datetime) -> Executable:
+def _all_say_yes(database: Database, purpose: Purpose, now: datetime) -> Executable:
+    """People as a JSON array become rows in the database itself: their ways there cost more than what is done there."""
+    person = database.texts_of("people")
+    moment, told = bindparam("moment", type_=consent.c.at.type), bindparam("told", type_=consent.c.source.type)
+    rows = select(person, literal(purpose.value), true(), moment, told).where(true())  # SQLite asks for a WHERE here
+    return _newest_counts(database.insert_into(consent).from_select(_COLUMNS, rows), now)
+
+
+def _newest_counts(insert: postgresql.Insert | sqlite.Insert, now: datetime) -> Executable:
     """Answers may arrive in any order: the newest counts, and of two of the same moment the refusal. So it does against
     a yes of a moment that has not come: a clock was wrong, and nobody knows when that was said."""
-    insert = database.insert_into(consent)
     new = insert.excluded
     return insert.on_conflict_do_update(
         index_elements=[consent.c.person, consent.c.purpose],

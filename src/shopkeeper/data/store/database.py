@@ -17,6 +17,10 @@ from sqlalchemy import (
     Row,
     Select,
     Table,
+    Text,
+    bindparam,
+    cast,
+    func,
     literal_column,
     select,
     true,
@@ -170,6 +174,13 @@ class Database:
     def insert_into(self, table: Table) -> postgresql.Insert | sqlite.Insert:
         """An INSERT that may say what happens where the row is there already (``on_conflict_do_…``)."""
         return postgresql.insert(table) if self._opened.remote else sqlite.insert(table)
+
+    def texts_of(self, name: str) -> ColumnElement[str]:
+        """Each text of a JSON array that is handed over as ``name``, as a column of rows."""
+        texts = bindparam(name, type_=Text)
+        if self._opened.remote:
+            return func.json_array_elements_text(cast(texts, postgresql.JSON)).table_valued("value").c.value
+        return func.json_each(texts).table_valued("value").c.value
 
     def write(self, statement: Executable, rows: Rows) -> int:
         """Run a statement once a row, all or none. Returns how many rows of the table changed."""
