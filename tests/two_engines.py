@@ -34,7 +34,7 @@ AGES = (
     None,
     '{"age":"17"}',
     '{"age_band":"Under 18"}',
-    '{"age":"19-24","tag":"a"}',
+    '{"age":"19-24","tag":"a","accepts_email":"yes"}',
     '{"age":"未满 16 岁"}',
     "{}",
     '{"age":44}',
@@ -84,6 +84,9 @@ def _events(dice: random.Random) -> Iterator[Event]:
                 rating=dice.choice([None, 1.0, 4.5]) if action is Action.REVIEW else None,
                 text=dice.choice(REVIEWS) if action is Action.REVIEW else "",
             )
+    told: dict[str, Any] = {"at": START, "received_at": START, "customer": CustomerId("c1"), "source": "file:tags.csv"}
+    yield Event(**told, id=EventId("e600"), action=Action.CONSENT, properties={"email": "true"})
+    yield Event(**told, id=EventId("e601"), action=Action.ORDER_CANCEL, order=OrderId("O1"), price=Money(500, "CNY"))
 
 
 def _logged(decision: dict[str, Any]) -> Iterator[dict[str, Any]]:

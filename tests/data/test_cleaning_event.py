@@ -86,6 +86,15 @@ def test_a_key_reports_only_what_it_may() -> None:
     assert held.reason == "action_not_allowed"
 
 
+def test_a_discount_is_no_more_than_its_line_costs() -> None:
+    """Three of 5.00 may be 15.00 cheaper, and not a cent more."""
+    for discount, kept in (("15.00", True), ("15.01", False)):
+        line = {"product": "p", "quantity": 3, "price": "5.00", "discount": discount}
+        found = clean({"id": "e", "action": "order", "order": "o", "customer": "c", "lines": [line]})
+        assert isinstance(found, Event) == kept
+        assert kept or (isinstance(found, Held) and found.reason == "discount_too_large")
+
+
 @pytest.mark.parametrize("at", ["2026-11-01T10:00:00Z", "2026-11-01T18:00:00+08:00", 1793527200, 1793527200000])
 def test_one_moment_in_many_ways(at: object) -> None:
     """ISO with any zone and epoch seconds or milliseconds are the same instant."""
@@ -99,7 +108,8 @@ AMOUNTS = st.none() | st.integers(0, 10**9).map(lambda minor: Money(minor, "CNY"
 LINES = st.builds(
     OrderLine, product=IDS, variant=st.just("") | IDS, quantity=st.sampled_from([1.0, 0.5, 3.0]), price=AMOUNTS,
     discount=AMOUNTS, tax=AMOUNTS, refund=AMOUNTS,
-)  # fmt: skip
+).filter(lambda line: not (line.discount and line.price) or line.discount.minor <= line.price.minor)  # fmt: skip
+"""No line is discounted by more than it costs: such a one is held."""
 
 
 @given(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from shopkeeper.core.consent import Purpose
+from shopkeeper.core.errors import DataError
 from shopkeeper.core.ids import PersonKey
 from shopkeeper.shop import Shop
 from shopkeeper.shop.importing import import_files, preview_files, replay
@@ -68,6 +69,92 @@ def test_third_party_attributes_bring_their_consent(shop: Shop, tmp_path: Path) 
     assert not shop.consent_of(PersonKey("c2")).allows(Purpose.THIRD_PARTY)
     assert export(shop, "c1")["attributes"][0]["value"] == "tea"
     assert erase(shop, "c1")["attributes"] == 1
+
+
+def takes_mail(shop: Shop, person: str) -> bool | None:
+    return shop.consent_of(PersonKey(person)).given.get(Purpose.EMAIL)
+
+
+SHOPIFY = (
+    "First Name,Last Name,Email,Accepts Email Marketing,Total Spent,Total Orders\n"
+    "Ann,A,ann@x.org,yes,0.00,0\nBob,B,bob@x.org,no,0.00,0\nCy,C,cy@x.org,yes,0.00,0\n"
+)
+
+
+def test_what_is_said_of_all_turns_no_no_into_a_yes(shop: Shop, tmp_path: Path) -> None:
+    """Who said no to mail, in the file or before, gets none, whatever the import says of everybody in it; a yes of the
+    file counts, and a later no of theirs outlives the same file imported again."""
+    path = tmp_path / "customers_export.csv"
+    path.write_text(SHOPIFY)
+    shop.state.consent.record(
+        PersonKey("cy@x.org"), {Purpose.EMAIL: False}, at=datetime(2026, 1, 1, tzinfo=UTC), source="form"
+    )
+    for _ in range(2):
+        import_files(shop, [path], purposes=[Purpose.EMAIL, Purpose.TRAIN], consent_source="terms")
+        assert [takes_mail(shop, f"{name}@x.org") for name in ("bob", "cy")] == [False, False]
+        assert shop.consent_of(PersonKey("bob@x.org")).allows(Purpose.TRAIN)
+    assert takes_mail(shop, "ann@x.org") is True
+    shop.collect([{"id": "c1", "action": "consent", "customer": "ann@x.org", "properties": {"email": "false"}}])
+    import_files(shop, [path], purposes=[Purpose.EMAIL], consent_source="terms")
+    assert takes_mail(shop, "ann@x.org") is False
+    path.write_text(SHOPIFY.replace("bob@x.org,no", "bob@x.org,yes"))
+    import_files(shop, [path])
+    assert takes_mail(shop, "bob@x.org") is True  # the same source has changed its mind
+
+
+def test_orders_say_who_takes_mail(shop: Shop, tmp_path: Path) -> None:
+    """As of each order: the newest counts. An order of nobody says nothing."""
+    head = "Name,Email,Accepts Marketing,Currency,Subtotal,Created at,Lineitem quantity,Lineitem name,Lineitem price\n"
+    path = tmp_path / "orders_export.csv"
+    path.write_text(
+        head + "#3,ann@x.org,no,USD,5.00,2026-03-01 10:00:00 +0800,1,Tea,5.00\n"
+        "#2,bob@x.org,yes,USD,5.00,2026-02-01 10:00:00 +0800,1,Tea,5.00\n"
+        "#1,ann@x.org,yes,USD,5.00,2026-01-01 10:00:00 +0800,1,Tea,5.00\n"
+        "#0,,yes,USD,5.00,2026-01-01 10:00:00 +0800,1,Tea,5.00\n"
+    )
+    import_files(shop, [path], purposes=[Purpose.EMAIL], consent_source="terms")
+    assert [takes_mail(shop, f"{name}@x.org") for name in ("ann", "bob")] == [False, True]
+
+
+LINES = (
+    "order,date,customer,sku,qty,price\n1,2026-03-01,c1,p,1,10.00\n2,01.04.2026,c2,p,1,5.00\n3,2026-03-02,c3,p,1,x\n"
+)
+
+
+def test_a_replay_takes_what_is_said_now(shop: Shop, tmp_path: Path) -> None:
+    """Rows that a declaration explains are kept with the consent that was given for their file; what was said stays."""
+    path = tmp_path / "lines.csv"
+    path.write_text(LINES)
+    ((_, account),) = import_files(shop, [path], purposes=[Purpose.TRAIN], consent_source="terms")
+    assert (account.kept, account.quarantined) == (1, 2)
+    assert [one.kept for one in replay(shop)] == [0]
+    (again,) = replay(shop, declared=["date_format=%d.%m.%Y"])
+    assert (again.read, again.kept, again.quarantined, again.replayed) == (2, 1, 1, account.import_id)
+    assert shop.consent_of(PersonKey("c2")).allows(Purpose.TRAIN)
+    assert not shop.consent_of(PersonKey("c3")).allows(Purpose.TRAIN)
+    bad = shop.quarantine.list()[0]
+    shop.quarantine.fix(bad.id, {"date": "02.04.2026", "price": "2.00"})
+    assert [one.kept for one in replay(shop)] == [1]
+    with pytest.raises(DataError):
+        replay(shop, declared=["date=1"])
+
+
+def test_words_of_a_map_file(shop: Shop, tmp_path: Path) -> None:
+    """A map file says what words mean, at an import and afterwards, of requests too; an unknown column is named."""
+    words, path = tmp_path / "words.toml", tmp_path / "feedback.jsonl"
+    words.write_text('[values.action]\nfork = "wishlist_add"\nfly = "product_view"\n')
+    fork = '{"FeedbackType": "fork", "UserId": "u%d", "ItemId": "i", "Timestamp": "2026-03-01T10:00:00Z"}\n'
+    path.write_text(fork % 1)
+    import_files(shop, [path])
+    shop.collect([VIEW | {"action": "fly"}])
+    assert shop.quarantine.counts() == {"unknown_action": 2}
+    assert [one.kept for one in replay(shop, mapping=words)] == [1, 1]
+    path.write_text(fork % 2)
+    ((_, account),) = import_files(shop, [path], mapping=words)
+    assert (account.kept, account.format) == (1, "Gorse feedback")
+    words.write_text('[values.colour]\nred = "blue"\n')
+    with pytest.raises(DataError, match="map_unknown_column"):
+        import_files(shop, [path], mapping=words)
 
 
 CLICKS = "timestamp,visitorid,event,itemid,transactionid\n1760000000000,{who},view,p,\n"

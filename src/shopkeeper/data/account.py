@@ -24,6 +24,8 @@ class Account:
     seconds: float = 0.0
     format: str = ""
     """The known format that the file was recognised as."""
+    replayed: str = ""
+    """The import whose held rows were tried again."""
 
     def __post_init__(self) -> None:
         if self.read != self.kept + self.duplicate + self.quarantined:

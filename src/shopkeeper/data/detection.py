@@ -23,6 +23,14 @@ _CLOCKS: Final = (
     (" [0-9]{1,2}:[0-9]{2} ?[APap][Mm]", " %I:%M %p"), (" [0-9]{1,2}:[0-9]{2}:[0-9]{2} ?[APap][Mm]", " %I:%M:%S %p"),
 )  # fmt: skip
 _CHINESE: Final = "[0-9]{4}年[0-9]{1,2}月[0-9]{1,2}日"
+_AFTERNOONS: Final = tuple(
+    (f"{day} ?(上午|下午|AM|PM|am|pm) ?[0-9]{{1,2}}:[0-9]{{2}}{seconds}", f"{written} %p%I:%M{their}")
+    for day, written in (
+        ("[0-9]{4}/[0-9]{1,2}/[0-9]{1,2}", "%Y/%m/%d"), ("[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}", "%Y-%m-%d"),
+        ("[0-9]{4}年[0-9]{1,2}月[0-9]{1,2}日", "%Y年%m月%d日"),
+    ) for seconds, their in (("", ""), (":[0-9]{2}", ":%S"))
+)  # fmt: skip
+"""The year first, and the half of the day before its hour, as Chinese spreadsheets write it; and the format of each."""
 _COMMA: Final = r"[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+),[0-9]{1,2}"
 _POINT: Final = r"[+-]?([0-9]+|[0-9]{1,3}(,[0-9]{3})+)\.[0-9]{1,2}"
 _SIGNS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -66,6 +74,15 @@ def settle(
     return replace(rows, warnings=(*rows.warnings, *warnings)), mapping
 
 
+def dated(con: Any, rows: Rows, column: str, mapping: MapFile, file: str) -> tuple[MapFile, tuple[Warn, ...]]:
+    """The mapping with how the dates of a column are written, and that this was found out.
+
+    Raises:
+        DataError: they can be read in two ways.
+    """
+    return _dates(con, _first(con, rows, [column]), rows, [column], mapping, file)
+
+
 def _first(con: Any, rows: Rows, columns: Sequence[str]) -> Rows:
     """The first rows, read once for all the questions."""
     names = ", ".join(map(identifier, dict.fromkeys(columns))) or "1"
@@ -101,6 +118,8 @@ def _date_format(con: Any, first_rows: Rows, rows: Rows, column: str, file: str)
             f"SELECT count(*), count(*) FILTER (regexp_matches(cell, '^{_DAY}')), count(*) FILTER (contains(cell, '年')) "
             f"FROM {_cells(some, column)} WHERE cell <> ''"
         ).fetchone()
+        if filled and (halves := _afternoons(con, some, column)):
+            return halves
         if filled and numbered * 2 < filled and written < filled:
             return "", ""
         filled, fits, first, second, sign, long, short, least, most, example, chinese, chinese_example = con.execute(
@@ -131,6 +150,14 @@ def _date_format(con: Any, first_rows: Rows, rows: Rows, column: str, file: str)
     raise DataError(
         "date_format_unclear", file=file, column=column, value=example, day_first=day + clock, month_first=month + clock
     )
+
+
+def _afternoons(con: Any, rows: Rows, column: str) -> tuple[str, str] | None:
+    """(format, example) of a column all of whose cells name the half of the day before the hour."""
+    counts = ", ".join(f"count(*) FILTER (regexp_full_match(cell, {quoted(form)}))" for form, _ in _AFTERNOONS)
+    sql = f"SELECT any_value(cell), count(*), {counts} FROM {_cells(rows, column)} WHERE cell <> ''"
+    example, filled, *found = con.execute(sql).fetchone()
+    return next(((its, str(example)) for (_, its), n in zip(_AFTERNOONS, found, strict=True) if n == filled), None)
 
 
 def _decimal(

@@ -26,7 +26,7 @@ from shopkeeper.data.cleaning.values import Reading
 from shopkeeper.data.detection import settle
 from shopkeeper.data.import_run import ImportRun
 from shopkeeper.data.lake import Lake
-from shopkeeper.data.mapping import NO_MAPPING, MapFile, mapping_of
+from shopkeeper.data.mapping import NO_MAPPING, MapFile, told_again
 from shopkeeper.data.preview import Preview
 from shopkeeper.data.quarantine import HeldRow, Quarantine
 from shopkeeper.data.recognising import Found, find
@@ -73,11 +73,11 @@ class Importer:
 
     def take(
         self, path: Path, kind: Kind | None = None, *, mapping: MapFile = NO_MAPPING, source: str = "",
-        progress: Progress = quiet,
+        progress: Progress = quiet, kept_with: Mapping[str, Any] | None = None,
     ) -> list[Account]:  # fmt: skip
         """Import one file, finding out what it is: one account for each kind of row that it holds.
 
-        ``kind``: only rows of this kind, and what belongs to them.
+        ``kind``: only rows of this kind, and what belongs to them. ``kept_with``: what else is kept with held rows.
 
         Raises:
             DataError: the file as a whole cannot be read, or is not certain to be understood; nothing was stored.
@@ -93,7 +93,7 @@ class Importer:
                 part.adopt()
             done = [(part, _joined(account, part.unknown_products()), held) for part, account, held in done]
         for part, account, held in done:
-            self.hold(held, account, path, part.mapping, source)
+            self.hold(held, account, path, part.mapping, source, kept_with)
         seconds = time.perf_counter() - started
         said = [account for _, account, _ in done if account.read] or [done[0][1]]
         return [replace(account, seconds=seconds / len(said)) for account in said]
@@ -170,11 +170,14 @@ class Importer:
         self.hold(held, account, path, mapping, source)
         return replace(account, seconds=time.perf_counter() - started)
 
-    def hold(self, held: list[Held], account: Account, path: Path, mapping: MapFile, source: str) -> None:
-        """Put rows of a file into the quarantine."""
+    def hold(
+        self, held: list[Held], account: Account, path: Path, mapping: MapFile, source: str,
+        kept_with: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        """Put rows of a file into the quarantine. ``kept_with``: what else is kept with them."""
         self.quarantine.add(
             held, import_id=account.import_id, kind=account.kind, file=str(path), at=self.clock(),
-            reading={"mapping": asdict(mapping), "source": source, "format": account.format},
+            reading={"mapping": asdict(mapping), "source": source, "format": account.format, **(kept_with or {})},
         )  # fmt: skip
 
     def _reading(self, mapping: MapFile) -> Reading:
@@ -209,9 +212,14 @@ class Importer:
             run.adopt()
             return account, held
 
-    def replay(self, ids: Iterable[str] | None = None, *, progress: Progress = quiet) -> list[Account]:
+    def replay(
+        self, ids: Iterable[str] | None = None, *, said: Mapping[str, Any] | None = None, progress: Progress = quiet
+    ) -> list[Account]:
         """Send held rows of files (all, or these) through the same cleaning again. A row that is believed now leaves
-        the quarantine for good; one that is not stays, with its new reason. The shop replays rows of requests."""
+        the quarantine for good; one that is not stays, with its new reason. The shop replays rows of requests.
+
+        ``said``: what is told of these files now, as a map file's table; it counts from now on.
+        """
         wanted = self._held(ids)
         groups: dict[tuple[str, str], list[HeldRow]] = {}
         for row in wanted:
@@ -220,7 +228,9 @@ class Importer:
         accounts = []
         for (import_id, kind), rows in groups.items():
             told = self.quarantine.reading(import_id)
-            mapping = mapping_of(_declared(told.get("mapping", {})))
+            mapping = told_again(told.get("mapping", {}), _fitting(said or {}, rows, known=bool(told.get("format"))))
+            if said:
+                self.quarantine.read_again(import_id, {**told, "mapping": asdict(mapping)})
             path, source, part = Path(rows[0].file), told.get("source", "replay"), rule_of(told.get("format", ""), kind)
             reader = _Replayed(rows, part.refused if part else ())
             orders = part is None or part.orders
@@ -228,7 +238,7 @@ class Importer:
             still = {one.line: one for one in held}
             self.quarantine.mark([row.id for n, row in enumerate(rows, 1) if n not in still], "replayed")
             self.quarantine.explain({rows[n - 1].id: one for n, one in still.items() if n})
-            accounts.append(account)
+            accounts.append(replace(account, format=told.get("format", ""), replayed=import_id))
         return accounts
 
     def _held(self, ids: Iterable[str] | None) -> list[HeldRow]:
@@ -264,9 +274,11 @@ def _joined(account: Account, warnings: tuple[Warn, ...]) -> Account:
     return replace(account, warnings=(*account.warnings, *warnings)) if warnings else account
 
 
-def _declared(mapping: Mapping[str, Any]) -> dict[str, Any]:
-    """A stored mapping without what was not said."""
-    return {name: value for name, value in mapping.items() if value not in ("", None)}
+def _fitting(said: Mapping[str, Any], rows: Sequence[HeldRow], *, known: bool) -> dict[str, Any]:
+    """What is said of all files, without columns that these rows do not have: a known format has named its own."""
+    there = {name for row in rows for name in row.cells() or {}}
+    columns = {} if known else {our: their for our, their in said.get("columns", {}).items() if their in there}
+    return {**said, "columns": columns}
 
 
 @dataclass(frozen=True, slots=True)

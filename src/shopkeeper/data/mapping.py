@@ -17,6 +17,8 @@ class MapFile:
 
     columns: Mapping[str, str] = field(default_factory=dict)
     constants: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """By our column: their words and what each means."""
     date_format: str = ""
     decimal: str = "."
     timezone: str = ""
@@ -33,34 +35,73 @@ class MapFile:
 NO_MAPPING: Final = MapFile()
 _TEXTS: Final = ("date_format", "decimal", "timezone", "currency", "encoding", "delimiter", "sheet")
 _FLAGS: Final = ("returns", "free")
+_TABLES: Final = ("columns", "constants", "values")
 
 
 def load_mapping(path: Path) -> MapFile:
-    """Read a map file: TOML with ``canonical = "their column"`` at top level or in ``[columns]``, ``[constants]`` and
-    the declarations ``date_format decimal timezone currency encoding delimiter sheet returns free``.
+    """Read a map file: TOML with ``canonical = "their column"`` at top level or in ``[columns]``, ``[constants]``,
+    ``[values.canonical]`` and the declarations ``date_format decimal timezone currency encoding delimiter sheet returns
+    free``.
 
     Raises:
         DataError: unreadable, or an impossible declaration.
     """
+    return mapping_of(table_of(path), str(path))
+
+
+def table_of(path: Path) -> dict[str, Any]:
+    """What stands in a map file.
+
+    Raises:
+        DataError: unreadable.
+    """
     try:
-        table = tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise DataError("map_unreadable", file=str(path), why=str(error)) from error
-    return mapping_of(table, str(path))
+
+
+def told_again(before: Mapping[str, Any], said: Mapping[str, Any], where: str = "map") -> MapFile:
+    """A stored mapping with what is said of the file now: tables are joined, anything else replaces what was said."""
+    merged = {name: value for name, value in before.items() if value not in ("", None)} | dict(said)
+    for name in _TABLES:
+        merged[name] = {**before.get(name, {}), **said.get(name, {})}
+    return mapping_of(merged, where)
+
+
+def pairs_of(pairs: Sequence[str]) -> dict[str, Any]:
+    """Declarations ``name=value`` as a table.
+
+    Raises:
+        DataError: no such declaration.
+    """
+    said: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or name not in (*_TEXTS, *_FLAGS):
+            wanted = f"one of {', '.join((*_TEXTS, *_FLAGS))}"
+            raise DataError("map_bad", file="--declare", name=name, value=value, wanted=wanted)
+        said[name] = value == "true" if name in _FLAGS else value
+    return said
 
 
 def mapping_of(table: Mapping[str, Any], where: str = "map") -> MapFile:
     """A mapping from parsed TOML or JSON."""
     columns = dict(table.get("columns", {}))
     declared = {name: table[name] for name in _TEXTS if name in table}
-    others = {*_TEXTS, *_FLAGS, "columns", "constants"}
+    others = {*_TEXTS, *_FLAGS, *_TABLES}
     columns |= {name: value for name, value in table.items() if name not in others}
     constants = dict(table.get("constants", {}))
-    for name, value in {**columns, **constants, **declared}.items():
+    values = table.get("values", {})
+    for name, words in values.items():
+        if not isinstance(words, Mapping):
+            raise DataError("map_bad", file=where, name=f"values.{name}", value=str(words), wanted="a table")
+    said = {f"values.{name}.{word}": its for name, words in values.items() for word, its in words.items()}
+    for name, value in {**columns, **constants, **declared, **said}.items():
         if not isinstance(value, str):
             raise DataError("map_bad", file=where, name=name, value=str(value), wanted="a text in quotes")
     returns, free = (table.get(name) is True for name in _FLAGS)
-    mapping = MapFile(columns=columns, constants=constants, returns=returns, free=free, **declared)
+    mapping = MapFile(columns=columns, constants=constants, values=values, returns=returns, free=free, **declared)
     _check_declared(mapping, where)
     return mapping
 
@@ -71,14 +112,7 @@ def declare(mapping: MapFile, pairs: Sequence[str]) -> MapFile:
     Raises:
         DataError: no such declaration, or an impossible value.
     """
-    said: dict[str, Any] = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals or name not in (*_TEXTS, *_FLAGS):
-            wanted = f"one of {', '.join((*_TEXTS, *_FLAGS))}"
-            raise DataError("map_bad", file="--declare", name=name, value=value, wanted=wanted)
-        said[name] = value == "true" if name in _FLAGS else value
-    mapping = replace(mapping, **said)
+    mapping = replace(mapping, **pairs_of(pairs))
     _check_declared(mapping, "--declare")
     return mapping
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from shopkeeper.data.cleaning.columns import Kind
 from shopkeeper.data.rows import Warn
 
 
@@ -24,7 +25,7 @@ class Preview:
     """The first rows of one kind in a file."""
 
     file: str
-    kind: str
+    kind: Kind
     format: str
     rows: tuple[PreviewRow, ...]
     warnings: tuple[Warn, ...] = ()

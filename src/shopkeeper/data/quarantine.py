@@ -225,6 +225,19 @@ class Quarantine:
         rows = self._read("SELECT reading FROM imports WHERE id = ?", [import_id])
         return dict(json.loads(rows[0][0])) if rows else {}
 
+    def read_again(self, import_id: str, reading: Mapping[str, Any]) -> None:
+        """Keep what is told of an import's file now."""
+        told = json.dumps(dict(reading), ensure_ascii=False)
+        self._write([("UPDATE imports SET reading = ? WHERE id = ?", [(told, import_id)])])
+
+    def fix_alike(self, reason: str, column: str, value: str, new: str) -> list_[str]:
+        """Write something else into a column of all rows held for a reason that have a value there; their ids."""
+        rows = self.list(reason=reason, limit=1_000_000)
+        fitting = [(row.id, cells) for row in rows if (cells := row.cells()) and str(cells.get(column) or "") == value]
+        changed = [(json.dumps(cells | {column: new}, ensure_ascii=False), held_id) for held_id, cells in fitting]
+        self._write([("UPDATE held SET raw = ? WHERE id = ? AND status = 'held'", changed)])
+        return [held_id for _, held_id in changed]
+
     def fix(self, held_id: str, changes: Mapping[str, Any]) -> HeldRow:
         """Change cells of a held row (None removes one). A line that was no row becomes the row of the given cells.
 

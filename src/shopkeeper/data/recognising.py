@@ -7,6 +7,7 @@ from typing import Any
 
 from shopkeeper.core.errors import DataError
 from shopkeeper.data.cleaning.columns import COLUMNS, KINDS, Kind, match
+from shopkeeper.data.detection import dated
 from shopkeeper.data.mapping import MapFile
 from shopkeeper.data.rows import Rows, Warn
 from shopkeeper.data.sources.header import looks_like_data
@@ -37,7 +38,7 @@ def find(con: Any, rows: Rows, kind: Kind | None, mapping: MapFile, file: str, n
     known = None if mapping.columns else recognise(rows.columns)
     parts = [] if known is None else [part for part in known.parts if kind in (None, part.kind, part.of)]
     if known is not None and parts:
-        yield from _parts(con, known, parts, rows, mapping, now)
+        yield from _parts(con, known, parts, rows, mapping, now, file)
         return
     if not mapping.columns and looks_like_data(rows.columns):
         raise DataError("header_missing", file=file, found=", ".join(rows.columns)[:200])
@@ -54,15 +55,19 @@ def find(con: Any, rows: Rows, kind: Kind | None, mapping: MapFile, file: str, n
 
 
 def _parts(
-    con: Any, known: Known, parts: Sequence[Part], rows: Rows, mapping: MapFile, now: datetime
+    con: Any, known: Known, parts: Sequence[Part], rows: Rows, mapping: MapFile, now: datetime, file: str
 ) -> Iterator[Found]:
     declared = {name: value for name, value in known.declared.items() if not getattr(mapping, name)}
     mapping = replace(mapping, free=True, **declared)  # type: ignore[arg-type]  # only texts are declared
     loaded = known.load(con, rows)
     said = (Warn(key="format_found", facts={"name": known.name}), *known.skips(con))
+    if known.dated and not mapping.date_format:
+        mapping, found = dated(con, loaded, known.dated, mapping, file)
+        said += found
     loaded = replace(loaded, warnings=(*said, *loaded.warnings))
     for number, part in enumerate(parts):
-        its = part_rows(con, part, loaded, now, main=number == len(parts) - 1)
+        main, dates = number == len(parts) - 1, mapping.date_format
+        its = part_rows(con, part, loaded, now, main=main, dates=dates)
         yield Found(
             kind=part.kind, rows=its, orders=part.orders, format=known.name,
             mapping=replace(mapping, returns=part.returns or mapping.returns),

@@ -83,7 +83,7 @@ SELECT e."at", action, product, p.name, quantity, e.price_minor, e.order_id, e.q
   SELECT "at", CASE WHEN quantity < 0 THEN 'order_return' ELSE 'order' END, product, abs(quantity), price_minor,
          order_id, NULL, NULL, NULL
   FROM order_lines WHERE coalesce(customer, 'visitor:' || visitor) = $person
-) e LEFT JOIN products p ON p.id = e.product ORDER BY e."at" DESC, product LIMIT $size
+) e LEFT JOIN products p ON p.id = e.product ORDER BY e."at" DESC, product, action, order_id LIMIT $size
 """
 _EVENTS: Final = "SELECT count(*) AS n FROM events"
 _GOODS: Final = "SELECT count(*) AS n FROM products"

@@ -6,7 +6,7 @@ same one each time.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -112,7 +112,7 @@ class SparkImporter:
 
     def take(
         self, folder: Path, kind: Kind | None = None, *, mapping: MapFile = NO_MAPPING, source: str = "",
-        progress: Progress = quiet,
+        progress: Progress = quiet, kept_with: Mapping[str, Any] | None = None,
     ) -> list[Account]:  # fmt: skip
         """Import all files of a folder as one: what stands in two of them is a duplicate, an order may be in several.
         Files of a known format, and those whose rows must be made first, are imported one after the other here.
@@ -125,12 +125,16 @@ class SparkImporter:
         look = self.importer.look(files[0], kind, mapping=mapping)
         if look is None:
             taken = (
-                self.importer.take(file, kind, mapping=mapping, source=source, progress=progress) for file in files
+                self.importer.take(file, kind, mapping=mapping, source=source, progress=progress, kept_with=kept_with)
+                for file in files
             )
             return [account for accounts in taken for account in accounts]
-        return [self._take(folder, files, look, source, progress)]
+        return [self._take(folder, files, look, source, progress, kept_with)]
 
-    def _take(self, folder: Path, files: Sequence[Path], look: Look, source: str, progress: Progress) -> Account:
+    def _take(
+        self, folder: Path, files: Sequence[Path], look: Look, source: str, progress: Progress,
+        kept_with: Mapping[str, Any] | None,
+    ) -> Account:  # fmt: skip
         started = time.perf_counter()
         run = self._start(folder, look, source, progress)
         with closing(run):
@@ -141,7 +145,7 @@ class SparkImporter:
         for number, file in enumerate(files):
             theirs = [replace(one, line=(one.line or 0) % FILE) for one in held if (one.line or 0) // FILE == number]
             if theirs:
-                self.importer.hold(theirs, account, file, look.mapping, source)
+                self.importer.hold(theirs, account, file, look.mapping, source, kept_with)
         return replace(account, warnings=warnings, seconds=time.perf_counter() - started)
 
     def _start(self, folder: Path, look: Look, source: str, progress: Progress) -> SparkRun:

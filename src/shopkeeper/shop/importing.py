@@ -1,13 +1,14 @@
 """Files into a shop: their rows into the lake, the consent their people gave into the consent book."""
 
+import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 from shopkeeper.core.action import BROWSER_ACTIONS
-from shopkeeper.core.consent import Purpose
+from shopkeeper.core.consent import Purpose, given_in
 from shopkeeper.core.errors import DataError, SettingsError
 from shopkeeper.core.ids import PersonKey, new_id
 from shopkeeper.core.ports import Progress, quiet
@@ -15,10 +16,11 @@ from shopkeeper.data.cleaning.clock import applied
 from shopkeeper.data.cleaning.columns import KINDS, Kind
 from shopkeeper.data.cleaning.event import clean_event
 from shopkeeper.data.importing import Account, Importer
-from shopkeeper.data.mapping import NO_MAPPING, MapFile, declare, load_mapping
+from shopkeeper.data.mapping import NO_MAPPING, MapFile, declare, load_mapping, pairs_of, table_of, told_again
 from shopkeeper.data.preview import Preview
 from shopkeeper.data.quarantine import HeldRow
 from shopkeeper.data.rows import Held
+from shopkeeper.data.sources.known.shopify_customers import SHOPIFY_CUSTOMERS
 from shopkeeper.data.spark import SparkBatch
 from shopkeeper.data.spark_import import SparkImporter, files_of
 from shopkeeper.data.store.consent import Answer
@@ -29,6 +31,14 @@ _PERSONS: Final = "SELECT DISTINCT {key} AS person FROM {rows} WHERE source = $s
 _THIRD_PARTY: Final = (
     'SELECT customer, max("at") AS moment, coalesce(any_value(consent_source), any_value(origin)) AS told '
     "FROM attributes WHERE source = $source GROUP BY customer"
+)
+_ANSWERS: Final = (
+    "SELECT coalesce(customer, 'visitor:' || visitor) AS person, \"at\", properties FROM seen_events "
+    "WHERE source = $source AND action = 'consent' AND properties IS NOT NULL"
+)
+_TAKES_MAIL: Final = (
+    "SELECT id, lower(json_extract_string(attributes, '$.accepts_email')) = 'yes' AS takes FROM customers "
+    "WHERE source = $source AND lower(json_extract_string(attributes, '$.accepts_email')) IN ('yes', 'no')"
 )
 _MANY: Final = 1_000_000
 _BROWSER: Final = "browser"
@@ -67,8 +77,10 @@ def import_files(
     wanted = known_kind(kind) if kind else None
     shop.drain()  # what was collected is in the lake before anything is compared with the lake
     accounts = []
+    agreed = {"purposes": [purpose.value for purpose in purposes], "consent_source": consent_source} if purposes else {}
     for path in _spread(shop, files):
-        for account in _taker(shop, path)(path, wanted, mapping=told, progress=progress):
+        for account in _taker(shop, path)(path, wanted, mapping=told, progress=progress, kept_with=agreed):
+            record_stated(shop, account, f"file:{path.name}")
             record_consent(shop, account.kind, f"file:{path.name}", purposes, consent_source)
             record_third_party(shop, account.kind, f"file:{path.name}")
             accounts.append((path.name, account))
@@ -125,16 +137,51 @@ def known_kind(word: str) -> Kind:
 
 
 def record_consent(shop: Shop, kind: str, imported: str, purposes: Sequence[Purpose], source: str) -> int:
-    """Note what the people of an import (rows whose ``source`` is ``imported``) agreed to, as of now. An answer of
-    their own that is newer stays. Returns how many people that are."""
+    """Note what the people of an import (rows whose ``source`` is ``imported``) agreed to, as of now. What is said of
+    all of them never turns somebody's no into a yes. Returns how many people that are."""
     if not purposes or kind not in ("order_lines", "events", "customers"):
         return 0
     key = "id" if kind == "customers" else "coalesce(customer, 'visitor:' || visitor)"
     rows = kind if kind == "customers" else f"seen_{kind}"  # a browser speaks for itself, whoever it belongs to
     sql = _PERSONS.format(key=key, rows=rows)
     people = shop.snapshot().query(sql, {"source": imported}).column("person").to_pylist()
-    shop.state.consent.record_all(filter(None, people), purposes, at=shop.clock(), source=source)
+    at, refused = shop.clock(), shop.state.consent.refusals(purposes)
+    refusing = {person for person, _ in refused}
+    shop.state.consent.record_all(
+        (one for one in people if one and one not in refusing), purposes, at=at, source=source
+    )
+    shop.state.consent.record_many(
+        Answer(person=PersonKey(one), given=given, at=at, source=source)
+        for one in people
+        if one in refusing and (given := {purpose: True for purpose in purposes if (one, purpose) not in refused})
+    )
     return len(people)
+
+
+def record_stated(shop: Shop, account: Account, imported: str) -> None:
+    """Note what the rows of an import say themselves: consent events, as of their moments, and whether a customer of
+    Shopify's takes mail, as of now. A yes without a moment of its own never outdoes a no from elsewhere."""
+    if account.kind == "events":
+        told = shop.snapshot().query(_ANSWERS, {"source": imported}).to_pylist()
+        shop.state.consent.record_many(
+            Answer(
+                person=PersonKey(one["person"]), given=given_in(json.loads(one["properties"])), at=one["at"],
+                source=imported,
+            )
+            for one in told
+        )  # fmt: skip
+    if account.kind == "customers" and account.format == SHOPIFY_CUSTOMERS.name:
+        mails = shop.snapshot().query(_TAKES_MAIL, {"source": imported}).to_pylist()
+        refused = shop.state.consent.refusals([Purpose.EMAIL])
+        at = shop.clock()
+        shop.state.consent.record_many(
+            Answer(
+                person=PersonKey(one["id"]), given={Purpose.EMAIL: one["takes"]}, at=at, source=SHOPIFY_CUSTOMERS.name
+            )
+            for one in mails
+            if not one["takes"]
+            or refused.get((one["id"], Purpose.EMAIL), SHOPIFY_CUSTOMERS.name) == SHOPIFY_CUSTOMERS.name
+        )
 
 
 def record_third_party(shop: Shop, kind: str, imported: str) -> int:
@@ -150,13 +197,35 @@ def record_third_party(shop: Shop, kind: str, imported: str) -> int:
     return len(people)
 
 
-def replay(shop: Shop, progress: Progress = quiet) -> list[Account]:
-    """Send what is held in quarantine through the same cleaning again: rows of files, then events of requests."""
+def replay(
+    shop: Shop, progress: Progress = quiet, *, mapping: Path | None = None, declared: Sequence[str] = ()
+) -> list[Account]:
+    """Send what is held in quarantine through the same cleaning again: rows of files, then events of requests. What is
+    said of files now, by a map file or declarations, is added to what was said when they were imported; who agreed to
+    what then agrees in the rows that are kept now, too.
+
+    Raises:
+        DataError: the map file or a declaration is impossible.
+    """
+    said = {**(table_of(mapping) if mapping else {}), **pairs_of(declared)}
     shop.drain()
-    return [*importer(shop).replay(progress=progress), *_replay_events(shop)]
+    accounts = importer(shop).replay(said=said, progress=progress)
+    for account in accounts:
+        if account.kept:
+            _consent_again(shop, account)
+    return [*accounts, *_replay_events(shop, told_again({}, {**said, "columns": {}}).values)]
 
 
-def _replay_events(shop: Shop) -> list[Account]:
+def _consent_again(shop: Shop, account: Account) -> None:
+    told = shop.quarantine.reading(account.replayed)
+    source = told.get("source", "")
+    record_stated(shop, account, source)
+    purposes = [Purpose(word) for word in told.get("purposes", ())]
+    record_consent(shop, account.kind, source, purposes, told.get("consent_source", ""))
+    record_third_party(shop, account.kind, source)
+
+
+def _replay_events(shop: Shop, words: Mapping[str, Mapping[str, str]]) -> list[Account]:
     """Events of requests, one account a source. One that is believed now is collected like any other and leaves the
     quarantine; the others stay, with what is wrong with them now. An event without its own moment happened when it was
     held. What came from a browser may report no more than it could then."""
@@ -164,6 +233,8 @@ def _replay_events(shop: Shop) -> list[Account]:
     for row in shop.quarantine.list(limit=_MANY):
         cells = row.cells()
         if row.kind == "event" and cells is not None:
+            meant = {name: its.get(str(cells.get(name))) for name, its in words.items()}
+            cells |= {name: word for name, word in meant.items() if word is not None}
             sources.setdefault(row.file, []).append((row, applied({"at": row.at, **cells}, _moment(row))))
     return [_replay_source(shop, source, rows) for source, rows in sources.items()]
 

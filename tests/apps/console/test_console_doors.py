@@ -11,10 +11,12 @@ from shopkeeper.apps.console.doors import COOKIE
 from shopkeeper.apps.console.views import _inside
 from shopkeeper.core.consent import Purpose
 from shopkeeper.core.ids import PersonKey
+from shopkeeper.locale import phrases
 from shopkeeper.shop import Shop
 
 FIELDS = {
     "/customer/export": {"id": "c10"}, "/customer/erase": {"id": "c11"}, "/models/rollback": {"version": "v0"},
+    "/quarantine/correct": {"reason": "not_an_amount", "column": "price", "value": "", "new": "1"},
     "/quarantine/discard": {"row": "q_1"}, "/customer/unlink": {"id": "c12", "visitor": "w12"},
     "/customer/relink": {"id": "c12", "visitor": "w12"},
 }  # fmt: skip
@@ -149,6 +151,14 @@ def test_forms_do_what_they_say(browser: Browser, shop: Shop) -> None:
     assert browser.post("/console/models/rollback", data={"token": token, "version": "../x"}).status_code == 404
     shop.models.make_current(newer)
     shop.reload()
+
+    alike = shop.quarantine.list(reason="not_an_amount")
+    column, cells = alike[0].column, alike[0].cells() or {}
+    page = browser.get("/console/quarantine?reason=not_an_amount&lang=zh").text
+    assert phrases("zh", "console")["correct"] in page
+    form = {"token": token, "reason": "not_an_amount", "column": column, "value": cells[column], "new": "2.50"}
+    assert browser.post("/console/quarantine/correct", data=form).status_code == 303
+    assert shop.quarantine.get(alike[0].id).status == "replayed"
 
     held = shop.quarantine.list(reason="not_a_time")[0]
     browser.post("/console/quarantine/discard", data={"token": token, "row": held.id})

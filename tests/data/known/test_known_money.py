@@ -5,7 +5,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,7 @@ def test_shopify(tmp_path: Path) -> None:
     with importing(tmp_path) as importer:
         lines = by_kind(importer.take(write(tmp_path, "orders_export.csv", shopify())))["order_lines"]
         assert [one.facts for one in lines.warnings if one.key == "rows_skipped"] == [
-            {"count": 1, "names": "rows of test orders 1"}
+            {"count": 1, "names": "test_orders 1"}
         ]
         total, days = earned(importer, "USD", "Asia/Shanghai")
         assert total == 3_800 + (9_600 - 4_800)
@@ -237,3 +237,17 @@ def test_a_discount_that_makes_no_sense_is_not_shared_out(discount: object) -> N
     """It stays a property of its order."""
     wire = wire_of(json.loads(message("Order Completed", "m1", 1, order_id="o", products=GOODS, discount=discount)))
     assert all("discount" not in line for line in wire["lines"])
+
+
+def test_what_was_received_before_keeps_its_moment() -> None:
+    """An archive that is sent again: its times were put right when they were received, and its ``sentAt`` is of then."""
+    told = json.loads(message("Order Completed", "m1", 1, order_id="o", products=GOODS)) | {
+        "sentAt": "2025-03-01T10:00:01Z"
+    }
+    for more, at in (
+        ({"receivedAt": "2025-03-01T10:00:02Z"}, datetime(2025, 3, 1, 10, tzinfo=UTC)),
+        ({}, NOW - timedelta(seconds=1)),
+    ):
+        event = clean_event(wire_of(told | more), received_at=NOW, currency="USD")
+        assert isinstance(event, Event)
+        assert event.at == at

@@ -77,7 +77,8 @@ def import_(
         if fix:
             shop.quarantine.fix(fix, _changes(set_ or []))
         if replay:
-            _show([(account.file, account) for account in replay_held(shop)], as_json)
+            again = replay_held(shop, mapping=mapping, declared=declare or [])
+            _show([(account.file, account) for account in again], as_json)
         elif quarantine or fix:
             _list_held(shop, as_json)
         elif dry_run:

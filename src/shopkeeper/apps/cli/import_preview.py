@@ -5,6 +5,8 @@ from dataclasses import asdict
 
 from shopkeeper.apps.cli import say
 from shopkeeper.core.visible import visible
+from shopkeeper.data.cleaning.columns import Kind
+from shopkeeper.data.conflicts import said_by
 from shopkeeper.data.preview import Preview, PreviewRow
 
 _COLUMNS = ("line", "fate", "row")
@@ -21,12 +23,14 @@ def show_preview(previews: Sequence[Preview], as_json: bool) -> None:
         say.table(
             say.text("preview_title", file=one.file, kind=one.kind),
             [say.text(f"preview_{name}") for name in _COLUMNS],
-            [(row.line, say.text(f"preview_{row.fate}"), _said(row)) for row in one.rows],
+            [(row.line, say.text(f"preview_{row.fate}"), _said(one.kind, row)) for row in one.rows],
             numbers=len(_COLUMNS),
         )
     say.line("preview_end")
 
 
-def _said(row: PreviewRow) -> str:
-    cells = ", ".join(f"{name}={value}" for name, value in row.values.items() if name not in ("source", "received_at"))
-    return f"{say.check(row.reason, **row.facts)} [{cells}]" if row.reason else cells
+def _said(kind: Kind, row: PreviewRow) -> str:
+    if not row.reason:
+        return said_by(kind, dict(row.values))
+    cells = ", ".join(f"{name}={value}" for name, value in row.values.items())
+    return f"{say.check(row.reason, **row.facts)} [{cells}]"

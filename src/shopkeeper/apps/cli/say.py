@@ -121,8 +121,11 @@ class _Blanks(dict[str, object]):
 
 def check(reason: str, /, **facts: object) -> str:
     """Why a row was held, in words; what is not known of it stays blank."""
-    sentence = phrases(Tongue.language, "checks").get(reason, reason)
-    return sentence.format_map(_Blanks(facts))
+    words = phrases(Tongue.language, "checks")
+    if isinstance(named := facts.get("names"), str) and reason == "rows_skipped":
+        pairs = [one.rpartition(" ") for one in named.split(", ")]
+        facts["names"] = ", ".join(f"{words.get(f'skipped_{what}', what)} {count}" for what, _, count in pairs)
+    return words.get(reason, reason).format_map(_Blanks(facts))
 
 
 def held(reason: str) -> str:

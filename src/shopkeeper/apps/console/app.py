@@ -41,7 +41,8 @@ PAGES: Final[dict[str, View]] = {
 FORMS: Final[dict[str, View]] = {
     "/logout": views.logout, "/customer/export": views.export, "/customer/erase": views.erase,
     "/customer/unlink": views.unlink, "/customer/relink": views.relink,
-    "/models/rollback": views.rollback, "/quarantine/replay": views.replay, "/quarantine/discard": views.discard,
+    "/models/rollback": views.rollback, "/quarantine/replay": views.replay,
+    "/quarantine/correct": views.correct, "/quarantine/discard": views.discard,
     "/rules/bundle": segment_views.make_bundle, "/rules/unbundle": segment_views.undo_bundle,
     "/audiences/save": audience_pages.save_audience, "/audiences/delete": audience_pages.delete_audience,
     "/audiences/export": audience_pages.export_audience,

@@ -15,6 +15,7 @@ from shopkeeper.apps.console.words import Words
 from shopkeeper.core.decision import Choice, Decision
 from shopkeeper.core.errors import NotFound
 from shopkeeper.data import reports
+from shopkeeper.data.quarantine import HeldRow
 from shopkeeper.decide.reasons import say_reason
 from shopkeeper.shop import Shop, people
 from shopkeeper.shop.customer_list import CustomerFilter
@@ -191,6 +192,7 @@ class Pages:
                 (row, PurePath(row.file).name, self.words.of("checks", row.reason, **row.facts) or row.reason)
                 for row in rows
             ],
+            "alike": _alike(rows) if reason else [],
             "shown_reason": self.words.named("held", reason) if reason else "", "of_reason": total,
         }  # fmt: skip
 
@@ -244,3 +246,12 @@ def _total(days: Sequence[Values], column: str) -> float:
 def _basket(days: Sequence[Values]) -> float | None:
     orders = _total(days, "orders")
     return _total(days, "revenue_minor") / orders if orders else None
+
+
+def _alike(rows: Sequence[HeldRow]) -> list[tuple[str, str]]:
+    """The columns in which held rows are wrong, each with what the first of them says there."""
+    found: dict[str, str] = {}
+    for row in rows:
+        if row.column and (cells := row.cells()) is not None:
+            found.setdefault(row.column, str(cells.get(row.column) or "")[:200])
+    return list(found.items())

@@ -188,6 +188,16 @@ def replay(visit: Visit) -> Response:
     return visit.go("/quarantine")
 
 
+def correct(visit: Visit) -> Response:
+    """Write something else into all rows of a reason that have one value in one column, and try them again."""
+    reason, column = visit.sent("reason"), visit.sent("column")
+    changed = visit.shop.quarantine.fix_alike(reason, column, visit.sent("value"), visit.sent("new"))
+    accounts = replay_held(visit.shop) if changed else []
+    kept = sum(account.kept for account in accounts)
+    visit.tell("note_corrected", rows=visit.words.number(len(changed)), kept=visit.words.number(kept))
+    return visit.go("/quarantine", reason=reason if visit.shop.quarantine.counts().get(reason) else "")
+
+
 def discard(visit: Visit) -> Response:
     """Put rows aside for good: those that are ticked, or all of one reason."""
     ids, reason = visit.form.get("row", []), visit.sent("reason")

@@ -175,6 +175,9 @@ def match(kind: Kind, present: Sequence[str], mapping: MapFile, file: str, *, pa
             raise DataError(
                 "column_missing", file=file, name=their, found=", ".join(present), hint=_near(their, present)
             )
+    for name in mapping.values:
+        if not any(column.name == name for columns in COLUMNS.values() for column in columns):
+            raise DataError("map_unknown_column", kind=kind, name=name, allowed=", ".join(ours))
     plain = {_plain(their): their for their in reversed(present)}
     theirs = dict(mapping.columns)
     for column in COLUMNS[kind]:

@@ -17,7 +17,7 @@ from shopkeeper.core.money import Money, exponent
 from shopkeeper.core.swift import maker_of
 from shopkeeper.data.cleaning.checks import CURRENCIES, FUTURE, IN_FUTURE, found
 from shopkeeper.data.cleaning.clock import MAX_SKEW, skew_of, zoned
-from shopkeeper.data.cleaning.rows import RULES, Rule
+from shopkeeper.data.cleaning.rows import RULES, LargeDiscount, Rule
 from shopkeeper.data.cleaning.values import FORMS, Reading, epoch_of, trimmed
 from shopkeeper.data.rows import RAW_MAX, Held, Warn
 
@@ -246,6 +246,8 @@ def _time(raw: Mapping[str, Any], received_at: datetime, notes: list[Warn]) -> d
     if skew is None:
         raise _Bad("not_a_time", "sent_at", raw.get("sent_at"))
     at = _moment(value, received_at)
+    if not isinstance(value, str):
+        notes.append(Warn(key="epoch_times", facts={"column": "at", "value": str(value), "at": at.isoformat()}))
     if skew and not -MAX_SKEW < skew < MAX_SKEW:
         notes.append(Warn(key="clock_corrected", facts={"column": "at", "seconds": round(-skew.total_seconds())}))
         at += skew
@@ -295,6 +297,11 @@ def _line(one: object, where: str, reading: Reading) -> OrderLine:
     if values.get("product") is None:
         raise _Bad("missing_product", f"{where}.product")
     amounts: dict[str, Any] = {name: _amount(f"{where}.{name}", one[name], reading) for name in _AMOUNTS if name in one}
+    discount, price = amounts.get("discount"), amounts.get("price")
+    if discount is not None and price is not None:
+        judged = {"discount": discount.minor, "price": price.minor, "quantity": values.get("quantity")}
+        if _LARGE_DISCOUNT.bad(judged):
+            raise _Bad(_LARGE_DISCOUNT.name, f"{where}.discount", one["discount"])
     return OrderLine(**{name: value for name, value in values.items() if value is not None}, **amounts)
 
 
@@ -331,6 +338,7 @@ def _source(value: object, ours: str) -> str:
     return ours or said or ""
 
 
+_LARGE_DISCOUNT: Final = LargeDiscount()
 _TO_WIRE: Final = tuple(name for name in _FIELDS if name != "id")
 
 

@@ -33,9 +33,16 @@ _ODD: Final[Mapping[str, str]] = {
 
 def odd_texts(con: Any, kind: Kind, rows: Rows, theirs: Mapping[str, str]) -> tuple[Warn, ...]:
     """Warnings about the cells of the columns that are ours."""
-    if not rows.strange or not theirs:
-        return ()
     forms = {column.name: column.form for column in COLUMNS[kind]}
+    said = _odd_signs(con, rows, theirs, forms) if rows.strange and theirs else {}
+    if "garbled_text" not in said and (
+        found := _read_as_gbk(con, rows, [theirs[n] for n in theirs if forms[n] == "text"])
+    ):
+        said["garbled_text"] = found
+    return tuple(said.values())
+
+
+def _odd_signs(con: Any, rows: Rows, theirs: Mapping[str, str], forms: Mapping[str, str]) -> dict[str, Warn]:
     ids = [their for name, their in theirs.items() if forms[name] in _IDS]
     all_of = tuple(dict.fromkeys(theirs.values()))
     wanted = [(key, column) for key, among in (("garbled_text", all_of), ("invisible_characters", all_of),
@@ -46,7 +53,30 @@ def odd_texts(con: Any, kind: Kind, rows: Rows, theirs: Mapping[str, str]) -> tu
     for (key, column), count, cell in zip(wanted, found, found, strict=False):
         if count and key not in said:
             said[key] = Warn(key=key, facts={"column": column, "count": count, "value": visible(cell)[:_SHOWN]})
-    return tuple(said.values())
+    return said
+
+
+def _read_as_gbk(con: Any, rows: Rows, columns: Sequence[str]) -> Warn | None:
+    """A warning where texts of the first rows are UTF-8 that somebody read as GBK: turned back they are words."""
+    for column in columns:
+        cell = identifier(column)
+        found = con.execute(
+            f"SELECT DISTINCT {cell} FROM (SELECT {cell} FROM {rows.relation} LIMIT {_SAMPLE}) "
+            f"WHERE strlen({cell}) > length({cell}) LIMIT 1000"
+        ).fetchall()
+        if cells := sorted(text for (text,) in found if _garbled(text)):
+            shown = visible(cells[0])[:_SHOWN]
+            return Warn(key="garbled_text", facts={"column": column, "count": len(cells), "value": shown})
+    return None
+
+
+def _garbled(text: str) -> bool:
+    try:
+        back = text.rstrip("?").encode("gb18030")
+        words = back.decode("utf-8") if len(back) % 2 == 0 else back[: len(back) - len(back) % 3].decode("utf-8")
+    except UnicodeError:
+        return False
+    return sum("\u4e00" <= sign <= "\u9fff" for sign in words) > 1
 
 
 def _counted(key: str, cell: str) -> str:
@@ -61,7 +91,8 @@ def odd_times(con: Any, rows: Rows, columns: Sequence[str], mapping: MapFile, ti
     declared = bool(mapping.date_format)
     naive = f"regexp_full_match(cell, {quoted(f'{TIME}|{SLASH_TIME}')}) AND NOT regexp_matches(cell, '{_ZONED}$')"
     if declared:
-        read = f"try_strptime(cell, {quoted(mapping.date_format)}) IS NOT NULL"
+        halves = "replace(replace(cell, '上午', 'AM'), '下午', 'PM')" if "%p" in mapping.date_format else "cell"
+        read = f"try_strptime({halves}, {quoted(mapping.date_format)}) IS NOT NULL"
         naive = "false" if "%z" in mapping.date_format else read
     said = set[str]()
     for column in columns:

@@ -246,6 +246,9 @@ def _cell(column: Column, matched: Matched, mapping: MapFile, rows: Rows) -> str
     their = matched.theirs.get(column.name)
     if their is not None:
         cell = trimmed_sql(identifier(their), plain=rows.plain)
+        if words := mapping.values.get(column.name):
+            cases = " ".join(f"WHEN {quoted(word)} THEN {quoted(meant)}" for word, meant in words.items())
+            cell = f"CASE {cell} {cases} ELSE {cell} END"
         return f"nfc_normalize({cell})" if rows.strange and column.form in ("id", "person") else cell
     constant = mapping.constants.get(column.name)
     return "" if constant is None else quoted(constant)

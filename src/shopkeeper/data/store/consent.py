@@ -74,6 +74,13 @@ class ConsentBook:
             self._database.write(_newest_counts(self._database.insert_into(consent), self._clock()), rows())
             self._look_again_at(people)
 
+    def refusals(self, purposes: Iterable[Purpose]) -> dict[tuple[str, Purpose], str]:
+        """Who said no to one of these purposes -> where that is recorded."""
+        wanted = [purpose.value for purpose in purposes]
+        found = select(consent.c.person, consent.c.purpose, consent.c.source)
+        rows = self._database.read(found.where(consent.c.purpose.in_(wanted), consent.c.given.is_(False)))
+        return {(row.person, Purpose(row.purpose)): row.source for row in rows}
+
     def record_all(self, people: Iterable[str], purposes: Sequence[Purpose], *, at: datetime, source: str) -> None:
         """Keep that all of them agreed to the same at the same moment: of a whole file. Some ten thousand are one
         change, so that others need not wait for all."""

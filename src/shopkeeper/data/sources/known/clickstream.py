@@ -29,7 +29,7 @@ SELECT min({{line}}) AS {{line}}, product_id AS id,
   nullif(split_part(min(category_code), '.', 1), '') AS category_1,
   nullif(split_part(min(category_code), '.', 2), '') AS category_2,
   nullif(split_part(min(category_code), '.', 3), '') AS category_3, min(brand) AS brand,
-  min_by(price, event_time) AS price, min({_REES46_TIME}) AS "at"
+  min_by(price, event_time) FILTER (TRY_CAST(price AS DOUBLE) > 0) AS price, min({_REES46_TIME}) AS "at"
 FROM {{rows}} WHERE product_id IS NOT NULL GROUP BY product_id
 """
 REES46: Final = Known(

@@ -55,6 +55,8 @@ class Known:
     """Columns that hold JSON; a cell that is none counts as empty."""
     skipped: str = ""
     """(what, how many) of the rows that say nothing a shop keeps: counted and told, never dropped unsaid."""
+    dated: str = ""
+    """The column whose cells together prove how all dates are written."""
     declared: Mapping[str, str] = field(default_factory=dict)
     """How the format always writes its values: declarations of a map file."""
 
@@ -112,9 +114,10 @@ class Known:
         return (Warn(key="rows_skipped", facts={"count": sum(count for _, count in found), "names": names}),)
 
 
-def part_rows(con: Any, part: Part, loaded: Rows, now: datetime, *, main: bool) -> Rows:
-    """The rows of one part. What could not be read at all is told with the main one, a format's last."""
-    select = part.select.format(rows=THEIRS, line=LINE, now=quoted(now.isoformat()))
+def part_rows(con: Any, part: Part, loaded: Rows, now: datetime, *, main: bool, dates: str = "") -> Rows:
+    """The rows of one part. What could not be read at all is told with the main one, a format's last. ``dates``: how
+    they are written, where it is not the usual way."""
+    select = part.select.format(rows=THEIRS, line=LINE, now=quoted(now.isoformat()), dates=quoted(dates))
     con.execute(f"CREATE OR REPLACE TABLE {OURS} AS {select} ORDER BY {LINE}")
     names = tuple(row[0] for row in con.execute(f"DESCRIBE {OURS}").fetchall() if row[0] != LINE)
     return Rows(
@@ -153,6 +156,39 @@ def text(column: str, path: str) -> str:
 def each(column: str) -> str:
     """SQL: the members of a JSON array as a list, empty where it is none."""
     return f"(CASE WHEN json_type({column}) = 'ARRAY' THEN from_json({column}, '[\"JSON\"]') ELSE [] END)"
+
+
+_SIGNS: Final = {
+    "nbsp": " ", "#160": " ", "lt": "<", "gt": ">", "quot": '"', "#34": '"', "#39": "'", "#039": "'", "apos": "'",
+    "rsquo": "’", "#8217": "’", "lsquo": "‘", "#8216": "‘", "ldquo": "“", "#8220": "“", "rdquo": "”", "#8221": "”",
+    "ndash": "–", "#8211": "–", "mdash": "—", "#8212": "—", "hellip": "…", "#8230": "…", "deg": "°", "times": "×",
+    "euro": "€", "pound": "£", "yen": "¥", "copy": "©", "reg": "®", "trade": "™", "auml": "ä", "ouml": "ö", "uuml": "ü",
+    "Auml": "Ä", "Ouml": "Ö", "Uuml": "Ü", "szlig": "ß", "eacute": "é", "egrave": "è", "agrave": "à", "ccedil": "ç",
+    "ntilde": "ñ", "#038": "&", "#38": "&", "amp": "&",
+}  # fmt: skip
+"""How HTML writes signs that shops' texts are full of; what is written twice is written once then."""
+
+
+def signs(sql: str) -> str:
+    """SQL: a text with the signs that HTML writes as words."""
+    for name, sign in _SIGNS.items():
+        sql = f"replace({sql}, '&{name};', {quoted(sign)})"
+    return sql
+
+
+def words_of(html: str) -> str:
+    """SQL: what an HTML text says."""
+    bare = f"regexp_replace({html}, '<[^>]*>', ' ', 'g')"
+    return f"trim({signs(bare)})"
+
+
+def full_name(first: str, last: str) -> str:
+    """SQL: a person's name; Chinese, Japanese and Korean ones begin with the family's."""
+    east = "[\\p{{Han}}\\p{{Hiragana}}\\p{{Katakana}}\\p{{Hangul}}]+"
+    return (
+        f"CASE WHEN regexp_full_match({first} || {last}, '{east}') THEN {last} || {first} "
+        f"ELSE nullif(concat_ws(' ', {first}, {last}), '') END"
+    )
 
 
 def decimals(currency: str) -> str:

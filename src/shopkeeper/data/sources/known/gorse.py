@@ -33,7 +33,7 @@ _PRODUCTS: Final = f"""
 SELECT {{line}}, "ItemId" AS id, coalesce(CASE WHEN json_type("Labels") = 'OBJECT' THEN coalesce({text('"Labels"', "title")},
     {text('"Labels"', "name")}) END, "Comment", "ItemId") AS name, {text('"Categories"', "[0]").replace("$.", "$")} AS category_1,
   {text('"Categories"', "[1]").replace("$.", "$")} AS category_2,
-  CASE WHEN lower("IsHidden") = 'true' THEN 'false' ELSE 'true' END AS active, "Labels" AS tags, {_AT} AS "at"
+  CASE WHEN lower("IsHidden") = 'true' THEN 'false' ELSE 'true' END AS active, "Labels" AS tags, CASE WHEN NOT starts_with("Timestamp", '0001-01-01') THEN {_AT} END AS "at"
 FROM {{rows}}
 """
 

@@ -7,7 +7,7 @@ Source: Google Merchant Center Help, "Product data specification".
 from typing import Final
 
 from shopkeeper.data.rows import Refused
-from shopkeeper.data.sources.known.format import Known, Part
+from shopkeeper.data.sources.known.format import Known, Part, signs, words_of
 
 _AMOUNT: Final = "regexp_extract({0}, '([0-9][0-9.,]*)', 1)"
 _CODE: Final = "nullif(regexp_extract({0}, '([A-Z]{{{{3}}}})', 1), '')"
@@ -25,10 +25,10 @@ _ENDS_FIRST: Final = Refused(
     condition=f"{_PERIOD.format(2)} < {_PERIOD.format(1)}",
 )  # fmt: skip
 _SELECT: Final = f"""
-SELECT {{line}}, sale_price_effective_date, id, title AS name, {
+SELECT {{line}}, sale_price_effective_date, id, {signs("title")} AS name, {
     ", ".join(f"nullif(trim(split_part({_PATH}, '>', {level})), '') AS category_{level}" for level in range(1, 6))
 },
-  brand, trim(regexp_replace(description, '<[^>]*>', ' ', 'g')) AS description,
+  brand, {words_of("coalesce(description, summary, content)")} AS description,
   coalesce(nullif({_AMOUNT.format(_OFFERED)}, ''), price) AS price, nullif({
     _AMOUNT.format("cost_of_goods_sold")
 }, '') AS cost,
@@ -45,7 +45,7 @@ MERCHANT_FEED: Final = Known(
     name="Google Merchant feed",
     needs=("id", "title", "link", "price", "availability"),
     uses=(
-        "description", "image_link", "brand", "google_product_category", "product_type", "sale_price",
+        "description", "summary", "content", "image_link", "brand", "google_product_category", "product_type", "sale_price",
         "sale_price_effective_date", "cost_of_goods_sold", "item_group_id", "color", "size", "material", "pattern", "gender",
         "age_group", *(f"custom_label_{number}" for number in range(5)),
     ),

@@ -23,17 +23,23 @@ def _field(*names: str) -> str:
     return f"coalesce({', '.join(f'list_filter(told, lambda f: f.name = {name!r})[1].value' for name in names)})"
 
 
+def _one(sql: str) -> str:
+    """SQL: the first member, where a field has several."""
+    return f"CASE WHEN starts_with({sql}, '[') AND json_valid({sql}) THEN {text(sql, '[0]').replace('$.', '$')} ELSE {sql} END"
+
+
+_ALL: Final = """to_json(map_from_entries(list_transform(list_sort(list_distinct(list_transform(told, lambda f: f.name))),
+    lambda n: (n, list_filter(told, lambda f: f.name = n)[1].value))))::VARCHAR"""
 _READ: Final = f"told AS (SELECT *, {_FIELDS} AS told FROM {{rows}})"
 _PRODUCTS: Final = f"""
 WITH {_READ}
-SELECT {{line}}, item AS id, {_field("title", "name")} AS name, {_field("category", "genres", "type")} AS category_1,
+SELECT {{line}}, item AS id, {_field("title", "name")} AS name, {_one(_field("category", "genres", "type"))} AS category_1,
   {_field("brand", "vendor")} AS brand, {_field("description")} AS description, {_field("price")} AS price,
-  to_json(map_from_entries(list_transform(list_distinct(list_transform(told, lambda f: f.name)),
-    lambda n: (n, list_filter(told, lambda f: f.name = n)[1].value))))::VARCHAR AS tags, "timestamp" AS "at"
+  {_ALL} AS tags, "timestamp" AS "at"
 FROM (SELECT * REPLACE (CASE WHEN len(told) > 0 THEN told ELSE [] END AS told) FROM told) WHERE event = 'item'
 """
-_CUSTOMERS: Final = """
-SELECT {line}, "user" AS id, fields AS attributes, "timestamp" AS "at" FROM {rows} WHERE event = 'user'
+_CUSTOMERS: Final = f"""
+WITH {_READ} SELECT {{line}}, "user" AS id, {_ALL} AS attributes, "timestamp" AS "at" FROM told WHERE event = 'user'
 """
 _LINES: Final = f"""
 SELECT {{line}}, 'metarank:' || coalesce("user", session) || ':' || "timestamp" AS "order", "timestamp" AS "at",

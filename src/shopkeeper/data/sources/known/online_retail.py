@@ -1,6 +1,7 @@
 """UCI's Online Retail order lines: cancellations are invoices that begin with C, and some stock codes are no products.
 
-What is no sale and no cancellation (a negative quantity in another invoice) moves stock and is held. Postage, fees and
+What is no sale and no cancellation (a negative quantity in another invoice) moves stock and is held; so are the
+adjustments of bad debts, invoices that begin with A, whose negative halves no price can be. Postage, fees and
 the like stay lines of their orders; as products they are not offered to anybody.
 Source: Chen, D. (2019), Online Retail II, UCI Machine Learning Repository, doi:10.24432/C5CG6D.
 """
@@ -21,18 +22,25 @@ SELECT {{line}}, "{invoice}" AS "order", "InvoiceDate" AS "at", regexp_replace("
 FROM {{rows}}
 """
 _PRODUCTS: Final = """
+WITH dated AS (
+  SELECT *, coalesce(strftime(try_strptime("InvoiceDate", nullif({{dates}}, '')), '%Y-%m-%d %H:%M:%S'), "InvoiceDate")
+    AS moment FROM {{rows}}
+)
 SELECT min({{line}}) AS {{line}}, "StockCode" AS id,
-  coalesce(min_by("Description", ("InvoiceDate", "Description")) FILTER ("Description" IS NOT NULL), "StockCode")
-    AS name,
-  min_by("{price}", ("InvoiceDate", "{price}")) FILTER (regexp_full_match("{price}", '[0-9]+(\\.[0-9][0-9]?0*)?')
+  coalesce(min_by("Description", (moment, "Description")) FILTER ("Description" IS NOT NULL), "StockCode") AS name,
+  min_by("{price}", (moment, "{price}")) FILTER (regexp_full_match("{price}", '[0-9]+(\\.[0-9][0-9]?0*)?')
     AND TRY_CAST("{price}" AS DOUBLE) > 0) AS price,
   CASE WHEN "StockCode" IN {codes!r} THEN 'false' ELSE 'true' END AS active,
-  CASE WHEN "StockCode" IN {codes!r} THEN '["not_recommendable"]' END AS tags, min("InvoiceDate") AS "at"
-FROM {{rows}} WHERE "StockCode" IS NOT NULL GROUP BY "StockCode"
+  CASE WHEN "StockCode" IN {codes!r} THEN '["not_recommendable"]' END AS tags,
+  min_by("InvoiceDate", moment) AS "at"
+FROM dated WHERE "StockCode" IS NOT NULL GROUP BY "StockCode"
 """
 _ADJUSTMENT: Final = Refused(
     reason="stock_adjustment", column="quantity",
     condition="""starts_with(quantity, '-') AND upper(left("order", 1)) <> 'C'""",
+)  # fmt: skip
+_BAD_DEBT: Final = Refused(
+    reason="debt_adjustment", column="order", condition="""upper(left("order", 1)) = 'A' AND product = 'B'""",
 )  # fmt: skip
 _SALE_IN_CANCELLATION: Final = Refused(
     reason="sale_in_cancellation", column="quantity",
@@ -48,10 +56,10 @@ def _format(name: str, invoice: str, price: str, customer: str) -> Known:
             Part(kind="products", select=_PRODUCTS.format(**names)),
             Part(
                 kind="order_lines", select=_LINES.format(**names), returns=True,
-                refused=(_ADJUSTMENT, _SALE_IN_CANCELLATION),
+                refused=(_BAD_DEBT, _ADJUSTMENT, _SALE_IN_CANCELLATION),
             ),
         ),
-        declared={"currency": "GBP", "timezone": "Europe/London"},
+        dated="InvoiceDate", declared={"currency": "GBP", "timezone": "Europe/London"},
     )  # fmt: skip
 
 

@@ -29,8 +29,8 @@ SELECT {{line}}, "TIMESTAMP" AS "at", {_ACTION} AS action, "USER_ID" AS customer
 FROM {{rows}} WHERE "EVENT_TYPE" IS NULL OR {_WORD} NOT IN {_ORDERS}
 """
 _PRODUCTS: Final = """
-SELECT {line}, "ITEM_ID" AS id, coalesce("PRODUCT_NAME", "NAME", "TITLE", "ITEM_ID") AS name, "CATEGORY_L1" AS category_1,
-  "CATEGORY_L2" AS category_2, "CATEGORY_L3" AS category_3, "BRAND" AS brand,
+SELECT {line}, "ITEM_ID" AS id, coalesce("PRODUCT_NAME", "NAME", "TITLE", "ITEM_ID") AS name, split_part("CATEGORY_L1", '|', 1) AS category_1,
+  split_part("CATEGORY_L2", '|', 1) AS category_2, split_part("CATEGORY_L3", '|', 1) AS category_3, "BRAND" AS brand,
   coalesce("PRODUCT_DESCRIPTION", "DESCRIPTION") AS description, "PRICE" AS price, "CREATION_TIMESTAMP" AS "at" FROM {rows}
 """
 _CUSTOMERS: Final = """

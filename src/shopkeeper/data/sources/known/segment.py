@@ -7,7 +7,18 @@ from typing import Final
 from shopkeeper.data.cleaning.values import quoted
 from shopkeeper.data.rows import identifier
 from shopkeeper.data.sources.known import segment_words as words
-from shopkeeper.data.sources.known.format import Known, Part, decimals, each, listed, number, share, text, written
+from shopkeeper.data.sources.known.format import (
+    Known,
+    Part,
+    decimals,
+    each,
+    full_name,
+    listed,
+    number,
+    share,
+    text,
+    written,
+)
 
 
 def _first(paths: tuple[str, ...]) -> str:
@@ -82,7 +93,7 @@ FROM lines
 """
 _CUSTOMERS: Final = f"""
 SELECT {{line}}, "userId" AS id, coalesce({text("traits", "name")},
-    nullif(concat_ws(' ', {text("traits", "firstName")}, {text("traits", "lastName")}), '')) AS name,
+    {full_name(text("traits", "firstName"), text("traits", "lastName"))}) AS name,
   lower({text("traits", "email")}) AS email, {text("traits", "phone")} AS phone,
   {text("traits", "createdAt")} AS registered_at, traits AS attributes, "timestamp" AS "at"
 FROM {{rows}} WHERE type = 'identify' AND "userId" IS NOT NULL AND json_type(traits) = 'OBJECT'

@@ -87,7 +87,7 @@ def wire_of(message: Any) -> Any:
         wire |= _paid_back(message, bool(wire.get("lines")))
     kept = {name: _at(message, f"properties.{name}") for name in PROPERTIES}
     wire["properties"] = {name: value for name, value in kept.items() if value is not None and not _nested(value)}
-    sent = message.get("sentAt", message.get("sent_at"))
+    sent = None if "receivedAt" in message else message.get("sentAt", message.get("sent_at"))  # it was put right then
     return {**wire, "sent_at": sent} if isinstance(sent, str) and zoned(sent) is not None else wire
 
 

@@ -3,7 +3,7 @@
 
 from typing import Final
 
-from shopkeeper.data.sources.known.format import Known, Part
+from shopkeeper.data.sources.known.format import Known, Part, full_name
 
 _USES: Final = (
     "Customer ID", "Phone", "City", "Country Code", "Zip", "Default Address City", "Default Address Country Code",
@@ -19,7 +19,7 @@ _ATTRIBUTES: Final = {
 _PAIRS: Final = ", ".join(f"('{name}', ltrim({value}, ''''))" for name, value in _ATTRIBUTES.items())
 _SELECT: Final = f"""
 SELECT {{line}}, coalesce(lower("Email"), ltrim("Phone", ''''), ltrim("Customer ID", '''')) AS id,
-  nullif(concat_ws(' ', "First Name", "Last Name"), '') AS name, lower("Email") AS email,
+  {full_name('"First Name"', '"Last Name"')} AS name, lower("Email") AS email,
   ltrim(coalesce("Phone", "Default Address Phone"), '''') AS phone,
   nullif(to_json(map_from_entries(list_filter([{_PAIRS}], lambda e: e[2] IS NOT NULL)))::VARCHAR, '{{{{}}}}') AS attributes
 FROM {{rows}}

@@ -14,7 +14,7 @@ from shopkeeper.data.sources.known.format import Known, Part, decimals, number, 
 
 _ORDER: Final = (
     "Email", "Phone", "Created at", "Paid at", "Fulfilled at", "Cancelled at", "Currency", "Subtotal", "Total", "Refunded Amount",
-    "Discount Code", "Financial Status", "Payment Method",
+    "Discount Code", "Financial Status", "Payment Method", "Accepts Marketing",
 )  # fmt: skip
 _LINE: Final = (
     "Lineitem name", "Lineitem quantity", "Lineitem price", "Lineitem sku", "Lineitem discount",
@@ -76,15 +76,20 @@ WITH {_ORDERS}, worths AS (
   FROM paid
 )
 SELECT {{line}}, 'order_cancel:' || "Name" AS id, 'order_cancel' AS action, "Name" AS "order", {_CANCELLED} AS "at",
-  customer, {written("nullif(greatest(goods - back, 0), 0)", "places")} AS price, "Currency" AS currency, NULL AS coupon
+  customer, {written("nullif(greatest(goods - back, 0), 0)", "places")} AS price, "Currency" AS currency, NULL AS coupon,
+  NULL AS properties
 FROM told WHERE {_CANCELLED} IS NOT NULL
 UNION ALL
 SELECT {{line}}, 'refund:' || "Name", 'order_return', "Name",
   coalesce("Cancelled at", greatest("Created at", "Paid at", "Fulfilled at")), customer, {written("back", "places")}, "Currency",
-  NULL FROM told WHERE refunded > 0
+  NULL, NULL FROM told WHERE refunded > 0
 UNION ALL
-SELECT {{line}}, 'coupon:' || "Name", 'coupon_redeemed', "Name", "at", customer, NULL, NULL, "Discount Code"
+SELECT {{line}}, 'coupon:' || "Name", 'coupon_redeemed', "Name", "at", customer, NULL, NULL, "Discount Code", NULL
 FROM known WHERE "Discount Code" IS NOT NULL AND customer IS NOT NULL
+UNION ALL
+SELECT {{line}}, 'consent:' || "Name", 'consent', NULL, "at", customer, NULL, NULL, NULL,
+  CASE lower("Accepts Marketing") WHEN 'yes' THEN '{{{{"email":"true"}}}}' ELSE '{{{{"email":"false"}}}}' END
+FROM known WHERE lower("Accepts Marketing") IN ('yes', 'no') AND customer IS NOT NULL
 """
 
 SHOPIFY_ORDERS: Final = Known(
@@ -95,9 +100,9 @@ SHOPIFY_ORDERS: Final = Known(
         Part(kind="events", select=_EVENTS, of="order_lines"),
         Part(kind="order_lines", select=_LINES),
     ),
-    skipped="""SELECT 'rows without a line item', count(*) FROM {rows}
+    skipped="""SELECT 'no_line_item', count(*) FROM {rows}
       WHERE "Lineitem name" IS NULL AND "Lineitem quantity" IS NULL HAVING count(*) > 0
-      UNION ALL SELECT 'rows of test orders', count(*) FROM {rows}
+      UNION ALL SELECT 'test_orders', count(*) FROM {rows}
       WHERE "Name" IN (SELECT "Name" FROM {rows} WHERE """
     + f"{_TEST}) HAVING count(*) > 0",
 )  # fmt: skip

@@ -7,7 +7,7 @@ product without any SKU is known by its handle. Source: Shopify Help Center, "Us
 
 from typing import Final
 
-from shopkeeper.data.sources.known.format import Known, Part
+from shopkeeper.data.sources.known.format import Known, Part, words_of
 
 _PRODUCT: Final = ("Title", "Body (HTML)", "Vendor", "Product Category", "Type", "Tags", "Published", "Status")
 _VARIANT: Final = (
@@ -32,7 +32,7 @@ SELECT coalesce(v.{{line}}, h.{{line}}) AS {{line}},
   h."Title" || coalesce(' - ' || nullif({_OPTIONS}, ''), '') AS name,
   split_part(h."Product Category", ' > ', 1) AS category_1,
   nullif(split_part(h."Product Category", ' > ', 2), '') AS category_2, h."Type" AS category_3, h."Vendor" AS brand,
-  trim(regexp_replace(h."Body (HTML)", '<[^>]*>', ' ', 'g')) AS description, v."Variant Price" AS price,
+  {words_of('h."Body (HTML)"')} AS description, v."Variant Price" AS price,
   v."Cost per item" AS cost,
   CASE WHEN v."Variant Inventory Tracker" IS NOT NULL AND lower(coalesce(v."Variant Inventory Policy", 'deny')) = 'deny'
     THEN v."Variant Inventory Qty" END AS stock,
@@ -50,6 +50,6 @@ SHOPIFY_PRODUCTS: Final = Known(
     needs=("Handle", "Title", "Variant SKU", "Variant Price"),
     uses=tuple(name for name in (*_PRODUCT, *_VARIANT) if name not in ("Title", "Variant SKU", "Variant Price")),
     parts=(Part(kind="products", select=_SELECT),),
-    skipped=f"SELECT 'rows with only a picture', count(*) FROM {{rows}} r WHERE NOT {_IS_VARIANT} "
+    skipped=f"SELECT 'only_picture', count(*) FROM {{rows}} r WHERE NOT {_IS_VARIANT} "
     'AND "Title" IS NULL HAVING count(*) > 0',
 )

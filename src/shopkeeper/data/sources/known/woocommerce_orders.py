@@ -99,5 +99,5 @@ WOOCOMMERCE_ORDERS: Final = Known(
         "date_completed", "paid_date", "refunds", "refund_items", "line_items", *_CELLS, *_ROW_ITEM,
     ),
     parts=(Part(kind="events", select=_EVENTS, of="order_lines"), Part(kind="order_lines", select=_LINES)),
-    skipped=f"SELECT 'orders that are ' || {_STATUS}, count(*) FROM {{rows}} WHERE {_STATUS} IN {_NEVER} GROUP BY 1 ORDER BY 2 DESC, 1",
+    skipped=f"SELECT 'order_' || {_STATUS}, count(*) FROM {{rows}} WHERE {_STATUS} IN {_NEVER} GROUP BY 1 ORDER BY 2 DESC, 1",
 )  # fmt: skip

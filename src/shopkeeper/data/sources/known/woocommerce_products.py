@@ -7,7 +7,7 @@ Source: WooCommerce, class-wc-product-csv-exporter.php.
 
 from typing import Final
 
-from shopkeeper.data.sources.known.format import Known, Part
+from shopkeeper.data.sources.known.format import Known, Part, signs, words_of
 
 _BEFORE: Final = ("ID", "Type", "SKU")
 _GTIN: Final = ("GTIN, UPC, EAN, or ISBN",)
@@ -23,9 +23,10 @@ _FIRST: Final = "string_split(regexp_replace(\"Categories\", '\\\\,', chr(31), '
 
 
 def _category(level: int) -> str:
-    return f"nullif(trim(split_part({_FIRST}, ' > ', {level})), '')"
+    return f"nullif(trim(replace(split_part({_FIRST}, ' > ', {level}), chr(31), ',')), '')"
 
 
+_DESCRIPTION: Final = """replace(coalesce("Short description", "Description"), '\\n', ' ')"""
 _SELECT: Final = f"""
 WITH told AS (
   SELECT *, coalesce("SKU", "ID") AS own, {_category(1)} AS c1, {_category(2)} AS c2, {_category(3)} AS c3,
@@ -34,9 +35,9 @@ WITH told AS (
   SELECT 'id:' || "ID" AS name, c1, c2, c3, "Brands", picture, own FROM told WHERE "ID" IS NOT NULL
   UNION ALL SELECT "SKU", c1, c2, c3, "Brands", picture, own FROM told WHERE "SKU" IS NOT NULL
 ), once AS (SELECT * FROM parents QUALIFY row_number() OVER (PARTITION BY name ORDER BY own) = 1)
-SELECT t.{{line}}, t.own AS id, t."Name" AS name, coalesce(t.c1, p.c1) AS category_1, coalesce(t.c2, p.c2) AS category_2,
+SELECT t.{{line}}, t.own AS id, {signs('t."Name"')} AS name, coalesce(t.c1, p.c1) AS category_1, coalesce(t.c2, p.c2) AS category_2,
   coalesce(t.c3, p.c3) AS category_3, coalesce(t."Brands", p."Brands") AS brand,
-  trim(regexp_replace(replace(coalesce("Short description", "Description"), '\\n', ' '), '<[^>]*>', ' ', 'g')) AS description,
+  {words_of(_DESCRIPTION)} AS description,
   CASE WHEN "Sale price" IS NOT NULL AND "Date sale price starts" IS NULL AND "Date sale price ends" IS NULL
     THEN "Sale price" ELSE "Regular price" END AS price,
   "Cost of goods" AS cost,
