@@ -108,9 +108,9 @@ def test_bad_rows_are_held_and_the_others_kept(tmp_path: Path) -> None:
     assert set(account["by_reason"]) == {"not_a_time", "not_an_amount", "placeholder_identity"}
 
 
-def check_refused(*words: object, says: str, language: str = "en") -> None:
+def check_refused(*words: object, says: str, language: str = "en", code: int = 2) -> None:
     done = shopkeeper(*words, language=language)
-    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.returncode == code, done.stdout + done.stderr
     assert says in done.stderr
     assert "Traceback" not in done.stderr
 
@@ -137,12 +137,13 @@ def test_what_is_wrong_with_a_shop_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_one_writer_and_one_port(tmp_path: Path) -> None:
-    """A second writer on the folder and a second server on the port are refused in a sentence; readers are not."""
+    """A second writer on the folder (who may try again later: 75) and a second server on the port are refused in a
+    sentence; readers are not."""
     key = new_shop(tmp_path / "shop")
     new_shop(tmp_path / "other")
     with serving(tmp_path / "shop", key) as server:
         check_refused(
-            "import", "x.csv", "--kind", "products", "--shop", tmp_path / "shop", says=str(server.process.pid)
+            "import", "x.csv", "--kind", "products", "--shop", tmp_path / "shop", says=str(server.process.pid), code=75
         )
         check_refused("serve", "--shop", tmp_path / "other", "--port", server.port, says=str(server.port))
         assert shopkeeper("models", "--shop", tmp_path / "shop").returncode == 0

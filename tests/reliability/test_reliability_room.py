@@ -91,7 +91,7 @@ def test_a_full_disk_under_one_folder_stops_only_what_needs_it(name: str, shop: 
                 assert server.recommendations(placement="home", customer="k1")["items"]
             if name == "models":
                 said = subprocess.run([*TRAIN, str(shop)], capture_output=True, text=True, check=False)
-                assert (said.returncode, "Traceback" in said.stderr) == (2, False), said.stderr
+                assert (said.returncode, "Traceback" in said.stderr) == (75, False), said.stderr
             filler.unlink()
             _until_drained(server)
             assert server.recommendations(placement="home", customer="k1")["items"]
@@ -110,7 +110,7 @@ def test_a_limit_on_the_size_of_files_stops_a_training_with_a_sentence(shop: Pat
         resource.setrlimit(resource.RLIMIT_FSIZE, (200, resource.RLIM_INFINITY))
 
     said = subprocess.run([*TRAIN, str(shop)], capture_output=True, text=True, preexec_fn=limited, check=False)
-    assert (said.returncode, "Traceback" in said.stderr) == (2, False), said.stderr
+    assert (said.returncode, "Traceback" in said.stderr) == (75, False), said.stderr
     assert store.current() == before
     assert all(store.load(version) for version in store.versions())
     assert subprocess.run([*TRAIN, str(shop)], capture_output=True, check=False).returncode == 0
