@@ -19,6 +19,7 @@ from shopkeeper.data import reports
 from shopkeeper.data.identity import runs_of
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.snapshot import LakeSnapshot
+from shopkeeper.data.spark import SparkBatch
 from shopkeeper.features.tone import PATTERNS
 from shopkeeper.learn.recommend.als import ALS, ALSModel
 from shopkeeper.learn.recommend.item_knn import ItemKNN
@@ -178,3 +179,8 @@ def test_factors_of_the_cluster_are_a_model_like_ours(both: tuple[LakeSnapshot, 
         own = np.array([scores[person].reshape(2, 10)[person % 2] for person in range(60)])
         other = np.array([scores[person].reshape(2, 10)[1 - person % 2] for person in range(60)])
         assert (own[:, :, None] > other[:, None, :]).mean() > 0.99
+
+
+def test_workers_here_run_the_python_that_runs_the_shop() -> None:
+    """Whatever ``python3`` is on PATH: functions of a session need what is installed beside the shop."""
+    assert SparkBatch(master="local[2]", memory="1GB").session().sparkContext.pythonExec == sys.executable

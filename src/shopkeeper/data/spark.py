@@ -4,7 +4,9 @@ The driver reads the lake's live Parquet files, which every worker must reach un
 Source: Spark SQL reference, "Parameterized queries" (spark.sql(text, args=…)).
 """
 
+import os
 import re
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -138,10 +140,13 @@ def _started(master: str, memory: str) -> Any:
         from pyspark.sql import SparkSession
     except ImportError:
         raise SettingsError("extra_missing", extra="scale", package="pyspark", what="[batch] engine = spark") from None
+    here = master.startswith("local")
     with _UNIQUE:
         builder = SparkSession.builder.appName("shopkeeper").master(master)
-        for name, value in _SETTINGS.items() if not master.startswith("local") else (_SETTINGS | _HERE).items():
+        for name, value in (_SETTINGS | _HERE if here else _SETTINGS).items():
             builder = builder.config(name, value)
+        if here:  # Spark takes the first python3 of PATH, which may know nothing of what is installed for this one
+            os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         try:
             session = builder.config("spark.driver.memory", memory.lower().removesuffix("b")).getOrCreate()
             session.sparkContext.setLogLevel("ERROR")
