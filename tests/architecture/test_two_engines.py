@@ -29,12 +29,13 @@ BESIDE: Final = {
     },
     "market.audiences.sql": {"_counted", "_tagged"}, "data.conflicts": {"_any", "_in_file", "_in_lake", "_order"},
     "data.cleaning.oddities": {"clock_changes"}, "data.import_run": {
-        "_account", "_held", "_name_products", "_set_apart", "_store", "_store_orders", "stage", "unknown_products",
+        "_account", "_held", "_name_products", "_raws", "_set_apart", "_store", "_store_orders", "stage",
+        "unknown_products",
     },
 }  # fmt: skip
 """Functions that make SQL: test_spark_cleaning.py runs those of cleaning on both engines, test_spark_import.py those of
 an import, test_spark_questions.py those of audiences."""
-ALONE: Final = {"data.import_run": {"_copy", "_originals", "_raws", "preview"}}
+ALONE: Final = {"data.import_run": {"_copy", "_originals", "preview"}}
 """Functions of those modules that only one machine needs, or that Spark has a way of its own for."""
 READS: Final = {
     "data.sources": "a file becomes texts", "data.detection": "how the first rows of a file are written",

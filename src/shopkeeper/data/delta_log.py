@@ -71,9 +71,8 @@ def commit(table: Path, version: int, actions: Iterable[Action]) -> None:
         os.link(part, table / "_delta_log" / f"{version:020}.json")
         reached("lake.twice_named")
     finally:
-        with suppress(
-            OSError
-        ):  # whether the version is there does not hang on it, and the next commit removes it first
+        # Whether the version is there does not hang on it, and the next commit removes it first.
+        with suppress(OSError):
             part.unlink(missing_ok=True)
 
 

@@ -27,7 +27,7 @@ _AFTERNOONS: Final = tuple(
     (f"{day} ?(上午|下午|AM|PM|am|pm) ?[0-9]{{1,2}}:[0-9]{{2}}{seconds}", f"{written} %p%I:%M{their}")
     for day, written in (
         ("[0-9]{4}/[0-9]{1,2}/[0-9]{1,2}", "%Y/%m/%d"), ("[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}", "%Y-%m-%d"),
-        ("[0-9]{4}年[0-9]{1,2}月[0-9]{1,2}日", "%Y年%m月%d日"),
+        (_CHINESE, "%Y年%m月%d日"),
     ) for seconds, their in (("", ""), (":[0-9]{2}", ":%S"))
 )  # fmt: skip
 """The year first, and the half of the day before its hour, as Chinese spreadsheets write it; and the format of each."""

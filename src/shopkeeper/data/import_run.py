@@ -296,12 +296,16 @@ class ImportRun:
         if not wanted:
             return {}
         self.con.register("wanted_rows", pa.table({"row": pa.array(wanted, pa.int64())}))
-        raw = ", ".join(f"'{name.replace(chr(39), chr(39) * 2)}': {identifier(name)}" for name in rows.columns)
+        raw = ", ".join(f"{quoted(name)}: {identifier(name)}" for name in rows.columns)
         again = self.con.execute(
-            f"SELECT place, raw FROM (SELECT row_number() OVER () - 1 AS place, to_json({{{raw}}})::VARCHAR AS raw "
+            f"SELECT place, raw FROM (SELECT {self._place_sql()} AS place, to_json({{{raw}}})::VARCHAR AS raw "
             f"FROM {rows.relation}) WHERE place IN (SELECT row FROM wanted_rows)"
         ).fetchall()
         return dict(again)
+
+    def _place_sql(self) -> str:
+        """The ``row`` that a row of the file has once it is staged."""
+        return "row_number() OVER () - 1"
 
     def _store(self, rows: Rows, matched: Matched, plan: Staging) -> int:
         """Write the kept rows as Parquet into the lake's folder. How many."""

@@ -122,12 +122,15 @@ class Importer:
         """What a file holds, kind by kind, each with the run that brings it in."""
         reader = Baskets() if kind == "baskets" else reader_of(path)
         for found in find(run.con, run.open(reader), kind, mapping, str(path), self.clock()):
-            rows, told = settle(
-                run.con, found.kind, found.rows, found.mapping, self.currency, self.timezone, str(path),
-                plain=not found.format,
-            )  # fmt: skip
+            rows, told = self._settled(run, found)
             part = run.part(found.kind, told, self._reading(told), orders=found.orders)
             yield replace(found, rows=rows, mapping=told), part
+
+    def _settled(self, run: ImportRun, found: Found) -> tuple[Rows, MapFile]:
+        return settle(
+            run.con, found.kind, found.rows, found.mapping, self.currency, self.timezone, str(run.path),
+            plain=not found.format,
+        )  # fmt: skip
 
     def look(self, path: Path, kind: Kind | None, *, mapping: MapFile = NO_MAPPING) -> Look | None:
         """How a file of one kind of row is read; None where it is of a known format, or its rows must be made first.
@@ -143,9 +146,7 @@ class Importer:
             (found,) = find(run.con, opened, kind, mapping, str(path), self.clock())
             if found.rows.relation != opened.relation:
                 return None
-            rows, told = settle(
-                run.con, found.kind, found.rows, found.mapping, self.currency, self.timezone, str(path), plain=True
-            )
+            rows, told = self._settled(run, found)
             texts = rows.relation.replace(opened.relation, "{rows}")
             return Look(kind=found.kind, texts=texts, rows=rows, mapping=told, reading=self._reading(told))
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shopkeeper.core.errors import DataError
@@ -23,14 +22,13 @@ from shopkeeper.core.ports import Progress, quiet
 from shopkeeper.data.account import Account
 from shopkeeper.data.cleaning.columns import Kind
 from shopkeeper.data.cleaning.rows import Staging
-from shopkeeper.data.cleaning.values import quoted
 from shopkeeper.data.disk import seal
 from shopkeeper.data.import_run import ImportRun
 from shopkeeper.data.importing import SOURCES, Importer, Look
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.mapping import NO_MAPPING, MapFile
 from shopkeeper.data.marking import Facts, Marking
-from shopkeeper.data.rows import LINE, Rows, identifier
+from shopkeeper.data.rows import LINE, Held, Rows
 from shopkeeper.data.spark import SparkBatch, lake_rows
 from shopkeeper.data.spark_con import SparkConnection
 from shopkeeper.data.spark_reading import FILE, Told, read_files
@@ -81,13 +79,8 @@ class SparkRun(ImportRun):
     def _line_sql(self, rows: Rows) -> str:  # noqa: ARG002  # rows of files are always numbered
         return f"{LINE} % {FILE}"
 
-    def _raws(self, rows: Rows, wanted: list[int]) -> dict[int, str]:
-        if not wanted:
-            return {}
-        self.con.register("wanted_rows", pa.table({"row": pa.array(wanted, pa.int64())}))
-        raw = ", ".join(f"{quoted(name)}: {identifier(name)}" for name in rows.columns)
-        again = f"SELECT {LINE}, to_json({{{raw}}})::VARCHAR FROM {rows.relation} JOIN wanted_rows ON {LINE} = row"
-        return dict(self.con.execute(again).fetchall())
+    def _place_sql(self) -> str:
+        return LINE
 
     def _copy(self, name: str, select: str) -> int:
         written = self.scratch / f"out_{name}"
@@ -142,10 +135,12 @@ class SparkImporter:
             account, held = run.take(self._read(run, files, look))
             run.adopt()
             warnings = (*account.warnings, *run.unknown_products())
-        for number, file in enumerate(files):
-            theirs = [replace(one, line=(one.line or 0) % FILE) for one in held if (one.line or 0) // FILE == number]
-            if theirs:
-                self.importer.hold(theirs, account, file, look.mapping, source, kept_with)
+        by_file: dict[int, list[Held]] = {}
+        for one in held:
+            number, line = divmod(one.line or 0, FILE)
+            by_file.setdefault(number, []).append(replace(one, line=line))
+        for number in sorted(by_file):
+            self.importer.hold(by_file[number], account, files[number], look.mapping, source, kept_with)
         return replace(account, warnings=warnings, seconds=time.perf_counter() - started)
 
     def _start(self, folder: Path, look: Look, source: str, progress: Progress) -> SparkRun:

@@ -173,28 +173,6 @@ def _told(node: exp.TryCast) -> exp.Expr:
     )  # fmt: skip
 
 
-def _moment(arguments: list[exp.Expr]) -> exp.Expr:
-    """Microseconds since 1970 as a moment; of a time without a zone, as if it was UTC."""
-    inner = arguments[0]
-    if isinstance(inner, exp.Anonymous) and inner.name.upper() == "UNIX_MICROS":
-        said = exp.DPipe(this=exp.cast(inner.expressions[0].copy(), "TEXT"), expression=_text("Z"))
-        after = exp.GTE(this=inner.expressions[0].copy(), expression=_text("0001-01-01"))
-        moment = exp.TryCast(this=said, to=exp.DataType.build("TIMESTAMPTZ"))
-        return exp.If(this=after, true=moment, false=exp.Null())
-    return _call("TIMESTAMP_MICROS", *arguments)
-
-
-def _among(node: exp.In) -> exp.Expr:
-    """Rows among rows: Spark's are of columns, not of one struct."""
-    inner = node.args.get("query")
-    select = inner.this if isinstance(inner, exp.Subquery) else inner
-    if isinstance(node.this, exp.Tuple) and isinstance(select, exp.Select):
-        (only,) = select.expressions
-        if isinstance(only, exp.Tuple):
-            select.set("expressions", [one.copy() for one in only.expressions])
-    return node
-
-
 def _joined(node: exp.Join) -> exp.Expr:
     if node.kind in ("SEMI", "ANTI"):
         node.set("side", "LEFT")
@@ -215,7 +193,7 @@ _FUNCTIONS: Final[Mapping[str, Callable[[list[exp.Expr]], exp.Expr]]] = {
     "epoch_us": lambda arguments: _micros(arguments[0]),
     "list_sum": _sum,
     "strlen": lambda arguments: _call("OCTET_LENGTH", *arguments),
-    "make_timestamptz": _moment,
+    "make_timestamptz": lambda arguments: _call("TIMESTAMP_MICROS", *arguments),
     "to_json": _json,
     "hash": lambda arguments: _call(HASH, *arguments),
     "nfc_normalize": lambda arguments: _call(COMPOSED, *arguments),
@@ -227,5 +205,5 @@ _NODES: Final[Mapping[type[exp.Expr], Callable[[Any], exp.Expr]]] = {
     exp.DataType: _type, exp.TimeToUnix: _epoch, exp.PercentileCont: _percentile, exp.Extract: _weekday,
     exp.Literal: _number, exp.JSONExtractScalar: _cell, exp.FromJson: _shaped,
     exp.CTE: _plain, exp.RegexpFullMatch: _full, exp.Glob: _glob, exp.Bracket: _last, exp.Lower: _lower,
-    exp.BitwiseRightShift: _shift, exp.Format: _hex, exp.TryCast: _told, exp.In: _among, exp.Join: _joined,
+    exp.BitwiseRightShift: _shift, exp.Format: _hex, exp.TryCast: _told, exp.Join: _joined,
 }  # fmt: skip

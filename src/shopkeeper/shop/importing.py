@@ -16,7 +16,7 @@ from shopkeeper.data.cleaning.clock import applied
 from shopkeeper.data.cleaning.columns import KINDS, Kind
 from shopkeeper.data.cleaning.event import clean_event
 from shopkeeper.data.importing import Account, Importer
-from shopkeeper.data.mapping import NO_MAPPING, MapFile, declare, load_mapping, pairs_of, table_of, told_again
+from shopkeeper.data.mapping import NO_MAPPING, MapFile, declare, load_mapping, mapping_of, pairs_of, table_of
 from shopkeeper.data.preview import Preview
 from shopkeeper.data.quarantine import HeldRow
 from shopkeeper.data.rows import Held
@@ -213,7 +213,7 @@ def replay(
     for account in accounts:
         if account.kept:
             _consent_again(shop, account)
-    return [*accounts, *_replay_events(shop, told_again({}, {**said, "columns": {}}).values)]
+    return [*accounts, *_replay_events(shop, mapping_of({**said, "columns": {}}).values)]
 
 
 def _consent_again(shop: Shop, account: Account) -> None:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from shopkeeper.core.visible import visible
 from shopkeeper.data.cleaning.columns import COLUMNS, Kind
-from shopkeeper.data.cleaning.values import BLANKS, EPOCH, SLASH_TIME, TIME, epoch_of, quoted, trimmed_sql
+from shopkeeper.data.cleaning.values import BLANKS, EPOCH, SLASH_TIME, TIME, epoch_of, parsed_sql, quoted, trimmed_sql
 from shopkeeper.data.mapping import MapFile
 from shopkeeper.data.rows import Rows, Warn, identifier
 
@@ -91,8 +91,7 @@ def odd_times(con: Any, rows: Rows, columns: Sequence[str], mapping: MapFile, ti
     declared = bool(mapping.date_format)
     naive = f"regexp_full_match(cell, {quoted(f'{TIME}|{SLASH_TIME}')}) AND NOT regexp_matches(cell, '{_ZONED}$')"
     if declared:
-        halves = "replace(replace(cell, '上午', 'AM'), '下午', 'PM')" if "%p" in mapping.date_format else "cell"
-        read = f"try_strptime({halves}, {quoted(mapping.date_format)}) IS NOT NULL"
+        read = f"{parsed_sql('cell', mapping.date_format)} IS NOT NULL"
         naive = "false" if "%z" in mapping.date_format else read
     said = set[str]()
     for column in columns:

@@ -233,9 +233,7 @@ def time_sql(raw: str, reading: Reading, first: str = "") -> str:
         usual = " ".join(f"WHEN {raw} GLOB '{second}{zone}' AND NOT {_at_24(raw, zone)} THEN {first}" for zone in zones)
         return f"CASE {usual} ELSE {time_sql(raw, reading)} END"
     if reading.date_format:
-        if "%p" in reading.date_format:
-            raw = f"replace(replace({raw}, '上午', 'AM'), '下午', 'PM')"
-        return f"CAST(try_strptime({raw}, {quoted(reading.date_format)}) AS TIMESTAMPTZ)"
+        return f"CAST({parsed_sql(raw, reading.date_format)} AS TIMESTAMPTZ)"
     number = f"TRY_CAST({raw} AS BIGINT)"
     return (
         f"CASE WHEN regexp_full_match({raw}, '{TIME}|{SLASH_TIME}') AND NOT starts_with({raw}, '0000') "
@@ -245,6 +243,13 @@ def time_sql(raw: str, reading: Reading, first: str = "") -> str:
         f"CASE WHEN {number} < 100000000 THEN NULL WHEN length({raw}) <= 10 THEN 1000000 "
         f"WHEN length({raw}) <= 13 THEN 1000 ELSE 1 END) END"
     )
+
+
+def parsed_sql(raw: str, date_format: str) -> str:
+    """A text by a declared format, as a time of no zone or its own; NULL where it is none."""
+    if "%p" in date_format:
+        raw = f"replace(replace({raw}, '上午', 'AM'), '下午', 'PM')"
+    return f"try_strptime({raw}, {quoted(date_format)})"
 
 
 def _at_24(raw: str, zone: str) -> str:
