@@ -113,9 +113,8 @@ def clock_changes(con: Any, staged: str, timezone: str) -> tuple[Warn, ...]:
     """A warning where times of a table lie in an hour that the clocks of their zone skipped or repeated."""
     if timezone == "UTC":
         return ()
-    first, last = con.execute(
-        f'SELECT min(epoch_us("at")), max(epoch_us("at")) FROM {staged} WHERE code = 0'
-    ).fetchone()
+    ends = f'SELECT min(epoch_us("at")), max(epoch_us("at")) FROM {staged} WHERE code = 0'
+    ((first, last),) = con.execute(ends).fetchall()
     if first is None:
         return ()
     for change, by in _changes(timezone, first, last):
