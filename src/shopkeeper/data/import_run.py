@@ -68,18 +68,9 @@ class ImportRun:
 
     @classmethod
     def start(
-        cls,
-        lake: Lake,
-        path: Path,
-        kind: Kind,
-        mapping: MapFile,
-        source: str,
-        reading: Reading,
-        progress: Progress,
-        *,
-        memory: str,
-        threads: int,
-    ) -> "ImportRun":
+        cls, lake: Lake, path: Path, kind: Kind, mapping: MapFile, source: str, reading: Reading, progress: Progress, *,
+        memory: str, threads: int,
+    ) -> "ImportRun":  # fmt: skip
         import_id = new_id("i")
         scratch = lake.folder.parent / "tmp" / import_id
         scratch.mkdir(parents=True)
