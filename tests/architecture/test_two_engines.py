@@ -48,8 +48,8 @@ KEEPS: Final = {
     "data.batch": "DuckDB's own half", "data.lake": "files of the lake", "data.backup": "files of the lake",
     "data.privacy": "erasing", "data.spark_": "Spark's own half",
     **dict.fromkeys((
-        "data.belonging", "data.entries", "data.journal", "data.quarantine", "data.row_sums", "data.seen", "data.store", "data.stream",
-        "shop.doctor.facts",
+        "data.belonging", "data.entries", "data.journal", "data.quarantine", "data.row_sums", "data.seen", "data.store",
+        "data.stream", "shop.doctor.facts",
     ), "SQLite and PostgreSQL"),
     "shop.doctor.machine": "PostgreSQL", "apps.console.audience_pages": "no SQL",
 }  # fmt: skip
