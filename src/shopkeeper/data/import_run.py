@@ -173,6 +173,16 @@ class ImportRun:
         ).fetchone()
         return (Warn(key="unknown_products", facts={"count": count, "value": example}),) if count else ()
 
+    def shared_phones(self) -> tuple[Warn, ...]:
+        """A warning where customers bear a telephone number together: nobody can be known by it."""
+        if self.kind != "customers" or not self.facts.files("customers"):
+            return ()
+        count, example = self.con.execute(
+            f"SELECT count(*), min(phone) FROM (SELECT phone FROM {self.facts.relation_sql('customers')} "
+            "WHERE phone LIKE '+%' AND id NOT LIKE '+%' GROUP BY phone HAVING count(DISTINCT id) > 1)"
+        ).fetchone()
+        return (Warn(key="phones_shared", facts={"count": count, "value": example}),) if count else ()
+
     def _set_apart(self, matched: Matched) -> None:
         """Take the rows that bear a mark away: quicker than to leave them out each time. ``orders`` are of the rest."""
         held = f"SELECT row FROM marks WHERE what > {DUPLICATE}"

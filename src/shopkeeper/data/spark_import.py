@@ -134,7 +134,7 @@ class SparkImporter:
             run.con.execute(f"SET TimeZone='{look.reading.timezone}'")
             account, held = run.take(self._read(run, files, look))
             run.adopt()
-            warnings = (*account.warnings, *run.unknown_products())
+            warnings = (*account.warnings, *run.unknown_products(), *run.shared_phones())
         by_file: dict[int, list[Held]] = {}
         for one in held:
             number, line = divmod(one.line or 0, FILE)
