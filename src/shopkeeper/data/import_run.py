@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,12 +19,13 @@ from shopkeeper.data.account import Account
 from shopkeeper.data.cleaning.columns import Kind, Matched, match
 from shopkeeper.data.cleaning.oddities import clock_changes
 from shopkeeper.data.cleaning.rows import Staging, staging
-from shopkeeper.data.cleaning.values import Reading, now_sql, quoted
+from shopkeeper.data.cleaning.values import Reading, moment_sql, now_sql, quoted
 from shopkeeper.data.conflicts import known_sides
 from shopkeeper.data.disk import seal
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.mapping import MapFile
-from shopkeeper.data.marking import DUPLICATE, MARKS, PERSONS, Facts, Marking, orders_sql
+from shopkeeper.data.marking import Facts, Marking, orders_sql
+from shopkeeper.data.marks import DUPLICATE, PERSONS, REASONS
 from shopkeeper.data.preview import PreviewRow
 from shopkeeper.data.rows import LINE, Held, Rows, Source, Warn, identifier, lines_of
 from shopkeeper.data.schema import lake_types
@@ -57,6 +59,8 @@ class ImportRun:
     threads: int = 2
     orders: bool = True
     """Whether order lines make the events of their orders."""
+    tried: tuple[datetime, ...] = ()
+    """When rows of the same file came in before, where these were held then."""
     named: str = ""
     """The table of the products that are named, once there is one."""
     files: dict[str, list[Future[Path]]] = field(default_factory=dict)
@@ -64,18 +68,9 @@ class ImportRun:
 
     @classmethod
     def start(
-        cls,
-        lake: Lake,
-        path: Path,
-        kind: Kind,
-        mapping: MapFile,
-        source: str,
-        reading: Reading,
-        progress: Progress,
-        *,
-        memory: str,
-        threads: int,
-    ) -> "ImportRun":
+        cls, lake: Lake, path: Path, kind: Kind, mapping: MapFile, source: str, reading: Reading, progress: Progress, *,
+        memory: str, threads: int,
+    ) -> "ImportRun":  # fmt: skip
         import_id = new_id("i")
         scratch = lake.folder.parent / "tmp" / import_id
         scratch.mkdir(parents=True)
@@ -211,7 +206,14 @@ class ImportRun:
         return matched, plan, rejects
 
     def _marking(self, plan: Staging, *, timed: bool, told: tuple[str, ...]) -> Marking:
-        return Marking(self.con, self.facts, self.kind, plan, timed=timed, threads=self.threads, told=told)
+        return Marking(
+            self.con, self.facts, self.kind, plan, timed=timed, threads=self.threads, told=told, before=self._before()
+        )
+
+    def _before(self) -> str:
+        """SQL: true for rows of the lake that came in with these, which are tried again."""
+        moments = ", ".join(map(moment_sql, self.tried))
+        return f"source = {quoted(self.source)} AND received_at IN ({moments})" if self.tried else ""
 
     @property
     def facts(self) -> Facts:
@@ -269,7 +271,7 @@ class ImportRun:
         timed = self._timed(matched)
         known = known_sides(self.con, self.facts, self.kind, plan, timed=timed) if marked else {}
         for at, what, row in marked:
-            reason = MARKS[what]
+            reason = REASONS[what]
             ours = PERSONS.get(what) or ("order" if self.kind == "order_lines" else "id")
             one = self._one((reason, ours, matched.theirs.get(ours, "")), line(int(at)), raws.get(row, ""))
             found.append(replace(one, facts={**one.facts, "known": known.get(row, "…")}))
@@ -362,7 +364,7 @@ class ImportRun:
 def _drop(con: Any) -> None:
     """Give back what was made of one kind of row."""
     con.execute("DROP VIEW IF EXISTS whole")
-    for name in ("staged", "marked", "marks", "orders", "known"):
+    for name in ("staged", "marked", "marks", "orders", "known", "late", "sold", "sums"):
         con.execute(f"DROP TABLE IF EXISTS {name}")
 
 

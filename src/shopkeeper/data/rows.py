@@ -66,6 +66,8 @@ class Rows:
     warnings: tuple[Warn, ...] = ()
     held: tuple[Held, ...] = ()
     refused: tuple[Refused, ...] = ()
+    so_far: bool = False
+    """Whether returns and cancellations state what has come back of the whole order so far."""
     rejects: Callable[[], list[Held]] = list
     """Called once after the relation was read: rows that DuckDB refused."""
 

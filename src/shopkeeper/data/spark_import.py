@@ -74,7 +74,9 @@ class SparkRun(ImportRun):
         return SparkFacts(self.con, self.lake)
 
     def _marking(self, plan: Staging, *, timed: bool, told: tuple[str, ...]) -> Marking:
-        return SparkMarking(self.con, self.facts, self.kind, plan, timed=timed, threads=self.threads, told=told)
+        return SparkMarking(
+            self.con, self.facts, self.kind, plan, timed=timed, threads=self.threads, told=told, before=self._before()
+        )
 
     def _line_sql(self, rows: Rows) -> str:  # noqa: ARG002  # rows of files are always numbered
         return f"{LINE} % {FILE}"
@@ -140,7 +142,7 @@ class SparkImporter:
             number, line = divmod(one.line or 0, FILE)
             by_file.setdefault(number, []).append(replace(one, line=line))
         for number in sorted(by_file):
-            self.importer.hold(by_file[number], account, files[number], look.mapping, source, kept_with)
+            self.importer.hold(by_file[number], account, files[number], run, kept_with)
         return replace(account, warnings=warnings, seconds=time.perf_counter() - started)
 
     def _start(self, folder: Path, look: Look, source: str, progress: Progress) -> SparkRun:

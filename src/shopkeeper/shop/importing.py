@@ -250,12 +250,16 @@ def _replay_source(shop: Shop, source: str, rows: Sequence[tuple[HeldRow, dict[s
     cleaned = [clean_event(cells, received_at=now, currency=currency, allowed=allowed) for _, cells in rows]
     still = {row.id: item for (row, _), item in zip(rows, cleaned, strict=True) if isinstance(item, Held)}
     good = [pair for pair in rows if pair[0].id not in still]
-    verdicts = shop.collect([cells for _, cells in good], source=source, browser=browser)
+    verdicts = shop.collect([cells for _, cells in good], source=source, browser=browser, hold=False)
     done = [row.id for (row, _), verdict in zip(good, verdicts, strict=True) if verdict.status != "quarantined"]
     shop.quarantine.mark(done, "replayed")
+    still |= {
+        row.id: Held(reason=verdict.reason, column=str(verdict.facts["column"]), facts=verdict.facts)
+        for (row, _), verdict in zip(good, verdicts, strict=True)
+        if verdict.reason is not None
+    }
     shop.quarantine.explain(still)
     reasons = [item.reason for item in still.values()]
-    reasons += [verdict.reason for verdict in verdicts if verdict.reason is not None]
     kept = sum(verdict.status == "stored" for verdict in verdicts)
     return Account(
         import_id=new_id("r"), file=source, kind="events", read=len(rows), kept=kept, duplicate=len(done) - kept,

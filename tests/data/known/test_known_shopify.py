@@ -3,6 +3,7 @@
 
 import csv
 import io
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,57 @@ def test_a_later_export_adds_what_is_new(tmp_path: Path) -> None:
         again = by_kind(importer.take(write(tmp_path, "b.csv", table(ORDERS, *records))))
         assert (again["order_lines"].kept, again["order_lines"].duplicate) == (0, 5)
         assert (again["events"].read, again["events"].kept) == (5, 1)
+
+
+def test_what_came_back_grows_from_export_to_export(tmp_path: Path) -> None:
+    """An export states what was refunded so far. Whichever exports the shop sees, in the end it has given back as much
+    as the last one says, never more than the goods; the same export again adds nothing."""
+    begun: dict[str, str] = {
+        "Name": "#1", "Email": "ann@x.org", "Created at": "2025-10-07 09:50:26 +0200", "Currency": "EUR",
+        "Subtotal": "40.00", "Total": "40.00",
+    } | item("Mug", "2", "20.00", "MUG")  # fmt: skip
+    stages = [
+        {"Refunded Amount": "5.00"}, {"Refunded Amount": "5.00", "Fulfilled at": "2025-10-09 10:00:00 +0200"},
+        {"Refunded Amount": "12.50"}, {"Refunded Amount": "12.50", "Cancelled at": "2025-10-11 10:00:00 +0200"},
+        {"Refunded Amount": "40.00", "Cancelled at": "2025-10-11 10:00:00 +0200"},
+    ]  # fmt: skip
+    back = [500, 500, 1250, 4000, 4000]
+    for seen in (range(5), *combinations(range(5), 2)):
+        folder = tmp_path / "".join(map(str, seen))
+        folder.mkdir()
+        with importing(folder) as importer:
+            for number in seen:
+                path = write(folder, "orders_export.csv", table(ORDERS, begun | stages[number]))
+                first, again = by_kind(importer.take(path))["events"], by_kind(importer.take(path))["events"]
+                assert (first.quarantined, again.duplicate) == (0, again.read)
+                assert rows(importer, "SELECT sum(price_minor)::BIGINT FROM events") == [(back[number],)]
+
+
+def test_a_refund_that_shrinks_is_held(tmp_path: Path) -> None:
+    """Less than was given back before is a contradiction: both sides are shown, and nothing changes."""
+    order = {"Name": "#1", "Email": "a@x.org", "Created at": "2025-10-07", "Currency": "EUR", "Subtotal": "40.00"}
+    with importing(tmp_path) as importer:
+        for amount, kept, held in (("30.00", 1, 0), ("20.00", 0, 1)):
+            record = order | {"Refunded Amount": amount} | item("Mug", "2", "20.00", "MUG")
+            account = by_kind(importer.take(write(tmp_path, "o.csv", table(ORDERS, record))))["events"]
+            assert (account.kept, account.quarantined) == (kept, held)
+        (row,) = importer.quarantine.list()
+        assert (row.reason, row.cells()["price"]) == ("id_conflict", "20.00")  # type: ignore[index]  # it has cells
+        assert "price=30.00" in row.facts["known"]
+
+
+def test_refunds_that_waited_are_counted_once(tmp_path: Path) -> None:
+    """Growing refunds that were held for another fault give back their last sum when they are tried again together."""
+    order = {"Name": "#1", "Email": "a@x.org", "Created at": "x", "Currency": "EUR", "Subtotal": "40.00"}
+    with importing(tmp_path) as importer:
+        for amount in ("10.00", "25.00"):
+            record = order | {"Refunded Amount": amount} | item("Mug", "2", "20.00", "MUG")
+            importer.take(write(tmp_path, f"{amount}.csv", table(ORDERS, record)))
+        for row in importer.quarantine.list():
+            importer.quarantine.fix(row.id, {"at": "2025-10-07T10:00:00Z"})
+        importer.replay()
+        assert rows(importer, "SELECT sum(price_minor)::BIGINT FROM events") == [(2500,)]
+        assert importer.quarantine.counts() == {}
 
 
 def test_products(tmp_path: Path) -> None:

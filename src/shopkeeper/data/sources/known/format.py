@@ -31,6 +31,8 @@ class Part:
     returns: bool = False
     """Whether negative quantities are returns."""
     refused: tuple[Refused, ...] = ()
+    so_far: bool = False
+    """Whether its returns and cancellations state what has come back of the whole order so far."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +129,7 @@ def part_rows(con: Any, part: Part, loaded: Rows, now: datetime, *, main: bool, 
         strange=loaded.strange,
         open_end=loaded.open_end if main else 0,
         refused=part.refused,
+        so_far=part.so_far,
         warnings=loaded.warnings if main else (),
         held=loaded.held if main else (),
     )

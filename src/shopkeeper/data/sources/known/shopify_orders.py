@@ -3,8 +3,8 @@
 
 An order is what its ``Name`` says. What the subtotal lacks of the line items' sum, beyond their own discounts, is the
 order's discount, shared out by value so that not a cent is lost. Of a refund, which is of the total with shipping and tax,
-the goods' part is the order's return; a cancellation takes back what remains. The export does not say when something was
-refunded: the last moment that the order names stands for it. Drafts (``#D7``) and orders of the gateway for tests are no
+the goods' part is the order's return so far; a cancellation takes all of them back. The export does not say when something
+was refunded: the last moment that the order names stands for it. Drafts (``#D7``) and orders of the gateway for tests are no
 sales; an order whose payment is still to come is one, as in Shopify's own reports. Source: Shopify Help Center, "Exporting orders".
 """
 
@@ -85,7 +85,7 @@ WITH {_ORDERS}, worths AS (
   FROM paid
 )
 SELECT {{line}}, 'order_cancel:' || "Name" AS id, 'order_cancel' AS action, "Name" AS "order", {_CANCELLED} AS "at",
-  customer, {written("nullif(greatest(goods - back, 0), 0)", "places")} AS price, "Currency" AS currency, NULL AS coupon,
+  customer, {written("nullif(goods, 0)", "places")} AS price, "Currency" AS currency, NULL AS coupon,
   NULL AS properties
 FROM told WHERE {_CANCELLED} IS NOT NULL
 UNION ALL
@@ -106,7 +106,7 @@ SHOPIFY_ORDERS: Final = Known(
     needs=("Name", "Created at", "Lineitem quantity", "Lineitem name", "Lineitem price"),
     uses=tuple(name for name in (*_ORDER, *_LINE) if name not in ("Created at", "Lineitem quantity", "Lineitem name")),
     parts=(
-        Part(kind="events", select=_EVENTS, of="order_lines"),
+        Part(kind="events", select=_EVENTS, of="order_lines", so_far=True),
         Part(kind="order_lines", select=_LINES),
     ),
     skipped="""SELECT 'no_line_item', count(*) FROM {rows}

@@ -4,7 +4,7 @@
 Customer/Order/Coupon Export writes all items into ``line_items`` (or a row an item with ``item_*``), Order Export & Order
 Import one a cell (``line_item_1`` …). Amounts of an item are of the whole line: a unit's price is the subtotal by quantity,
 rounded up to the smallest coin, and the discount is what remains to the total. Of a refund, which is of the total with
-shipping and tax, the goods' part is the order's return; a cancellation takes back what remains. Times are the shop's.
+shipping and tax, the goods' part is the order's return so far; a cancellation takes all of them back. Times are the shop's.
 """
 
 from typing import Final
@@ -81,7 +81,7 @@ _EVENTS: Final = f"""
   FROM heads
 )
 SELECT {{line}}, 'order_cancel:' || "order" AS id, 'order_cancel' AS action, "order", {_LAST} AS "at", customer,
-  {written("nullif(greatest(goods - part, 0), 0)", "places")} AS price, money AS currency FROM paid WHERE state = 'cancelled'
+  {written("nullif(goods, 0)", "places")} AS price, money AS currency FROM paid WHERE state = 'cancelled'
 UNION ALL
 SELECT {{line}}, 'refund:' || "order", 'order_return', "order", coalesce({_REFUNDED_AT}, {_LAST}), customer,
   {written("part", "places")}, money FROM paid WHERE part > 0 OR state = 'refunded'
@@ -100,6 +100,6 @@ WOOCOMMERCE_ORDERS: Final = Known(
         "billing_email", "customer_email", "billing_phone", "billing_country", "order_currency", "currency", "order_total", "refunded_total", "completed_date",
         "date_completed", "paid_date", "refunds", "refund_items", "line_items", *_CELLS, *_ROW_ITEM,
     ),
-    parts=(Part(kind="events", select=_EVENTS, of="order_lines"), Part(kind="order_lines", select=_LINES)),
+    parts=(Part(kind="events", select=_EVENTS, of="order_lines", so_far=True), Part(kind="order_lines", select=_LINES)),
     skipped=f"SELECT 'order_' || {_STATUS}, count(*) FROM {{rows}} WHERE {_STATUS} IN {_NEVER} GROUP BY 1 ORDER BY 2 DESC, 1",
 )  # fmt: skip
