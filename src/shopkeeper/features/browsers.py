@@ -101,7 +101,11 @@ class Joining:
         if browser in self._gone or not lender:
             return []
         runs = self.runs.of_browser(lender)
-        return [SignIn(at, "", customer) for at, customer in runs if customer not in self._gone]
+        return [
+            SignIn(at, f"\0{place:06}", customer)  # of one moment they stay in the order in which they were known
+            for place, (at, customer) in enumerate(runs)
+            if customer not in self._gone
+        ]
 
     def sign_ins(self, browser: PersonKey, seen: Seen) -> list[SignIn]:
         """All of a browser's, oldest first; none where it was unlinked."""
