@@ -6,6 +6,7 @@ STAMP := .venv/.installed
 TESTED := .venv/.test-installed
 FLINK := .venv-flink/.installed
 FLINK_PINS := src/shopkeeper/apps/jobs/flink/requirements.txt
+FLINK_CONNECTOR := flink-connector-kafka kafka-clients lz4-java snappy-java zstd-jni
 # As many workers as cores, at most four; a file's tests stay together and share what they set up. ARGS="-n 0": one by one.
 SPREAD := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
@@ -64,9 +65,14 @@ flink: $(FLINK)  ## the environment of the Flink job, its own: about 1 GB
 flink-test: flink $(TESTED)  ## the Flink job on a local cluster against the drain's own fold
 	$(BIN)/python -m pytest -m slow tests/journeys/test_flink.py $(ARGS)
 
+# The wheel with the Kafka connector brings an older Flink along: only what the job's source needs is kept of it.
 $(FLINK): $(FLINK_PINS)
 	test -x .venv-flink/bin/python || $(PYTHON) -m venv .venv-flink
 	.venv-flink/bin/python -m pip install --quiet --disable-pip-version-check -r $(FLINK_PINS)
+	cd .venv-flink/lib/python*/site-packages && mkdir -p pyflink/connectors \
+	  && for jar in $(FLINK_CONNECTOR); do if test -f pyflink/lib/$$jar.jar; then mv pyflink/lib/$$jar.jar pyflink/connectors/; fi; done \
+	  && grep --only-matching --no-filename '^pyflink/lib/[^,]*' shigawire_apache_flink_libraries-*/RECORD | xargs rm -f
+	ln -sf "$$(echo $(CURDIR)/.venv-flink/lib/python*/site-packages/pyflink/bin/flink)" .venv-flink/bin/flink
 	touch $@
 
 clean:

@@ -1,19 +1,22 @@
 """The law of the two keepers: a Flink job on a local cluster writes what the drain's own fold writes, byte for byte."""
 
+import contextlib
 import os
 import random
 import shutil
 import subprocess
 import uuid
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
-from live_events import kept, messages_of, some_events
-from servers import Started, absent, other_broker
+from live_events import expected, kept, messages_of, some_events
+from servers import Started, absent, other_broker, port_that_is_free, started, wait_until
+from shopkeeper.core.errors import Unavailable
 from shopkeeper.core.event import Event
 from shopkeeper.core.ids import PersonKey, VisitorId
 from shopkeeper.data.stream.kafka_journal import KafkaJournal
@@ -97,3 +100,92 @@ def test_the_job_writes_what_the_fold_writes(broker: Started, shared_redis: str)
     assert kept(stores[1]) == job
     for store in stores:
         store.close()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """A job manager and two task managers, each a process, as their operator starts them."""
+
+    url: str
+    managers: tuple[Started, Started]
+    env: dict[str, str]
+
+    def ask(self, path: str) -> Any:
+        return httpx.get(f"{self.url}{path}", timeout=30).json()
+
+    def submit(self, **asked: object) -> str:
+        """The job's id, by the command that the documentation names."""
+        words = [word for name, its in asked.items() for word in (f"--{name.replace('_', '-')}", str(its))]
+        done = subprocess.run(
+            [str(PYTHON.with_name("flink")), "run", "-d", "-m", self.url.removeprefix("http://"), "-pym", JOB, "-pyfs",
+             str(ROOT / "src"), *words], capture_output=True, text=True, timeout=280, check=False, env=self.env,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr[-3_000:]
+        (job,) = self.ask("/jobs")["jobs"]
+        return str(job["id"])
+
+    def checkpoints(self, job: str) -> int:
+        return int(self.ask(f"/jobs/{job}/checkpoints")["counts"]["completed"])
+
+
+@pytest.fixture
+def cluster(broker: Started, tmp_path: Path) -> Iterator[Cluster]:
+    """Where Flink is absent the broker skips."""
+    (package,) = (PYTHON.parent.parent / "lib").glob("python*/site-packages/pyflink")
+    rest, rpc = port_that_is_free(), port_that_is_free()
+    settings, log = tmp_path / "conf", tmp_path / "log"
+    shutil.copytree(package / "conf", settings)
+    log.mkdir()
+    with (settings / "config.yaml").open("a") as told:
+        told.write(f"\nexecution.checkpointing.dir: {(tmp_path / 'checkpoints').as_uri()}\n")
+    env = {"PATH": f"{PYTHON.parent}:/usr/bin:/bin", "FLINK_CONF_DIR": str(settings), "FLINK_LOG_DIR": str(log)}
+    begin = ["env", "-i", *(f"{name}={value}" for name, value in env.items())]
+    ports = ["-D", f"jobmanager.rpc.port={rpc}", "-D", f"rest.port={rest}"]
+    with contextlib.ExitStack() as stack:
+        words = [*begin, str(package / "bin" / "jobmanager.sh"), "start-foreground", *ports]
+        stack.enter_context(started(words, rest, log / "jobs.log"))
+        managers = []
+        for name in ("one", "two"):
+            own = port_that_is_free()
+            words = [*begin, str(package / "bin" / "taskmanager.sh"), "start-foreground", *ports]
+            words += ["-D", f"taskmanager.rpc.port={own}", "-D", "taskmanager.memory.process.size=1200m"]
+            managers.append(stack.enter_context(started(words, own, log / f"{name}.log")))
+        found = Cluster(url=f"http://127.0.0.1:{rest}", managers=(managers[0], managers[1]), env=env)
+        wait_until(lambda: found.ask("/overview")["slots-available"] == 2, "both task managers", 120)
+        yield found
+
+
+def _holds(store: RedisProfiles, wanted: tuple[dict[str, str], dict[str, tuple[str, float]]]) -> bool:
+    """Whether a store holds just that; it does not while it is still being written."""
+    with contextlib.suppress(AssertionError, Unavailable):
+        return kept(store) == wanted
+    return False
+
+
+@pytest.mark.timeout(1_500)
+def test_a_cluster_goes_on_where_it_was_when_a_worker_is_killed(
+    broker: Started, cluster: Cluster, shared_redis: str
+) -> None:
+    """The job runs on two task managers; one is killed after a checkpoint and started again. In the end Redis holds
+    what one fold of each event makes, byte for byte: nothing is counted twice, nothing is missed."""
+    name = f"flink-{uuid.uuid4().hex}"
+    events = some_events(600, SEED)
+    journal = KafkaJournal(Topic.of(f"kafka://127.0.0.1:{broker.port}/{name}"), partitions=3, group="g")
+    job = RedisProfiles(shared_redis, prefix=f"{name}-job")
+    journal.append([entry_of(event) for event in events[:200]])
+    running = cluster.submit(
+        servers=f"127.0.0.1:{broker.port}", topic=name, redis=shared_redis, prefix=f"{name}-job", currency="CNY",
+        parallelism=2, checkpoint_seconds=1,
+    )  # fmt: skip
+    first, all_of_them = expected(events[:200]), expected(events)
+    wait_until(lambda: _holds(job, first), "the first events", 400)
+    done = cluster.checkpoints(running)
+    wait_until(lambda: cluster.checkpoints(running) > done, "a checkpoint", 100)
+    journal.append([entry_of(event) for event in events[200:400]])
+    cluster.managers[0].kill()
+    journal.append([entry_of(event) for event in events[400:]])
+    cluster.managers[0].start()
+    wait_until(lambda: _holds(job, all_of_them), "all events", 600)
+    assert cluster.ask(f"/jobs/{running}/checkpoints")["counts"]["restored"] >= 1
+    job.close()
+    journal.close()

@@ -4,7 +4,7 @@ Two keyed steps. By person: an id counts once, the profile is folded (the same c
 each act with a product goes on. By product: acts are counted by the hour and written with the product's score. What is
 written is the whole state, so that writing it again after a restart from a checkpoint changes nothing.
 
-Event time: watermarks follow the events by five minutes, partition by partition. A late event is folded like any other
+Event time: watermarks follow the events by five minutes, reader by reader. A late event is folded like any other
 (the sums do not ask for order, a visit may grow or join its neighbour) and counted as late; what came three days late
 is no trend. The watermark decides when a state is let go: a person's after ``keep_days`` without an event, a product's
 three days after its last act.
@@ -169,12 +169,10 @@ def _is_event(value: str) -> bool:
 def environment(asked: Asked) -> StreamExecutionEnvironment:
     """A local mini cluster, or the cluster to which the job is submitted."""
     settings = Configuration()
-    jars = sorted((Path(sys.prefix) / "lib").glob("python*/site-packages/pyflink/lib/*kafka*.jar"))
-    jars += sorted((Path(sys.prefix) / "lib").glob("python*/site-packages/pyflink/lib/flink-connector-base*.jar"))
-    settings.set_string("pipeline.jars", ";".join(jar.as_uri() for jar in jars))
-    settings.set_string("classloader.resolve-order", "parent-first")  # the wheel puts its jars into Flink's lib too
+    jars = sorted((Path(sys.prefix) / "lib").glob("python*/site-packages/pyflink/connectors/*.jar"))
     settings.set_string("python.executable", sys.executable)
     found = StreamExecutionEnvironment.get_execution_environment(settings)
+    found.add_jars(*(jar.as_uri() for jar in jars))
     found.set_parallelism(asked.parallelism)
     found.set_runtime_mode(RuntimeExecutionMode.STREAMING)
     if not asked.bounded:
@@ -201,10 +199,12 @@ def run(asked: Asked) -> None:
     found = environment(asked)
     marks = (
         WatermarkStrategy.for_bounded_out_of_orderness(Duration.of_millis(LATE))
-        .with_timestamp_assigner(EventTime())
         .with_idleness(Duration.of_seconds(30))
+        .with_timestamp_assigner(EventTime())  # last: what follows would forget it
     )
-    events = found.from_source(_source(asked), marks, "events").filter(_is_event)
+    # a source passes over a strategy's own assigner and would take the moments at which the broker got the messages
+    read = found.from_source(_source(asked), WatermarkStrategy.no_watermarks(), "events").filter(_is_event)
+    events = read.assign_timestamps_and_watermarks(marks)
     acts = events.key_by(_key, key_type=Types.STRING()).process(
         People(asked), output_type=Types.TUPLE([Types.STRING(), Types.LONG(), Types.LONG(), Types.LONG()])
     )
