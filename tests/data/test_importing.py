@@ -112,6 +112,25 @@ def test_regular_files_count_refused_lines(importer: Importer, tmp_path: Path) -
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("regular", [True, False])
+def test_kept_lines_bear_their_physical_number(importer: Importer, tmp_path: Path, regular: bool) -> None:
+    """What the lake keeps of an order's line is the line of the file, whatever was refused, held or repeated before it,
+    where the file is read as it is and where it is written anew; a number that the file gives is kept."""
+    good = [GOOD.replace("o1", f"o{n}") for n in range(2, 6)]
+    texts = lines(
+        "x,y", good[0], "a,b,c,d,e,f,g", "short", good[1], "o9,2026-11-01,c1,s,0,1", good[1], good[2], "late", good[3]
+    )
+    path = write(tmp_path, texts if regular else texts + "\n")
+    assert is_regular(path) is regular
+    importer.file(path, "order_lines")
+    assert rows(importer, "SELECT order_id, line FROM order_lines ORDER BY 2") == [
+        ("o2", 3), ("o3", 6), ("o4", 9), ("o5", 11),
+    ]  # fmt: skip
+    own = write(tmp_path, "order,line,at,customer,product\nshort\nn1,7,2026-11-01,c1,s\n")
+    importer.file(own, "order_lines")
+    assert rows(importer, "SELECT line FROM order_lines WHERE order_id = 'n1'") == [(7,)]
+
+
 @pytest.mark.parametrize(("before", "line"), [("", 3), ("\ufeff", 3), ('"o0\nof May",2026-11-01,c1,s,1,1\n', 5)])
 def test_a_line_whose_quotes_end_early_is_held_as_it_stands(
     importer: Importer, tmp_path: Path, before: str, line: int

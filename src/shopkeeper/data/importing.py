@@ -92,7 +92,7 @@ class Importer:
                 done.append((part, replace(account, format=found.format), held))
             for part, _, _ in done:
                 part.adopt()
-            done = [(part, _joined(account, part.unknown_products()), held) for part, account, held in done]
+            done = [(part, _joined(account, part.told_after()), held) for part, account, held in done]
         for part, account, held in done:
             self.hold(held, account, path, part, kept_with)
         seconds = time.perf_counter() - started

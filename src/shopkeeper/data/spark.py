@@ -55,8 +55,9 @@ class _SparkTables:
         self.waiting[name] = lambda: self._frame(select)
 
     def _frame(self, sql: str, values: Values | None = None) -> Any:
-        for name in set(_NAME.findall(sql)) & self.waiting.keys():
-            self.waiting.pop(name)().createOrReplaceTempView(name)
+        for name in set(_NAME.findall(sql)):
+            if (make := self.waiting.pop(name, None)) is not None:  # one of them may have needed another
+                make().createOrReplaceTempView(name)
         return self.session.sql(spark_sql(sql), args=dict(values or {}))
 
 
@@ -145,11 +146,17 @@ def _started(master: str, memory: str) -> Any:
         builder = SparkSession.builder.appName("shopkeeper").master(master)
         for name, value in (_SETTINGS | _HERE if here else _SETTINGS).items():
             builder = builder.config(name, value)
-        if here:  # Spark takes the first python3 of PATH, which may know nothing of what is installed for this one
-            os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         try:
             session = builder.config("spark.driver.memory", memory.lower().removesuffix("b")).getOrCreate()
             session.sparkContext.setLogLevel("ERROR")
+            _choose_python(session.sparkContext)
         except (PySparkException, PySparkRuntimeError) as error:
             raise SettingsError("spark_unreachable", master=master, why=str(error).splitlines()[0][:200]) from error
         return session
+
+
+def _choose_python(context: Any) -> None:
+    """What runs the workers' Python where nobody said so in the environment: else Spark takes the first python3 of
+    PATH, which may know nothing of what is installed for this one, and heeds its own setting only in spark-submit."""
+    if "PYSPARK_PYTHON" not in os.environ:
+        context.pythonExec = context.getConf().get("spark.pyspark.python", sys.executable)

@@ -78,8 +78,8 @@ class SparkRun(ImportRun):
             self.con, self.facts, self.kind, plan, timed=timed, threads=self.threads, told=told, before=self._before()
         )
 
-    def _line_sql(self, rows: Rows) -> str:  # noqa: ARG002  # rows of files are always numbered
-        return f"{LINE} % {FILE}"
+    def _placed_sql(self, rows: Rows, rejects: list[Held]) -> str:  # noqa: ARG002  # rows of files are always numbered
+        return f"(SELECT *, {LINE} % {FILE} AS place FROM whole)"
 
     def _place_sql(self) -> str:
         return LINE
@@ -136,7 +136,7 @@ class SparkImporter:
             run.con.execute(f"SET TimeZone='{look.reading.timezone}'")
             account, held = run.take(self._read(run, files, look))
             run.adopt()
-            warnings = (*account.warnings, *run.unknown_products())
+            warnings = (*account.warnings, *run.told_after())
         by_file: dict[int, list[Held]] = {}
         for one in held:
             number, line = divmod(one.line or 0, FILE)
@@ -158,7 +158,7 @@ class SparkImporter:
 
     def _read(self, run: SparkRun, files: Sequence[Path], look: Look) -> Rows:
         """The files as one table of texts."""
-        texts = run.scratch / _TEXTS
+        texts = (run.scratch / _TEXTS).absolute()
         told = Told(
             columns=look.rows.columns, texts=look.texts, mapping=look.mapping, timezone=look.reading.timezone,
             folder=texts,

@@ -31,14 +31,14 @@ from shopkeeper.shop.shop import Shop
 _PERSONS: Final = "SELECT DISTINCT {key} AS person FROM {rows} WHERE source = $source"
 _THIRD_PARTY: Final = (
     'SELECT customer, max("at") AS moment, coalesce(any_value(consent_source), any_value(origin)) AS told '
-    "FROM attributes WHERE source = $source GROUP BY customer"
+    "FROM seen_attributes WHERE source = $source GROUP BY customer"
 )
 _ANSWERS: Final = (
     "SELECT coalesce(customer, 'visitor:' || visitor) AS person, \"at\", properties FROM seen_events "
     "WHERE source = $source AND action = 'consent' AND properties IS NOT NULL"
 )
 _TAKES_MAIL: Final = (
-    "SELECT id, lower(json_extract_string(attributes, '$.accepts_email')) = 'yes' AS takes FROM customers "
+    "SELECT id, lower(json_extract_string(attributes, '$.accepts_email')) = 'yes' AS takes FROM seen_customers "
     "WHERE source = $source AND lower(json_extract_string(attributes, '$.accepts_email')) IN ('yes', 'no')"
 )
 _MANY: Final = 1_000_000
@@ -148,8 +148,7 @@ def record_consent(shop: Shop, kind: str, imported: str, purposes: Sequence[Purp
     if not purposes or kind not in ("order_lines", "events", "customers"):
         return 0
     key = "id" if kind == "customers" else "coalesce(customer, 'visitor:' || visitor)"
-    rows = kind if kind == "customers" else f"seen_{kind}"  # a browser speaks for itself, whoever it belongs to
-    sql = _PERSONS.format(key=key, rows=rows)
+    sql = _PERSONS.format(key=key, rows=f"seen_{kind}")  # a browser speaks for itself, whoever it belongs to
     people = shop.snapshot().query(sql, {"source": imported}).column("person").to_pylist()
     at, refused = shop.clock(), shop.state.consent.refusals(purposes)
     refusing = {person for person, _ in refused}

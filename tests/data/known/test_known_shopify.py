@@ -212,3 +212,42 @@ def test_customers(tmp_path: Path) -> None:
             ("bo@x.org", "Bo Li", "bo@x.org", None, '{"city":"Xi\'an","country":"CN","accepts_email":"no",'
              '"accepts_sms":"no","tax_exempt":"no"}'),
         ]  # fmt: skip
+
+
+def test_drafts_are_no_orders(tmp_path: Path) -> None:
+    """A draft brings neither order nor revenue, and is counted; one that somebody paid for, and orders whose payment is to
+    come, are sales; a voided one is taken back."""
+    when = {
+        "Created at": "2025-10-07 09:50:26 +0200",
+        "Currency": "USD",
+        "Subtotal": "7.00",
+        "Total": "7.00",
+        "Email": "a@x.org",
+    }
+    tea = item("Tea", "1", "7.00", "TEA")
+    data = table(
+        ORDERS,
+        {**when, "Name": "#D7", "Accepts Marketing": "yes", "Discount Code": "TEN"} | tea,
+        {"Name": "#D7", "Email": "a@x.org"} | item("Mug", "1", "5.00", "MUG"),
+        {**when, "Name": "#D8", "Financial Status": "pending"} | tea,
+        {**when, "Name": "#D9", "Financial Status": "paid", "Paid at": "2025-10-07 09:50:27 +0200"} | tea,
+        {**when, "Name": "#D10", "Financial Status": "pending", "Payment Method": "Bogus Gateway"} | tea,
+        {**when, "Name": "#1011", "Financial Status": "pending"} | tea,
+        {**when, "Name": "#1012", "Financial Status": "authorized"} | tea,
+        {**when, "Name": "#1013", "Financial Status": "voided"} | tea,
+    )
+    with importing(tmp_path) as importer:
+        accounts = by_kind(importer.take(write(tmp_path, "orders_export.csv", data)))
+        assert accounts["order_lines"].read == accounts["order_lines"].kept == 4
+        (skipped,) = (one for one in accounts["order_lines"].warnings if one.key == "rows_skipped")
+        assert skipped.facts == {"count": 4, "names": "test_orders 1, draft_orders 3"}
+        assert rows(importer, "SELECT order_id FROM order_lines ORDER BY 1") == [
+            ("#1011",),
+            ("#1012",),
+            ("#1013",),
+            ("#D9",),
+        ]
+        assert rows(importer, "SELECT order_id, price_minor FROM events WHERE action = 'order_cancel'") == [
+            ("#1013", 700)
+        ]
+        assert rows(importer, "SELECT count(*) FROM events WHERE order_id LIKE '#D%' AND order_id <> '#D9'") == [(0,)]

@@ -10,6 +10,7 @@ shipping and tax, the goods' part is the order's return so far; a cancellation t
 from typing import Final
 
 from shopkeeper.data.sources.known.format import Known, Part, decimals, number, written
+from shopkeeper.data.sources.known.telephone import telephone
 
 _CELLS: Final = tuple(f"line_item_{number}" for number in range(1, 61))
 _ITEM: Final = ("name", "product_id", "sku", "quantity", "subtotal", "total", "refunded")
@@ -27,7 +28,8 @@ def _item(name: str) -> str:
 _ORDERS: Final = f"""
 orders AS (
   SELECT *, coalesce(order_number_formatted, order_number, order_id) AS "order", coalesce(order_date, "date") AS "at",
-    coalesce(lower(coalesce(billing_email, customer_email)), nullif(customer_id, '0'), billing_phone) AS customer,
+    coalesce(lower(coalesce(billing_email, customer_email)), nullif(customer_id, '0'),
+      {telephone("billing_phone", "billing_country")}) AS customer,
     coalesce(order_currency, "currency") AS money, {_STATUS} AS state
   FROM {{rows}} WHERE {_STATUS} NOT IN {_NEVER}
 )
@@ -95,7 +97,7 @@ WOOCOMMERCE_ORDERS: Final = Known(
     unlike=("action", "event"),
     uses=(
         "order_id", "order_number", "order_number_formatted", "order_date", "date", "status", "order_status", "customer_id",
-        "billing_email", "customer_email", "billing_phone", "order_currency", "currency", "order_total", "refunded_total", "completed_date",
+        "billing_email", "customer_email", "billing_phone", "billing_country", "order_currency", "currency", "order_total", "refunded_total", "completed_date",
         "date_completed", "paid_date", "refunds", "refund_items", "line_items", *_CELLS, *_ROW_ITEM,
     ),
     parts=(Part(kind="events", select=_EVENTS, of="order_lines", so_far=True), Part(kind="order_lines", select=_LINES)),
