@@ -62,10 +62,12 @@ class _SparkTables:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SparkBatch:
-    """A Spark cluster, or Spark in this process (``local[2]``)."""
+    """A Spark cluster, or Spark in this process (``local[2]``). ``scratch``: where the latter puts what does not fit
+    into memory; on a cluster each worker has a place of its own."""
 
     master: str
     memory: str = "4GB"
+    scratch: str = ""
 
     @contextmanager
     def over(
@@ -97,7 +99,7 @@ class SparkBatch:
         )
 
     def session(self) -> Any:
-        session = _started(self.master, self.memory).newSession()
+        session = _started(self.master, self.memory, self.scratch).newSession()
         session.conf.set("spark.sql.session.timeZone", "UTC")
         return session
 
@@ -133,7 +135,7 @@ def lake_rows(session: Any, lake: Lake, name: str) -> Any:
     )
 
 
-def _started(master: str, memory: str) -> Any:
+def _started(master: str, memory: str, scratch: str) -> Any:
     """The process's Spark; the first call starts it."""
     try:
         from pyspark.errors import PySparkException, PySparkRuntimeError
@@ -145,6 +147,8 @@ def _started(master: str, memory: str) -> Any:
         builder = SparkSession.builder.appName("shopkeeper").master(master)
         for name, value in (_SETTINGS | _HERE if here else _SETTINGS).items():
             builder = builder.config(name, value)
+        if here and scratch:
+            builder = builder.config("spark.local.dir", scratch)
         if here:  # Spark takes the first python3 of PATH, which may know nothing of what is installed for this one
             os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         try:
