@@ -36,7 +36,8 @@ FILLED: Mapping[str, list[Filled]] = {
         "any_member": "choice.parts['knn'] IS NOT NULL OR choice.parts['als'] IS NOT NULL",
     }],
     "shop.importing._PERSONS": [
-        {"key": "id", "rows": "customers"}, {"key": "coalesce(customer, 'visitor:' || visitor)", "rows": "seen_events"},
+        {"key": "id", "rows": "seen_customers"},
+        {"key": "coalesce(customer, 'visitor:' || visitor)", "rows": "seen_events"},
     ],
     "shop.order_returns._ORDER": [{"inner": feature_sql("line_return")}],
     "shop.predicting._PRICES": [{"inner": feature_sql("customer_prices")}],
@@ -45,6 +46,8 @@ FILLED: Mapping[str, list[Filled]] = {
 PARTS = {
     "data.snapshot._BEFORE": "a view of every snapshot", "data.snapshot._NEWEST": "a view of every snapshot",
     "data.snapshot._SEEN": "a view of every snapshot", "data.snapshot._JOINED": "a view of every snapshot with links",
+    "data.snapshot._NEWEST_OWN": "a view of every snapshot with links",
+    "data.snapshot._THEIRS": "a view of every snapshot with links",
     "data.identity._SIGN_INS": "part of _RUNS",
     "data.snapshot._CATALOGUE": "test_spark", "data.snapshot._HISTORIES": "test_spark",
     "features.tables._ONE_PERSON": "CALLED", "features.habits.THEIRS": "CALLED", "features.evidence._ROWS": "CALLED",

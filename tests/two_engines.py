@@ -30,6 +30,8 @@ from shopkeeper.data.spark import SparkBatch
 START = datetime(2026, 3, 1, tzinfo=UTC)
 MOMENT = START + timedelta(days=60)
 PEOPLE, PRODUCTS = 12, 15
+PHONE = "+8613800138000"
+"""By which somebody ordered: the number of c1."""
 AGES = (
     None,
     '{"age":"17"}',
@@ -87,6 +89,9 @@ def _events(dice: random.Random) -> Iterator[Event]:
     told: dict[str, Any] = {"at": START, "received_at": START, "customer": CustomerId("c1"), "source": "file:tags.csv"}
     yield Event(**told, id=EventId("e600"), action=Action.CONSENT, properties={"email": "true"})
     yield Event(**told, id=EventId("e601"), action=Action.ORDER_CANCEL, order=OrderId("O1"), price=Money(500, "CNY"))
+    lines = (OrderLine(product=ProductId("p3"), quantity=1.0, price=Money(700, "CNY")),)
+    known = told | {"customer": CustomerId(PHONE), "action": Action.ORDER, "lines": lines}
+    yield Event(**known, id=EventId("e602"), order=OrderId("O602"))
 
 
 def _logged(decision: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -131,6 +136,7 @@ def both_engines(folder: Path) -> tuple[LakeSnapshot, LakeSnapshot]:
         | {
             "id": f"c{number}",
             "name": f"王 {number}",
+            "phone": "+86 138-0013-8000" if number == 1 else None,
             "at": START,
             "attributes": AGES[number % len(AGES)],
             "source": "file:tags.csv",
@@ -156,6 +162,7 @@ def both_engines(folder: Path) -> tuple[LakeSnapshot, LakeSnapshot]:
         pq.write_table(lines.drop_columns(["event_id", "tax_minor"]) if part else lines, file)
         lake.adopt("order_lines", [file], key="t", number=part)
     everybody = [f"c{number}" for number in range(PEOPLE)] + [f"visitor:v{number}" for number in range(PEOPLE)]
+    everybody.append(PHONE)
     agreed = pa.array([key for place, key in enumerate(everybody) if place % 5], pa.string())
     rules = LinkRules(most_customers=20, window_days=5.0)
     whose = Identity(runs=runs_of(lake, DuckBatch()), rules=rules, agreed=agreed)

@@ -25,13 +25,14 @@ _BEGINS: Final = re.compile(r"\s*(SELECT|WITH \w+ AS|CREATE|INSERT INTO|COPY|DEL
 BESIDE: Final = {
     "data.cleaning.bots": {"rows_sql"}, "data.cleaning.rows": {"staging"},
     "data.marking": {
-        "fill", "_mark_within_file", "_mark_known", "_mark_shared", "_mark_orders", "_hashes", "orders_sql",
+        "fill", "_mark", "_mark_known", "_mark_shared", "_mark_orders", "_mark_known_orders", "_hashes",
+        "orders_sql",
     },
     "market.audiences.sql": {"_counted", "_tagged"}, "data.conflicts": {"_any", "_in_file", "_in_lake", "_order"},
     "data.cleaning.oddities": {"clock_changes"}, "data.import_run": {
         "_account", "_held", "_name_products", "_raws", "_set_apart", "_store", "_store_orders", "stage",
-        "unknown_products",
     },
+    "data.told_after": {"shared_phones", "unknown_products"},
 }  # fmt: skip
 """Functions that make SQL: test_spark_cleaning.py runs those of cleaning on both engines, test_spark_import.py those of
 an import, test_spark_questions.py those of audiences."""
@@ -40,15 +41,15 @@ ALONE: Final = {"data.import_run": {"_copy", "_originals", "preview"}}
 READS: Final = {
     "data.sources": "a file becomes texts", "data.detection": "how the first rows of a file are written",
     "data.cleaning.oddities": "warnings about the texts of a file",
-    "data.raw_rate": "a rate to compare with",
+    "data.raw_rate": "a rate to compare with", "data.so_far": "what exports of known formats state",
 }  # fmt: skip
 """What DuckDB does where the file is."""
 KEEPS: Final = {
     "data.batch": "DuckDB's own half", "data.lake": "files of the lake", "data.backup": "files of the lake",
     "data.privacy": "erasing", "data.spark_": "Spark's own half",
     **dict.fromkeys((
-        "data.belonging", "data.journal", "data.quarantine", "data.row_sums", "data.seen", "data.store", "data.stream",
-        "shop.doctor.facts",
+        "data.belonging", "data.entries", "data.journal", "data.quarantine", "data.row_sums", "data.seen", "data.store",
+        "data.stream", "shop.doctor.facts",
     ), "SQLite and PostgreSQL"),
     "shop.doctor.machine": "PostgreSQL", "apps.console.audience_pages": "no SQL",
 }  # fmt: skip

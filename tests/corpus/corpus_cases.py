@@ -31,8 +31,9 @@ _USUAL: Final = frozenset({"kind_found", "format_found"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One file or request. ``before``: files that are imported first; ``make``: a maker of ``corpus_big`` instead of a
-    file; ``query``: what is asked of the lake afterwards, and ``stored`` its answer as texts."""
+    """One file or request. ``before``: files that are imported, or requests that are sent, first; ``make``: a maker of
+    ``corpus_big`` instead of a file; ``query``: what is asked of the lake afterwards, and ``stored`` its answer as
+    texts."""
 
     id: int
     law: str
@@ -146,8 +147,14 @@ def _of_held(case: Case, shop: Shop, before: int) -> Iterator[str]:
 def _of_request(case: Case, shop: Shop, folder: Path) -> Iterator[str]:
     body, app = path_of(case, folder).read_bytes(), build(shop)
     key = shop.state.keys.create("publishable" if case.key == "publishable" else "secret")
-    answers = [_asked(app, case, key, body) for _ in range(case.repeat)]
-    answer = answers[-1]
+    for name in case.before:
+        if name.endswith(".json"):
+            _asked(app, case, key, (HERE / name).read_bytes())
+            shop.drain()
+        else:
+            import_files(shop, [HERE / name])
+    before = len(shop.quarantine.list(limit=100_000))
+    answer = [_asked(app, case, key, body) for _ in range(case.repeat)][-1]
     yield from _differ("http", case.http, answer.status_code)
     said = answer.json()
     if answer.status_code >= 400:
@@ -170,7 +177,7 @@ def _of_request(case: Case, shop: Shop, folder: Path) -> Iterator[str]:
     warned = [*said.get("warnings", ()), *(warning for one in verdicts for warning in one.get("warnings", ()))]
     yield from _differ("warnings", sorted(case.warnings), sorted(warning["key"] for warning in warned))
     yield from _lacking(case.says, [warning["message"] for warning in warned])
-    yield from _differ("rows in quarantine", case.quarantined, len(shop.quarantine.list(limit=100_000)))
+    yield from _differ("rows in quarantine", case.quarantined, len(shop.quarantine.list(limit=100_000)) - before)
     if case.query:
         shop.drain()
         with shop.lake.connect() as con:

@@ -112,6 +112,25 @@ def test_regular_files_count_refused_lines(importer: Importer, tmp_path: Path) -
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("regular", [True, False])
+def test_kept_lines_bear_their_physical_number(importer: Importer, tmp_path: Path, regular: bool) -> None:
+    """What the lake keeps of an order's line is the line of the file, whatever was refused, held or repeated before it,
+    where the file is read as it is and where it is written anew; a number that the file gives is kept."""
+    good = [GOOD.replace("o1", f"o{n}") for n in range(2, 6)]
+    texts = lines(
+        "x,y", good[0], "a,b,c,d,e,f,g", "short", good[1], "o9,2026-11-01,c1,s,0,1", good[1], good[2], "late", good[3]
+    )
+    path = write(tmp_path, texts if regular else texts + "\n")
+    assert is_regular(path) is regular
+    importer.file(path, "order_lines")
+    assert rows(importer, "SELECT order_id, line FROM order_lines ORDER BY 2") == [
+        ("o2", 3), ("o3", 6), ("o4", 9), ("o5", 11),
+    ]  # fmt: skip
+    own = write(tmp_path, "order,line,at,customer,product\nshort\nn1,7,2026-11-01,c1,s\n")
+    importer.file(own, "order_lines")
+    assert rows(importer, "SELECT line FROM order_lines WHERE order_id = 'n1'") == [(7,)]
+
+
 @pytest.mark.parametrize(("before", "line"), [("", 3), ("\ufeff", 3), ('"o0\nof May",2026-11-01,c1,s,1,1\n', 5)])
 def test_a_line_whose_quotes_end_early_is_held_as_it_stands(
     importer: Importer, tmp_path: Path, before: str, line: int
@@ -269,6 +288,76 @@ def test_an_order_that_is_known_is_not_changed_by_a_file(importer: Importer, tmp
     importer.file(write(tmp_path, lines(GOOD)), "order_lines")
     account = importer.file(write(tmp_path, lines("o1,2026-11-01 10:00:00,c1,00123,2,8.90")), "order_lines")
     assert account.by_reason == {"order_known": 1}
+
+
+PARTLY = lines("o1,2026-11-01,c1,a,1,1.00", "o1,2026-11-01,c1,b,1,N/A", "o1,2026-11-01,c1,c,1,x")
+
+
+def sold(importer: Importer) -> list[tuple[Any, ...]]:
+    return rows(importer, "SELECT product, price_minor FROM order_lines WHERE quantity > 0 ORDER BY ALL")
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_corrected_line_joins_the_rest_of_its_order(importer: Importer, tmp_path: Path, at_once: bool) -> None:
+    """Lines held for faults of their own enter once they are corrected, together or one after the other, once."""
+    importer.file(write(tmp_path, PARTLY), "order_lines")
+    for row in importer.quarantine.list():
+        importer.quarantine.fix(row.id, {"price": "2.50"})
+        if not at_once:
+            assert [one.kept for one in importer.replay([row.id])] == [1]
+    assert [one.kept for one in importer.replay()] == [2] * at_once
+    assert sold(importer) == [("a", 100), ("b", 250), ("c", 250)]
+    assert importer.quarantine.counts() == {}
+    assert rows(importer, "SELECT action, order_id FROM events") == [("order", "o1")]
+
+
+def test_a_corrected_file_completes_its_orders(importer: Importer, tmp_path: Path) -> None:
+    """A file that tells again all that is known of an order adds what was held of it."""
+    importer.file(write(tmp_path, PARTLY), "order_lines")
+    account = importer.file(write(tmp_path, PARTLY.replace("N/A", "2.50").replace("x", "3"), "b.csv"), "order_lines")
+    assert (account.kept, account.duplicate, account.quarantined) == (2, 1, 0)
+    assert sold(importer) == [("a", 100), ("b", 250), ("c", 300)]
+    account = importer.file(write(tmp_path, PARTLY.replace("N/A", "2.60").replace("x", "3"), "b.csv"), "order_lines")
+    assert (account.kept, account.duplicate, dict(account.by_reason)) == (0, 2, {"order_known": 1})
+
+
+def test_a_row_that_contradicts_the_shop_is_held_however_often_it_is_tried(tmp_path: Path) -> None:
+    """What was known before the file, or came with another file meanwhile, is not added to."""
+    quarantine, now = Quarantine(tmp_path / "quarantine.db"), iter(range(1, 100))
+    importer = Importer(
+        lake=Lake(tmp_path / "lake"), quarantine=quarantine, clock=lambda: NOW.replace(second=next(now))
+    )  # fmt: skip
+    importer.file(write(tmp_path, lines(GOOD)), "order_lines")
+    importer.file(write(tmp_path, lines("o1,2026-11-01 10:00:00,c1,00123,2,8.90")), "order_lines")
+    assert [one.kept for one in importer.replay()] == [0]
+    importer.file(write(tmp_path, lines("o2,2026-11-01,c1,a,1,N/A")), "order_lines")
+    importer.file(write(tmp_path, lines("o2,2026-11-01,c1,a,1,2.00")), "order_lines")
+    (held,) = importer.quarantine.list(reason="not_an_amount")
+    importer.quarantine.fix(held.id, {"price": "3.00"})
+    assert [(one.kept, one.quarantined) for one in importer.replay()] == [(0, 1)] * 2
+    assert importer.quarantine.counts() == {"order_known": 2}
+    importer.quarantine.fix(held.id, {"price": "2.00"})
+    assert [one.duplicate for one in importer.replay([held.id])] == [1]
+    quarantine.close()
+
+
+def test_returns_of_a_known_order_come_when_they_come(importer: Importer, tmp_path: Path) -> None:
+    """A return belongs to its order, numbered as the line it takes back or not; told otherwise it is a conflict."""
+    numbered, told = HEADER + ",line\n", MapFile(returns=True)
+    for head, tail, reason in (("a", "", "order_known"), ("b", ",1", "id_conflict")):
+
+        def take(*rows: str) -> Account:
+            text = (numbered if tail else HEADER + "\n") + "".join(f"{head}{row}{tail}\n" for row in rows)  # noqa: B023  # called in this turn
+            return importer.file(write(tmp_path, text), "order_lines", mapping=told)
+
+        assert take("1,2026-11-01,c1,s,2,5.00").kept == 1
+        assert take("1,2026-11-03,c1,s,-1,5.00").kept == 1
+        assert (take("1,2026-11-03,c1,s,-1,5.00").duplicate) == 1
+        assert dict(take("1,2026-11-03,c1,s,-2,5.00").by_reason) == {reason: 1}
+    assert take("1,2026-11-01,c1,s,2,5.00", "1,2026-11-03,c1,s,-1,5.00").duplicate == 2
+    assert rows(importer, "SELECT order_id, quantity FROM order_lines ORDER BY ALL") == [
+        ("a1", -1.0), ("a1", 2.0), ("b1", -1.0), ("b1", 2.0),
+    ]  # fmt: skip
 
 
 def test_fix_and_replay_have_one_effect(importer: Importer, tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ class Side:
         self.con.execute(f"SET TimeZone='{zone}'")
         self.con.register("texts", texts)
         self.con.execute("DROP VIEW IF EXISTS whole")
-        for name in ("marked", "marks", "orders", "known", "staged"):
+        for name in ("marked", "marks", "orders", "known", "late", "sold", "staged"):
             self.con.execute(f"DROP TABLE IF EXISTS {name}")
         self.con.execute(f"CREATE OR REPLACE TABLE staged AS {plan.sql}")
         self.con.execute(f"CREATE OR REPLACE VIEW whole AS {plan.whole}")

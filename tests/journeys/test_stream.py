@@ -214,6 +214,39 @@ def test_what_waited_in_the_journal_comes_along(house: House) -> None:
         assert _ids(house.folder) == {"early": 1, "late": 1}
 
 
+def test_an_order_counts_once_on_a_stream(house: House, tmp_path: Path) -> None:
+    """Orders that two event ids tell, and one that a file told before: the drain lets one of each count; what says
+    something else of it is in quarantine with both sides, and stays there once however often the drain runs."""
+    file = tmp_path / "orders.csv"
+    file.write_text("order_id,date,customer_id,sku,quantity,price\no-file,2026-11-01T10:00:00Z,c1,p1,1,9.90\n")
+    assert shopkeeper("import", "--shop", house.folder, file).returncode == 0
+    with Shop.open(house.folder, sharing=True) as shop:
+        for name, order, price in (
+            ("e1", "o1", "9.90"), ("e2", "o1", "9.90"), ("e3", "o1", "8.80"),
+            ("f1", "o-file", "9.90"), ("f2", "o-file", "1"),
+        ):  # fmt: skip
+            shop.collect([_order(name, order, price)])
+    for last in ((), (_order("e4", "o1", "7.70"), _order("b1", "o1", "9.90", action="order_return"))):
+        with Shop.open(house.folder, sharing=True) as shop:
+            shop.collect([*last])
+        done = shopkeeper("drain", "--shop", house.folder, "--once")
+        assert done.returncode == 0, done.stderr
+    with Shop.open(house.folder, readonly=True) as shop, shop.lake.connect() as con:
+        sql = "SELECT order_id, price_minor, quantity FROM order_lines ORDER BY ALL"
+        assert con.execute(sql).fetchall() == [("o-file", 990, 1.0), ("o1", 990, -1.0), ("o1", 990, 1.0)]
+        held = shop.quarantine.list()
+        assert [(row.reason, row.facts["value"]) for row in held] == [
+            ("order_known", "o1"), ("order_known", "o-file"), ("order_known", "o1"),
+        ]  # fmt: skip
+        assert all("price=9.90 CNY" in row.facts["known"] for row in held)
+        assert [one in row.raw for one, row in zip(("880", "100", "770"), held, strict=True)] == [True] * 3
+
+
+def _order(name: str, order: str, price: str, action: str = "order") -> dict[str, object]:
+    line = {"product": "p1", "quantity": 1, "price": price}
+    return {"id": name, "action": action, "customer": "c1", "order": order, "lines": [line]}
+
+
 def test_a_stream_needs_shared_profiles(house: House) -> None:
     """``[stream]`` without ``[profiles] url`` is refused with what to add."""
     text = (house.folder / FILE).read_text("utf-8")

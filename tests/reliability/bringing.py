@@ -1,4 +1,4 @@
-"""Imports that are killed: nothing of them is there in part; made again nothing is doubled, and nothing is left over."""
+"""Imports that are killed: nothing of them is there in part; made again, nothing is doubled and nothing left over."""
 
 import contextlib
 import json

@@ -6,6 +6,8 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from shopkeeper.core.ids import PersonKey
+
 Verdict = Literal["linked", "unlinked", "too_many_customers", "too_many_visitors", "no_consent"]
 """What became of a browser and a customer who were seen together."""
 
@@ -15,7 +17,8 @@ class LinkRules:
     """``[identity]``: how far a browser's nameless events are a customer's.
 
     From a sign-in on they are that customer's, until another signs in; those of the days before the first sign-in are
-    the first customer's. Customers never become one another: a browser only ever lends its nameless events.
+    the first customer's. Customers never become one another: a browser only ever lends its nameless events, and a
+    telephone number by which alone somebody ordered lends its orders to the one customer whose number it is.
     """
 
     window_days: float = 30.0
@@ -39,7 +42,7 @@ class Runs:
     """
 
     visitor: NDArray[np.bytes_]
-    """Ids (not person keys) in UTF-8."""
+    """Ids (not person keys) in UTF-8; telephone numbers as ``PHONE`` has it."""
     customer: NDArray[np.bytes_]
     at: NDArray[np.int64]
     """When each began, in microseconds since 1970-01-01 UTC."""
@@ -61,6 +64,29 @@ class Runs:
         """The runs in which none of these browsers and customers took part."""
         gone = np.isin(self.visitor, _bytes(visitors)) | np.isin(self.customer, _bytes(customers))
         return Runs(visitor=self.visitor[~gone], customer=self.customer[~gone], at=self.at[~gone])
+
+
+PHONE: Final = "phone:"
+"""What a telephone number that lends its orders is called, beside browsers. A number begins with ``+``."""
+_BROWSER: Final = "visitor:"
+
+
+def is_phone(lender: str) -> bool:
+    """Whether what lends its past is a telephone number, and not a browser."""
+    return lender.startswith(PHONE)
+
+
+def key_of(lender: str) -> PersonKey:
+    """The person key of a browser or telephone number."""
+    return PersonKey(lender.removeprefix(PHONE) if is_phone(lender) else _BROWSER + lender)
+
+
+def lender_of(person: PersonKey) -> str:
+    """What a person key is called among those that lend: a browser's id, a telephone number; "" for other customers."""
+    if person.startswith(_BROWSER):
+        browser = person.removeprefix(_BROWSER)
+        return "" if is_phone(browser) else browser
+    return PHONE + person if person.startswith("+") else ""
 
 
 NO_RUNS: Final = Runs(visitor=np.array([], "S1"), customer=np.array([], "S1"), at=np.array([], np.int64))

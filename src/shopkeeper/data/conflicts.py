@@ -6,14 +6,12 @@ from typing import Any, Final
 
 from shopkeeper.core.money import exponent
 from shopkeeper.data.cleaning.columns import Kind
-from shopkeeper.data.cleaning.rows import Staging, content_sql, identity_of
+from shopkeeper.data.cleaning.rows import Staging, content_sql, identity_sql
 from shopkeeper.data.cleaning.values import quoted
 from shopkeeper.data.marking import Facts
-from shopkeeper.data.rows import identifier
+from shopkeeper.data.marks import ID_CONFLICT, ORDER_KNOWN
 from shopkeeper.data.schema import lake_types
 
-ID_CONFLICT: Final = 2
-ORDER_KNOWN: Final = 4
 _MOST: Final = 10_000
 """Of how many rows the other side is looked up; the rest are held without."""
 _LONGEST: Final = 300
@@ -51,9 +49,8 @@ def _in_file(kind: Kind) -> str:
 def _in_lake(lake: Facts, kind: Kind, plan: Staging, *, timed: bool) -> str:
     if not lake.files(kind):
         return ""
-    columns = identity_of(kind, timed=timed, by_event=plan.by_event)
     by = content_sql(kind, lake_types(kind), by_content=True) if plan.by_content else None
-    identity = by or f"hash({', '.join(map(identifier, columns))})"
+    identity = by or identity_sql(kind, timed=timed, by_event=plan.by_event)
     return (
         f"WITH bad AS (SELECT row, identity FROM {_bad(ID_CONFLICT)}) "
         f"SELECT row, min({_whole(kind, 'l')}) FROM bad JOIN (SELECT {identity} AS identity, * "

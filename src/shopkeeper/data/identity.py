@@ -3,6 +3,9 @@
 A *run* begins with the first of a browser's sign-ins in a row by the same customer. The runs that began before a
 moment are those that were known then, whatever happened since: one small table answers for every moment, without
 looking ahead. Nothing is written into the lake; a link that is refused later leaves no trace in it.
+
+A telephone number that stands for a customer in orders is read like a browser (``phone:+86…``): from the moment that a
+customer's row bears it all its orders are theirs, and nobody's where the rows of two customers bear it.
 """
 
 from collections.abc import Collection
@@ -15,8 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from shopkeeper.core.identity import LinkRules, Runs
-from shopkeeper.core.ids import PLACEHOLDERS
+from shopkeeper.core.identity import PHONE, LinkRules, Runs
+from shopkeeper.core.ids import PLACEHOLDERS, PersonKey
 from shopkeeper.data.batch import Batch
 from shopkeeper.data.duck import Duck
 from shopkeeper.data.lake import Lake
@@ -29,12 +32,22 @@ NO_LINKS: Final = LINKS.empty_table()
 _DUCK: Final = Duck()
 
 _NOBODY: Final = ", ".join("'" + word.replace("'", "''") + "'" for word in sorted(PLACEHOLDERS))
-_SIGN_INS: Final = """
+_IS_PHONE: Final = f"visitor LIKE '{PHONE}%'"
+_DIGITS: Final = "translate({column}, ' -()./', '')"
+"""A telephone number as it is compared."""
+_SIGN_INS: Final = f"""
   SELECT visitor, customer, "at", id AS event FROM lake_events
   WHERE visitor IS NOT NULL AND customer IS NOT NULL AND action NOT IN ('stock_change', 'price_change')
+    AND NOT {_IS_PHONE}
   UNION ALL
   SELECT visitor, customer, "at", coalesce(event_id, order_id) FROM lake_order_lines
-  WHERE visitor IS NOT NULL AND customer IS NOT NULL
+  WHERE visitor IS NOT NULL AND customer IS NOT NULL AND NOT {_IS_PHONE}
+  UNION ALL
+  SELECT '{PHONE}' || ordering.customer, c.id, c."at", c.id FROM lake_customers c
+  JOIN (SELECT customer FROM lake_order_lines WHERE customer LIKE '+%'
+        UNION SELECT customer FROM lake_events WHERE customer LIKE '+%') ordering
+    ON {_DIGITS.format(column="ordering.customer")} = {_DIGITS.format(column="c.phone")}
+  WHERE c.phone LIKE '+%' AND c.id NOT LIKE '+%'
 """
 _RUNS: Final = f"""
 WITH sign_ins AS ({_SIGN_INS}), pairs AS (
@@ -70,14 +83,16 @@ WITH known AS (
   FROM counted
 )
 SELECT visitor, customer, first_at, runs, customers, CAST(visitors AS BIGINT) AS visitors,
-       CASE WHEN apart THEN 'unlinked' WHEN customers > $most_customers THEN 'too_many_customers'
+       CASE WHEN apart THEN 'unlinked'
+            WHEN customers > CASE WHEN visitor LIKE 'phone:%' THEN 1 ELSE $most_customers END THEN 'too_many_customers'
             WHEN visitors > $most_visitors THEN 'too_many_visitors'
             WHEN NOT {agreed} THEN 'no_consent' ELSE 'linked' END AS verdict
 FROM crowds
 """
-_AGREED: Final = "(customer IN (SELECT person FROM agreed) AND ('visitor:' || visitor) IN (SELECT person FROM agreed))"
+_KEY: Final = f"CASE WHEN {_IS_PHONE} THEN substr(visitor, {len(PHONE) + 1}) ELSE 'visitor:' || visitor END"
+_AGREED: Final = f"(customer IN (SELECT person FROM agreed) AND {_KEY} IN (SELECT person FROM agreed))"
 _COUNTS: Final = """
-WITH pairs AS ({pairs}), browsers AS (
+WITH lenders AS ({pairs}), pairs AS (SELECT * FROM lenders WHERE visitor NOT LIKE 'phone:%'), browsers AS (
   SELECT visitor, count(*) FILTER (verdict = 'linked') AS linked, min(verdict) FILTER (verdict <> 'linked') AS refused
   FROM pairs GROUP BY visitor
 )
@@ -86,12 +101,16 @@ SELECT count(*) AS browsers, count(*) FILTER (linked > 0) AS linked, count(*) FI
        count(*) FILTER (linked = 0 AND refused = 'unlinked') AS unlinked,
        count(*) FILTER (linked = 0 AND refused = 'no_consent') AS no_consent,
        count(*) FILTER (linked = 0 AND refused = 'too_many_customers') AS too_many_customers,
-       count(*) FILTER (linked = 0 AND refused = 'too_many_visitors') AS too_many_visitors
+       count(*) FILTER (linked = 0 AND refused = 'too_many_visitors') AS too_many_visitors,
+       (SELECT count(*) FROM lenders WHERE visitor LIKE 'phone:%' AND verdict = 'linked') AS phones,
+       (SELECT count(DISTINCT visitor) FROM lenders
+        WHERE visitor LIKE 'phone:%' AND verdict = 'too_many_customers') AS phones_shared
 FROM browsers
 """
 _CROWDS: Final = """
 WITH pairs AS ({pairs})
-SELECT 'visitor' AS kind, visitor AS id, max(customers) AS others FROM pairs
+SELECT CASE WHEN visitor LIKE 'phone:%' THEN 'phone' ELSE 'visitor' END AS kind, visitor AS id,
+       max(customers) AS others FROM pairs
 WHERE verdict = 'too_many_customers' GROUP BY visitor
 UNION ALL
 SELECT 'customer', customer, max(visitors) FROM pairs WHERE verdict = 'too_many_visitors' GROUP BY customer
@@ -99,14 +118,19 @@ ORDER BY others DESC, kind, id LIMIT $most
 """
 _LINKS: Final = """
 WITH pairs AS ({pairs}), spans AS (
-  SELECT visitor, customer, CASE WHEN run = 1 THEN "at" - $window ELSE "at" END AS from_at,
+  SELECT visitor, customer, CASE WHEN visitor LIKE 'phone:%' THEN TIMESTAMPTZ '1970-01-01 00:00:00+00'
+              WHEN run = 1 THEN "at" - $window ELSE "at" END AS from_at,
          coalesce(lead("at") OVER (PARTITION BY visitor ORDER BY run), TIMESTAMPTZ '9999-12-31 00:00:00+00') AS until_at
   FROM runs WHERE "at" < $moment
+), linked AS (
+  SELECT s.visitor, s.customer, s.from_at, s.until_at
+  FROM spans s JOIN pairs p ON p.visitor = s.visitor AND p.customer = s.customer
+  WHERE p.verdict = 'linked' AND s.from_at < s.until_at
 )
-SELECT s.visitor, s.customer, s.from_at, s.until_at
-FROM spans s JOIN pairs p ON p.visitor = s.visitor AND p.customer = s.customer
-WHERE p.verdict = 'linked' AND s.from_at < s.until_at ORDER BY s.visitor, s.from_at
+SELECT l.visitor, coalesce(phone.customer, l.customer) AS customer, l.from_at, l.until_at
+FROM linked l LEFT JOIN linked phone ON phone.visitor = 'phone:' || l.customer ORDER BY l.visitor, l.from_at
 """
+"""A browser that was signed in as a telephone number is the customer's whose number it is."""
 
 
 def runs_of(lake: Lake, batch: Batch) -> pa.Table:
@@ -142,12 +166,27 @@ class Identity:
     def about(self, person: str) -> "Identity":
         """The same for questions about one customer or visitor: with the browsers of theirs alone."""
         visitor = person.removeprefix("visitor:")
-        who = pc.field("customer") == person if visitor == person else pc.field("visitor") == visitor
+        who = pc.field("visitor") == visitor
+        if visitor == person:
+            lent = pc.field("visitor") == PHONE + person
+            theirs = self.runs.filter((pc.field("customer") == person) | lent)
+            names = [person, *theirs.column("customer").to_pylist()]
+            names += [
+                name.removeprefix(PHONE) for name in theirs.column("visitor").to_pylist() if name.startswith(PHONE)
+            ]
+            who = pc.field("customer").isin(names) | lent
         theirs = self.runs.filter(who)
         if visitor != person:  # whether a customer has too many browsers is seen from all of them
             theirs = self.runs.filter(pc.is_in(self.runs.column("customer"), value_set=pc.unique(theirs["customer"])))
         browsers = pc.unique(theirs.column("visitor"))
         return replace(self, runs=self.runs.filter(pc.is_in(self.runs.column("visitor"), value_set=browsers)))
+
+    def whose(self, person: PersonKey, moment: datetime) -> PersonKey:
+        """The customer whose telephone number this is; any other key itself."""
+        if not person.startswith("+"):
+            return person
+        found = self.about(person).links(moment).filter(pc.field("visitor") == PHONE + person).to_pylist()
+        return PersonKey(found[0]["customer"]) if found else person
 
     def counts(self, moment: datetime) -> dict[str, int]:
         """How many browsers were seen signed in, are linked, and are not, by the first reason why."""
@@ -190,7 +229,11 @@ def of_those(rows: pa.Table, keys: pa.Array, *, customers: bool = True) -> pa.Ta
     """Spans or runs of browsers and (where not told otherwise) customers who are among some person keys."""
     if not rows.num_rows:
         return rows
-    own = pc.binary_join_element_wise("visitor:", rows.column("visitor"), "")
+    names = rows.column("visitor")
+    own = pc.if_else(
+        pc.starts_with(names, PHONE), pc.utf8_slice_codeunits(names, len(PHONE)),
+        pc.binary_join_element_wise("visitor:", names, ""),
+    )  # fmt: skip
     inside = pc.is_in(own, value_set=keys)
     return rows.filter(pc.and_(inside, pc.is_in(rows.column("customer"), value_set=keys)) if customers else inside)
 

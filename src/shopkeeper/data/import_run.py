@@ -2,11 +2,11 @@
 
 import json
 import shutil
-from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,17 +19,19 @@ from shopkeeper.data.account import Account
 from shopkeeper.data.cleaning.columns import Kind, Matched, match
 from shopkeeper.data.cleaning.oddities import clock_changes
 from shopkeeper.data.cleaning.rows import Staging, staging
-from shopkeeper.data.cleaning.values import Reading, now_sql, quoted
+from shopkeeper.data.cleaning.values import Reading, moment_sql, now_sql, quoted
 from shopkeeper.data.conflicts import known_sides
 from shopkeeper.data.disk import seal
 from shopkeeper.data.kill_points import reached
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.mapping import MapFile
-from shopkeeper.data.marking import DUPLICATE, MARKS, PERSONS, Facts, Marking, orders_sql
+from shopkeeper.data.marking import Facts, Marking, orders_sql
+from shopkeeper.data.marks import DUPLICATE, PERSONS, REASONS
 from shopkeeper.data.preview import PreviewRow
-from shopkeeper.data.rows import LINE, Held, Rows, Source, Warn, identifier, lines_of
+from shopkeeper.data.rows import LINE, Held, Rows, Source, Warn, identifier, line_in, shifts
 from shopkeeper.data.schema import lake_types
 from shopkeeper.data.sources.known.format import THEIRS
+from shopkeeper.data.told_after import shared_phones, unknown_products
 
 _STEPS: Final = 5
 _NAMES: Final = 500
@@ -59,6 +61,8 @@ class ImportRun:
     threads: int = 2
     orders: bool = True
     """Whether order lines make the events of their orders."""
+    tried: tuple[datetime, ...] = ()
+    """When rows of the same file came in before, where these were held then."""
     named: str = ""
     """The table of the products that are named, once there is one."""
     files: dict[str, list[Future[Path]]] = field(default_factory=dict)
@@ -122,7 +126,7 @@ class ImportRun:
         self._tell(3)
         held = self._originals([*rows.held, *rejects, *self._held(plan, rows, matched, rejects)])
         self._set_apart(matched)
-        kept = self._store(rows, matched, plan)
+        kept = self._store(rows, matched, plan, rejects)
         orders = self._store_orders(matched) if self.kind == "order_lines" and self.orders else 0
         if self.kind in ("events", "order_lines") and "product" not in plan.absent:
             self._name_products()
@@ -135,7 +139,7 @@ class ImportRun:
         few = replace(rows, relation=f"(SELECT * FROM {rows.relation} LIMIT {count})", held=())
         matched, plan, rejects = self.stage(few)
         held = {one.line: one for one in [*rejects, *self._held(plan, few, matched, rejects)]}
-        line = _lines(few, rejects)
+        line = line_in(few, rejects)
         columns = ", ".join(map(identifier, self.types))
         place = LINE if few.numbered else "row"
         found = self.con.execute(
@@ -163,15 +167,11 @@ class ImportRun:
         dropped.result()
         self._tell(_STEPS)
 
-    def unknown_products(self) -> tuple[Warn, ...]:
-        """A warning where what was written names products that the catalogue, where there is one, does not have."""
-        if not self.named or not self.facts.files("products"):
-            return ()
-        count, example = self.con.execute(
-            f"SELECT count(*), min(product) FROM {self.named} "
-            f"ANTI JOIN (SELECT id AS product FROM {self.facts.relation_sql('products')}) USING (product)"
-        ).fetchone()
-        return (Warn(key="unknown_products", facts={"count": count, "value": example}),) if count else ()
+    def told_after(self) -> tuple[Warn, ...]:
+        """Warnings about what was written, beside what the shop knows."""
+        return (
+            *unknown_products(self.con, self.facts, self.named), *shared_phones(self.con, self.facts, self.kind)
+        )  # fmt: skip
 
     def _set_apart(self, matched: Matched) -> None:
         """Take the rows that bear a mark away: quicker than to leave them out each time. ``orders`` are of the rest."""
@@ -201,7 +201,14 @@ class ImportRun:
         return matched, plan, rejects
 
     def _marking(self, plan: Staging, *, timed: bool, told: tuple[str, ...]) -> Marking:
-        return Marking(self.con, self.facts, self.kind, plan, timed=timed, threads=self.threads, told=told)
+        return Marking(
+            self.con, self.facts, self.kind, plan, timed=timed, threads=self.threads, told=told, before=self._before()
+        )
+
+    def _before(self) -> str:
+        """SQL: true for rows of the lake that came in with these, which are tried again."""
+        moments = ", ".join(map(moment_sql, self.tried))
+        return f"source = {quoted(self.source)} AND received_at IN ({moments})" if self.tried else ""
 
     @property
     def facts(self) -> Facts:
@@ -244,7 +251,7 @@ class ImportRun:
     def _held(self, plan: Staging, rows: Rows, matched: Matched, rejects: list[Held]) -> list[Held]:
         """Rows with a reason or a mark, with their physical lines."""
         place = LINE if rows.numbered else "rowid"
-        line = _lines(rows, rejects)
+        line = line_in(rows, rejects)
         found = [
             self._one(plan.reasons[code - 1], line(int(at)), raw)
             for at, code, raw in self.con.execute(
@@ -259,7 +266,7 @@ class ImportRun:
         timed = self._timed(matched)
         known = known_sides(self.con, self.facts, self.kind, plan, timed=timed) if marked else {}
         for at, what, row in marked:
-            reason = MARKS[what]
+            reason = REASONS[what]
             ours = PERSONS.get(what) or ("order" if self.kind == "order_lines" else "id")
             one = self._one((reason, ours, matched.theirs.get(ours, "")), line(int(at)), raws.get(row, ""))
             found.append(replace(one, facts={**one.facts, "known": known.get(row, "…")}))
@@ -307,17 +314,28 @@ class ImportRun:
         """The ``row`` that a row of the file has once it is staged."""
         return "row_number() OVER () - 1"
 
-    def _store(self, rows: Rows, matched: Matched, plan: Staging) -> int:
+    def _store(self, rows: Rows, matched: Matched, plan: Staging, rejects: list[Held]) -> int:
         """Write the kept rows as Parquet into the lake's folder. How many."""
-        values = {"line": f"coalesce(line, ({self._line_sql(rows)})::INTEGER)", "source": _always(self.source)}
+        values = {"line": "coalesce(line, place::INTEGER)", "source": _always(self.source)}
         if "currency" not in matched.theirs and "currency" not in self.mapping.constants:
             values["currency"] = f"CASE WHEN currency IS NOT NULL THEN {_always(self.reading.currency)} END"
         said = [name for name in self.types if name not in plan.absent or name in values]
         columns = ", ".join(f"{values.get(name, identifier(name))} AS {identifier(name)}" for name in said)
-        return self._copy(self.kind, f"SELECT {columns} FROM whole WHERE code = 0")
+        placed = self._placed_sql(rows, rejects) if "line" in self.types else "whole"
+        return self._copy(self.kind, f"SELECT {columns} FROM {placed} WHERE code = 0")
 
-    def _line_sql(self, rows: Rows) -> str:
-        return LINE if rows.numbered else f"row + {rows.first_line}"
+    def _placed_sql(self, rows: Rows, rejects: list[Held]) -> str:
+        """The rows with their physical lines as ``place``: refused lines before them count."""
+        if rows.numbered:
+            return f"(SELECT *, {LINE} AS place FROM whole)"
+        plain = f"row + {rows.first_line}"
+        if not rejects:
+            return f"(SELECT *, {plain} AS place FROM whole)"
+        self.con.register("refused_lines", shifts(rejects))
+        return (
+            f"(SELECT w.*, {plain} + coalesce(before, 0) AS place "
+            f"FROM whole w ASOF LEFT JOIN refused_lines ON {plain} >= start)"
+        )
 
     def _copy(self, name: str, select: str) -> int:
         path = self.lake.stage_path(name)
@@ -352,7 +370,7 @@ class ImportRun:
 def _drop(con: Any) -> None:
     """Give back what was made of one kind of row."""
     con.execute("DROP VIEW IF EXISTS whole")
-    for name in ("staged", "marked", "marks", "orders", "known"):
+    for name in ("staged", "marked", "marks", "orders", "known", "late", "sold", "sums"):
         con.execute(f"DROP TABLE IF EXISTS {name}")
 
 
@@ -377,16 +395,3 @@ def _cells(raw: str) -> dict[str, Any]:
     except ValueError:
         return {"row": raw[:200]}
     return {name: value for name, value in cells.items() if value is not None} if isinstance(cells, dict) else {}
-
-
-def _lines(rows: Rows, rejects: list[Held]) -> Callable[[int], int]:
-    """From a row's place (or its own line) to its physical line: refused lines before it count."""
-    if rows.numbered:
-        return lambda line: line
-    shifted = lines_of(rejects)
-
-    def line_of(place: int) -> int:
-        plain = place + rows.first_line
-        return plain + bisect_right(shifted, plain)
-
-    return line_of

@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import duckdb
 import pyarrow as pa
@@ -31,12 +31,13 @@ from shopkeeper.data.mapping import NO_MAPPING, MapFile, told_again
 from shopkeeper.data.preview import Preview
 from shopkeeper.data.quarantine import HeldRow, Quarantine
 from shopkeeper.data.recognising import Found, find
-from shopkeeper.data.rows import LINE, Held, Refused, Rows, Source, Warn
+from shopkeeper.data.rows import LINE, Held, Rows, Source, Warn
 from shopkeeper.data.sources.baskets import Baskets
 from shopkeeper.data.sources.delimited import Delimited
 from shopkeeper.data.sources.feed_xml import FeedXml
 from shopkeeper.data.sources.jsonl import JsonLines
 from shopkeeper.data.sources.known import recognise, rule_of
+from shopkeeper.data.sources.known.format import Part
 from shopkeeper.data.sources.parquet import Parquet
 from shopkeeper.data.sources.xlsx import Xlsx
 
@@ -92,9 +93,9 @@ class Importer:
                 done.append((part, replace(account, format=found.format), held))
             for part, _, _ in done:
                 part.adopt()
-            done = [(part, _joined(account, part.unknown_products()), held) for part, account, held in done]
+            done = [(part, _joined(account, part.told_after()), held) for part, account, held in done]
         for part, account, held in done:
-            self.hold(held, account, path, part.mapping, source, kept_with)
+            self.hold(held, account, path, part, kept_with)
         seconds = time.perf_counter() - started
         said = [account for _, account, _ in done if account.read] or [done[0][1]]
         return [replace(account, seconds=seconds / len(said)) for account in said]
@@ -168,18 +169,21 @@ class Importer:
     ) -> Account:  # fmt: skip
         """Import what a source reads."""
         started = time.perf_counter()
-        account, held = self._run(reader, path, kind, mapping, source, progress)
-        self.hold(held, account, path, mapping, source)
+        run, account, held = self._run(reader, path, kind, mapping, source, self._reading(mapping), progress)
+        self.hold(held, account, path, run)
         return replace(account, seconds=time.perf_counter() - started)
 
     def hold(
-        self, held: list[Held], account: Account, path: Path, mapping: MapFile, source: str,
+        self, held: list[Held], account: Account, path: Path, run: ImportRun,
         kept_with: Mapping[str, Any] | None = None,
     ) -> None:  # fmt: skip
-        """Put rows of a file into the quarantine. ``kept_with``: what else is kept with them."""
+        """Put rows of a file into the quarantine, with what the run was told. ``kept_with``: what else is kept."""
         self.quarantine.add(
             held, import_id=account.import_id, kind=account.kind, file=str(path), at=self.clock(),
-            reading={"mapping": asdict(mapping), "source": source, "format": account.format, **(kept_with or {})},
+            reading={
+                "mapping": asdict(run.mapping), "source": run.source, "format": account.format,
+                "tried": [run.reading.now.isoformat()], **(kept_with or {}),
+            },
         )  # fmt: skip
         reached("import.held")
 
@@ -197,23 +201,15 @@ class Importer:
         )
 
     def _run(
-        self,
-        reader: Source,
-        path: Path,
-        kind: Kind,
-        mapping: MapFile,
-        source: str,
-        progress: Progress,
-        *,
-        orders: bool = True,
-    ) -> tuple[Account, list[Held]]:
-        reading = self._reading(mapping)
+        self, reader: Source, path: Path, kind: Kind, mapping: MapFile, source: str, reading: Reading,
+        progress: Progress, *, orders: bool = True, tried: Sequence[str] = (),
+    ) -> tuple[ImportRun, Account, list[Held]]:  # fmt: skip
         run = self._start(path, kind, mapping, source, reading, progress)
         with _told(path), closing(run):
-            run.orders = orders
+            run.orders, run.tried = orders, tuple(map(datetime.fromisoformat, tried))
             account, held = run.take(run.open(reader))
             run.adopt()
-            return account, held
+            return run, account, held
 
     def replay(
         self, ids: Iterable[str] | None = None, *, said: Mapping[str, Any] | None = None, progress: Progress = quiet
@@ -232,12 +228,16 @@ class Importer:
         for (import_id, kind), rows in groups.items():
             told = self.quarantine.reading(import_id)
             mapping = told_again(told.get("mapping", {}), _fitting(said or {}, rows, known=bool(told.get("format"))))
-            if said:
-                self.quarantine.read_again(import_id, {**told, "mapping": asdict(mapping)})
+            reading, tried = self._reading(mapping), told.get("tried", ())
             path, source, part = Path(rows[0].file), told.get("source", "replay"), rule_of(told.get("format", ""), kind)
-            reader = _Replayed(rows, part.refused if part else ())
+            reader = _Replayed(rows, part)
             orders = part is None or part.orders
-            account, held = self._run(reader, path, kind, mapping, source, progress, orders=orders)  # type: ignore[arg-type]  # checked above
+            _, account, held = self._run(
+                reader, path, cast("Kind", kind), mapping, source, reading, progress, orders=orders, tried=tried
+            )
+            if said or account.kept:
+                moments = [*tried, reading.now.isoformat()] if account.kept else tried
+                self.quarantine.read_again(import_id, {**told, "mapping": asdict(mapping), "tried": moments})
             still = {one.line: one for one in held}
             self.quarantine.mark([row.id for n, row in enumerate(rows, 1) if n not in still], "replayed")
             self.quarantine.explain({rows[n - 1].id: one for n, one in still.items() if n})
@@ -289,7 +289,8 @@ class _Replayed:
     """Held rows as a source."""
 
     rows: Sequence[HeldRow]
-    refused: tuple[Refused, ...] = ()
+    part: Part | None = None
+    """What their format says of their kind, where it is a known one."""
 
     def open(self, con: Any, path: Path, mapping: MapFile, scratch: Path) -> Rows:  # noqa: ARG002
         cells = [row.cells() or {} for row in self.rows]
@@ -297,7 +298,8 @@ class _Replayed:
         columns = {name: pa.array([_cell(one.get(name)) for one in cells], pa.string()) for name in names}
         lines = pa.array(range(1, len(self.rows) + 1), pa.int64())
         con.register("replayed_rows", pa.table({LINE: lines, **columns}))
-        return Rows(relation="replayed_rows", columns=tuple(names), numbered=True, refused=self.refused)
+        rows = Rows(relation="replayed_rows", columns=tuple(names), numbered=True)
+        return replace(rows, refused=self.part.refused, so_far=self.part.so_far) if self.part else rows
 
 
 def _cell(value: Any) -> str | None:

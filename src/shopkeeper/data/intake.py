@@ -35,6 +35,10 @@ class Intake(Protocol):
         """The body of an entry that is not in the lake yet, where that can be said."""
         ...
 
+    def find_order(self, order: str) -> bytes | None:
+        """The body of the entry that told of an order first, as ``find``."""
+        ...
+
     def waiting(self) -> int:
         """How many entries the lake does not hold yet."""
         ...

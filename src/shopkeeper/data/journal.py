@@ -9,58 +9,41 @@ Source: SQLite documentation, "PRAGMA synchronous" and "Write-Ahead Logging"; Gr
 import queue
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import closing
-from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any
 
 from shopkeeper.core.errors import Unavailable
-from shopkeeper.core.swift import maker_of
+from shopkeeper.data.entries import DECISION, EVENT, Entry, Kind, Outcome, insert, last_of, make_entry
 from shopkeeper.data.journal_rows import KEPT, Kept, some
 from shopkeeper.data.kill_points import reached
 from shopkeeper.data.row_sums import teach
-from shopkeeper.data.seen import Recent, bodies_of, digest_of, entry_sum, key_of, move, prepare, seen_sum
+from shopkeeper.data.seen import ORDER, Recent, bodies_of, entry_sum, key_of, learn, move, prepare
 
-Kind = Literal["event", "decision"]
-Outcome = Literal["stored", "duplicate", "conflict"]
-EVENT: Final[Kind] = "event"
-DECISION: Final[Kind] = "decision"
+__all__ = [
+    "DECISION",
+    "EVENT",
+    "Entry",
+    "Journal",
+    "Kind",
+    "Outcome",
+    "connect",
+    "forget_old_ids",
+    "last_of",
+    "make_entry",
+]
 
 _BUSY_SECONDS = 30.0
 _MAX_WAITING = 2_000
 _PART = 1_000
-_AT_ONCE = (400, 100, 10, 1)
-"""Numbers of rows for which there is a statement."""
 _GROUP = 256
 _MAX_SOON = 100_000
 _LINGER_SECONDS = 0.1
 _SYNCHRONOUS = "FULL"
-_LAST = """SELECT max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'entries'), 0),
-  coalesce((SELECT max(seq) FROM entries), 0))"""
 _OLD = "SELECT id, day, forever FROM seen WHERE id > ? ORDER BY id LIMIT ?"
 _PIECE = 20_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """Something to keep. ``same_as`` is what makes two bodies of one id equal (receive times differ between retries);
-    ``forever``: its id is remembered for ever (orders, coupons), not only for the retention of ids."""
-
-    kind: Kind
-    id: str
-    body: bytes
-    same_as: bytes = b""
-    person: str | None = None
-    day: int = 0
-    """Days since 1970-01-01 on which it was received."""
-    forever: bool = False
-
-
-make_entry: Final = maker_of(Entry)
-"""``Entry(…)``, quickly."""
 
 Waiting = tuple[Sequence[Entry], "Future[list[Outcome]]"]
 """Entries, and where their outcomes go."""
@@ -105,7 +88,8 @@ class Journal:
 
     def append(self, entries: Sequence[Entry]) -> list[Outcome]:
         """Keep entries; what became of each, in order. An id that was kept before is ``duplicate`` when the body is the
-        same and ``conflict`` when it is another (nothing is changed then)."""
+        same and ``conflict`` when it is another. An order that was told before, under another id, is ``duplicate`` when
+        it says the same and ``order_known`` when it says something else. Nothing is changed by any of these."""
         return self._put(entries).result()
 
     def append_soon(self, entries: Sequence[Entry]) -> "Future[list[Outcome]]":
@@ -167,11 +151,12 @@ class Journal:
                 self._move_keys()
             self._recent.forget(self._moved)
             con.execute("BEGIN IMMEDIATE")
-            outcomes, fresh = _insert(con, [entry for entries, _ in group for entry in entries], self._recent)
+            outcomes, fresh = insert(con, [entry for entries, _ in group for entry in entries], self._recent)
             reached("journal.inserted")
             con.execute("COMMIT")
             reached("journal.committed")
-            self._recent.add(*fresh)
+            for keys in fresh:
+                self._recent.add(*keys)
         except Exception as error:  # noqa: BLE001  # whatever it is, those who wait must hear of it
             refusal = self._refusal(con, error)
             for _, future in group:
@@ -216,12 +201,37 @@ class Journal:
 
     def find(self, entry_id: str, kind: Kind) -> bytes | None:
         """The body of an undrained entry that is as it was written."""
-        key = key_of(kind, entry_id)
+        found = self._under(key_of(kind, entry_id))
+        return None if found is None or found[1:3] != (kind, entry_id) else found[4]
+
+    def find_order(self, order: str) -> bytes | None:
+        """The body of the undrained entry that told of an order first."""
+        found = self._under(key_of(ORDER, order))
+        return None if found is None else found[4]
+
+    def _under(self, key: bytes) -> tuple[int, str, str, str | None, bytes] | None:
+        """The entry that a key is of."""
         number = self._recent.number(key)
         whose, told = ("?", number) if number is not None else ("(SELECT seq FROM seen WHERE id = ?)", key)
-        sql = f"SELECT {KEPT}, row_sum FROM entries WHERE seq = {whose} AND id = ? AND kind = ?"
-        rows = self._read(sql, (told, entry_id, kind))
-        return rows[0][4] if rows and entry_sum(*rows[0][:5]) == rows[0][5] else None
+        rows = self._read(f"SELECT {KEPT}, row_sum FROM entries WHERE seq = {whose}", (told,))
+        return rows[0][:5] if rows and entry_sum(*rows[0][:5]) == rows[0][5] else None
+
+    def knows(self, orders: Collection[str]) -> set[str]:
+        """Those of some orders that are remembered."""
+        keys = {key_of(ORDER, name): name for name in orders}
+        waiting = {key for key in keys if self._recent.number(key) is not None}
+        with self._reader_lock:
+            seen = bodies_of(self._reader, [key for key in keys if key not in waiting])
+        return {keys[key] for key in {*waiting, *seen}}
+
+    def learn(self, orders: Mapping[str, bytes]) -> None:
+        """Remember orders that came another way, with what they say, where they are not remembered yet."""
+        try:
+            with self._reader_lock, self._reader:
+                self._reader.execute("BEGIN IMMEDIATE")
+                learn(self._reader, orders)
+        except sqlite3.Error as error:
+            raise self._named(error) from error
 
     def waiting(self) -> int:
         """How many entries the drain has not moved yet."""
@@ -244,8 +254,10 @@ class Journal:
     def drop(self, numbers: Iterable[int]) -> None:
         """Delete damaged entries, ids and all: they stand in the quarantine now, and whoever has them may send them
         again."""
+        which = [(number,) for number in numbers]
         with self._reader_lock, self._reader:
-            self._reader.executemany("DELETE FROM entries WHERE seq = ?", [(number,) for number in numbers])
+            self._reader.executemany("DELETE FROM orders WHERE seq = ?", which)
+            self._reader.executemany("DELETE FROM entries WHERE seq = ?", which)
 
     def forget_drained(self, up_to: int) -> None:
         """Delete entries whose sequence number is at most ``up_to``: they stand in the lake now."""
@@ -311,11 +323,6 @@ def connect(path: Path) -> sqlite3.Connection:
     return con
 
 
-def last_of(con: sqlite3.Connection) -> int:
-    """The highest number that a journal ever gave."""
-    return int(con.execute(_LAST).fetchone()[0])
-
-
 def forget_old_ids(path: Path, before_day: int) -> int:
     """Forget the ids of entries received before a day, except those kept for ever; how many. Done in pieces, so that
     nobody who sends an event waits for long."""
@@ -330,48 +337,3 @@ def forget_old_ids(path: Path, before_day: int) -> int:
                 con.execute("COMMIT")
                 gone += len(old)
     return gone
-
-
-def _insert(
-    con: sqlite3.Connection, entries: list[Entry], recent: Recent
-) -> tuple[list[Outcome], tuple[list[bytes], list[bytes], range]]:
-    """Insert new ids; one pass over the group, the look-ups in a few statements. Also the keys, digests and numbers of
-    what is new."""
-    keys = [key_of(entry.kind, entry.id) for entry in entries]
-    bodies = [digest_of(entry.same_as or entry.body) for entry in entries]
-    known = {key: before for key in keys if (before := recent.digest(key)) is not None}
-    known |= bodies_of(con, [key for key in keys if key not in known] if known else keys)
-    outcomes: list[Outcome] = []
-    fresh: list[int] = []
-    for number, (key, body) in enumerate(zip(keys, bodies, strict=True)):
-        before = known.get(key)
-        if before is None:
-            known[key] = body
-            fresh.append(number)
-        outcomes.append("stored" if before is None else "duplicate" if before == body else "conflict")
-    last = last_of(con)
-    numbers = range(last + 1, last + 1 + len(fresh))
-    whole = [_row(seq, entries[n], keys[n], bodies[n]) for seq, n in zip(numbers, fresh, strict=True)]
-    _put(con, f"entries ({KEPT}, row_sum, seen_sum, key, digest, day, forever)", whole)
-    return outcomes, ([keys[n] for n in fresh], [bodies[n] for n in fresh], numbers)
-
-
-def _row(seq: int, entry: Entry, key: bytes, digest: bytes) -> tuple[Any, ...]:
-    """An entry as a row, with its sums."""
-    forever = int(entry.forever)
-    its = seen_sum(key, digest, entry.day, forever, seq)
-    kind, name, person, body = entry.kind, entry.id, entry.person, entry.body
-    own = entry_sum(seq, kind, name, person, body)
-    return seq, kind, name, person, body, own, its, key, digest, entry.day, forever
-
-
-def _put(con: sqlite3.Connection, into: str, rows: list[tuple[Any, ...]]) -> None:
-    """Insert rows, many in one statement: SQLite then asks for the interpreter once and not after each row, for which
-    it would have to wait where others are at work."""
-    begin = 0
-    for size in _AT_ONCE:
-        row = f"({','.join('?' * len(rows[0]))})" if rows else ""
-        sql = f"INSERT INTO {into} VALUES {','.join([row] * size)}"
-        while len(rows) - begin >= size:
-            con.execute(sql, list(chain.from_iterable(rows[begin : begin + size])))
-            begin += size

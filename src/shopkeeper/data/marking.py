@@ -9,27 +9,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from shopkeeper.data import so_far
 from shopkeeper.data.cleaning import bots
 from shopkeeper.data.cleaning.columns import Kind
-from shopkeeper.data.cleaning.rows import VERSIONED, Staging, content_sql, identity_of
-from shopkeeper.data.rows import identifier
+from shopkeeper.data.cleaning.rows import VERSIONED, Staging, content_sql, identity_sql
+from shopkeeper.data.marks import BOT, DUPLICATE, ID_CONFLICT, ORDER_CONFLICT, ORDER_KNOWN, SHARED
 from shopkeeper.data.schema import lake_types
 
 Numbers = NDArray[np.unsignedinteger[Any]]
-DUPLICATE: Final = 1
-_BOT: Final = 5
-_SHARED: Final = 6
-MARKS: Final = {
-    2: "id_conflict",
-    3: "order_conflict",
-    4: "order_known",
-    _BOT: "bot_rate",
-    _SHARED: "too_many_customers",
-}
-"""What the numbers in ``marks`` mean; ``DUPLICATE`` is the one that is no reason to hold a row."""
-
-PERSONS: Final = {_BOT: "customer", _SHARED: "visitor"}
-"""Marks that are about a person, and the column that names them."""
 _PIECE: Final = 1 << 18
 _CUSTOMERS: Final = 100
 """How many customers one browser may be; more is a till, a robot or a mistake, and would join strangers."""
@@ -59,27 +46,36 @@ class Marking:
     threads: int = 2
     told: tuple[str, ...] = ()
     """What order lines of this file tell of their orders, beside the customer."""
+    before: str = ""
+    """SQL: true for rows of the lake that came in with these rows, which are tried again."""
 
     def fill(self) -> None:
         """Fill ``marks`` (row, what): duplicates, conflicts and bots, each row once."""
         self.con.execute("CREATE TABLE marked (row BIGINT, what INTEGER)")
+        if self.plan.so_far:
+            known = self.lake.relation_sql("events") if self.lake.files("events") else ""
+            so_far.tell_apart(self.con, known)
         self._mark_within_file()
         self._mark_known()
         if self.kind == "order_lines":
             self._mark_orders()
         if self.kind == "events":
-            self.con.execute(f"INSERT INTO marked {bots.rows_sql('whole', _BOT)}")
+            self.con.execute(f"INSERT INTO marked {bots.rows_sql('whole', BOT)}")
             self._mark_shared()
         self.con.execute("CREATE TABLE marks AS SELECT row, min(what) AS what FROM marked GROUP BY row")
 
     def _mark_within_file(self) -> None:
         if self.find_repeated("twice", "key", "staged WHERE code = 0", np.uint32):
-            self.con.execute(
-                "INSERT INTO marked SELECT row, CASE WHEN content = first THEN 1 ELSE 2 END FROM ("
-                "SELECT row, content, first_value(content) OVER same AS first, row_number() OVER same AS place "
+            self._mark(
+                f"CASE WHEN content = first THEN {DUPLICATE} ELSE {ID_CONFLICT} END",
+                "(SELECT row, content, first_value(content) OVER same AS first, row_number() OVER same AS place "
                 "FROM whole WHERE code = 0 AND key IN (FROM twice) "
-                "WINDOW same AS (PARTITION BY identity ORDER BY row)) WHERE place > 1"
+                "WINDOW same AS (PARTITION BY identity ORDER BY row)) WHERE place > 1",
             )
+
+    def _mark(self, what: int | str, rows: str) -> None:
+        """Mark rows. ``what``: the mark, or SQL of it."""
+        self.con.execute(f"INSERT INTO marked SELECT row, {what} FROM {rows}")
 
     def find_repeated(self, name: str, what: str, rows: str, size: type[np.unsignedinteger[Any]]) -> bool:
         """Make a table (``its``) of the numbers that more than one of some rows have; whether there are any."""
@@ -104,8 +100,9 @@ class Marking:
         if not lake.files(self.kind):
             return
         content = content_sql(self.kind, lake_types(self.kind), by_content=self.plan.by_content)
-        columns = identity_of(self.kind, timed=self.timed, by_event=self.plan.by_event)
-        identity = content if self.plan.by_content else f"hash({', '.join(map(identifier, columns))})"
+        identity = (
+            content if self.plan.by_content else identity_sql(self.kind, timed=self.timed, by_event=self.plan.by_event)
+        )
         versioned = self.kind in VERSIONED and not self.timed
         newest = f'QUALIFY row_number() OVER (PARTITION BY {identity} ORDER BY "at" DESC) = 1' if versioned else ""
         self.con.execute(
@@ -113,13 +110,12 @@ class Marking:
             f"{content} AS content, * FROM {lake.relation_sql(self.kind)}) "
             f"WHERE identity IN (SELECT identity FROM whole WHERE code = 0) {newest}"
         )
-        self.con.execute(
-            "INSERT INTO marked SELECT row, 1 FROM whole SEMI JOIN known USING (identity, content) WHERE code = 0"
-        )
+        self._mark(DUPLICATE, "whole SEMI JOIN known USING (identity, content) WHERE code = 0")
         if not versioned:
-            self.con.execute(
-                "INSERT INTO marked SELECT row, 2 FROM (SELECT * FROM whole WHERE code = 0) "
-                "SEMI JOIN known USING (identity) ANTI JOIN known USING (identity, content)"
+            self._mark(
+                ID_CONFLICT,
+                "(SELECT * FROM whole WHERE code = 0) SEMI JOIN known USING (identity) "
+                "ANTI JOIN known USING (identity, content)",
             )
 
     def _mark_shared(self) -> None:
@@ -128,37 +124,60 @@ class Marking:
             "SELECT visitor FROM whole WHERE code = 0 AND visitor IS NOT NULL AND customer IS NOT NULL "
             "GROUP BY visitor HAVING min(customer) <> max(customer)"
         )
-        self.con.execute(
-            f"INSERT INTO marked SELECT row, {_SHARED} FROM whole WHERE code = 0 AND visitor IN ("
-            f"SELECT visitor FROM whole WHERE code = 0 AND visitor IN ({several}) "
-            f"GROUP BY visitor HAVING count(DISTINCT customer) > {_CUSTOMERS})"
+        self._mark(
+            SHARED,
+            f"whole WHERE code = 0 AND visitor IN (SELECT visitor FROM whole WHERE code = 0 AND visitor IN ({several}) "
+            f"GROUP BY visitor HAVING count(DISTINCT customer) > {_CUSTOMERS})",
         )
 
     def _mark_orders(self) -> None:
-        """An order has one customer; an order that the shop knows already cannot get other lines from a file."""
+        """An order has one customer; an order that the shop knows already gets no other lines from a file."""
         key = "order_id, returned, customer"
         self.con.execute(f"CREATE TABLE orders AS {orders_sql('code = 0', self.told, key=key)}")
         if self.find_repeated("several", "hash(order_id)", "orders", np.uint64):  # of returns too
-            self.con.execute(
-                "INSERT INTO marked SELECT row, 3 FROM whole WHERE code = 0 AND order_id IN ("
-                "SELECT order_id FROM orders WHERE hash(order_id) IN (FROM several) GROUP BY order_id "
-                "HAVING count(DISTINCT coalesce(customer, '')) > 1)"
+            self._mark(
+                ORDER_CONFLICT,
+                "whole WHERE code = 0 AND order_id IN (SELECT order_id FROM orders "
+                "WHERE hash(order_id) IN (FROM several) GROUP BY order_id "
+                "HAVING count(DISTINCT coalesce(customer, '')) > 1)",
             )
-            if self.con.execute("SELECT 1 FROM marked WHERE what = 3 LIMIT 1").fetchall():
+            if self.con.execute(f"SELECT 1 FROM marked WHERE what = {ORDER_CONFLICT} LIMIT 1").fetchall():
                 self.con.execute(f"CREATE OR REPLACE TABLE orders AS {orders_sql('code = 0', self.told)}")
-        sold = "AND quantity > 0" if self.plan.by_event else ""
         if self.plan.by_event:
             first = "first_value(event_id) OVER (PARTITION BY order_id ORDER BY row)"
-            self.con.execute(
-                f"INSERT INTO marked SELECT row, 4 FROM (SELECT row, event_id, {first} AS first FROM whole "
-                f"WHERE code = 0 {sold}) WHERE event_id <> first"
-            )
+            sold = f"SELECT row, event_id, {first} AS first FROM whole WHERE code = 0 AND quantity > 0"
+            self._mark(ORDER_KNOWN, f"({sold}) WHERE event_id <> first")
         if self.lake.files("order_lines"):
-            known = f"SELECT order_id FROM {self.lake.relation_sql('order_lines')} WHERE true {sold}"
-            self.con.execute(
-                f"INSERT INTO marked SELECT row, 4 FROM whole WHERE code = 0 {sold} AND order_id IN ({known}) "
-                "AND row NOT IN (SELECT row FROM marked WHERE what = 1)"
+            self._mark_known_orders(self.lake.relation_sql("order_lines"))
+
+    def _mark_known_orders(self, lake: str) -> None:
+        """Hold what would be sold with a known order, unless the file tells again all that is known of the order, or
+        what is known came in with the rows that these belong to; and what comes back once more at the same moment."""
+        known = f"(SELECT row FROM marked WHERE what = {DUPLICATE})"
+        if self.plan.by_content:
+            back = f'SELECT order_id, product, "at" FROM {lake} WHERE quantity < 0'
+            self._mark(
+                ORDER_KNOWN,
+                f"(SELECT * FROM whole WHERE code = 0 AND quantity < 0 AND row NOT IN {known}) "
+                f'SEMI JOIN ({back}) USING (order_id, product, "at")',
             )
+        self.con.execute(
+            "CREATE TABLE late AS SELECT row, order_id, event_id FROM whole WHERE code = 0 AND quantity > 0 "
+            f"AND order_id IN (SELECT order_id FROM {lake} WHERE quantity > 0) AND row NOT IN {known}"
+        )
+        if not self.con.execute("SELECT 1 FROM late LIMIT 1").fetchall():
+            return
+        content = content_sql("order_lines", lake_types("order_lines"), by_content=self.plan.by_content)
+        self.con.execute(
+            f"CREATE TABLE sold AS SELECT order_id, event_id, {self.before or 'false'} AS theirs, {content} AS content "
+            f"FROM {lake} WHERE quantity > 0 AND order_id IN (SELECT order_id FROM late)"
+        )
+        told = "SELECT content FROM whole WHERE code = 0 AND order_id IN (SELECT order_id FROM late)"
+        untold = f"SELECT order_id FROM sold ANTI JOIN ({told}) USING (content) WHERE NOT theirs"
+        self._mark(ORDER_KNOWN, f"late WHERE order_id IN ({untold})")
+        if self.plan.by_event:
+            others = "SELECT DISTINCT order_id, event_id AS other FROM sold"
+            self._mark(ORDER_KNOWN, f"late JOIN ({others}) USING (order_id) WHERE other <> event_id")
 
 
 def repeated(hashes: Numbers, threads: int) -> Numbers:

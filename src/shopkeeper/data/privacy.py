@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import pyarrow.compute as pc
 
+from shopkeeper.core.identity import PHONE, is_phone
 from shopkeeper.core.ids import PersonKey
 from shopkeeper.data.identity import Identity
 from shopkeeper.data.lake import Lake, table_sql
@@ -39,6 +40,8 @@ class Person:
     """A customer with the browsers that were seen signed in as them, or one unknown visitor."""
 
     customer: str | None
+    phones: tuple[str, ...] = ()
+    """Telephone numbers that stand for them in orders."""
     visitors: tuple[str, ...] = ()
     """Browsers that nobody else signed in with: all that they did is this person's."""
     spans: tuple[Span, ...] = ()
@@ -47,8 +50,13 @@ class Person:
     @property
     def keys(self) -> tuple[PersonKey, ...]:
         """Every key that is this person's alone."""
-        known = (PersonKey(self.customer),) if self.customer else ()
+        known = tuple(map(PersonKey, self.names))
         return known + tuple(PersonKey(f"visitor:{visitor}") for visitor in self.visitors)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What rows call the customer."""
+        return (self.customer, *self.phones) if self.customer else ()
 
     @property
     def shared_keys(self) -> tuple[PersonKey, ...]:
@@ -57,14 +65,20 @@ class Person:
 
 
 def find_person(identity: Identity, customer: str) -> Person:
-    """The customer with the browsers that were theirs, at whatever moment, whatever anybody agreed to."""
-    own = pc.field("customer") == customer
-    pairs = identity.pairs(_END).filter(own).to_pylist()
-    spans = identity.links(_END).filter(own).to_pylist()
-    alone = {row["visitor"] for row in pairs if row["customers"] == 1 and row["verdict"] != "unlinked"}
-    shared = (row for row in spans if row["visitor"] not in alone)
+    """The customer (or the one whose telephone number it is) with the browsers that were theirs, at whatever moment,
+    whatever anybody agreed to."""
+    customer = identity.whose(PersonKey(customer), _END)
+    spans = identity.links(_END).filter(pc.field("customer") == customer).to_pylist()
+    phones = [row["visitor"].removeprefix(PHONE) for row in spans if is_phone(row["visitor"])]
+    pairs = identity.pairs(_END).filter(pc.field("customer").isin([customer, *phones])).to_pylist()
+    alone = {
+        row["visitor"]
+        for row in pairs
+        if row["customers"] == 1 and row["verdict"] != "unlinked" and not is_phone(row["visitor"])
+    }
+    shared = (row for row in spans if row["visitor"] not in alone and not is_phone(row["visitor"]))
     return Person(
-        customer=customer, visitors=tuple(sorted(alone)),
+        customer=customer, phones=tuple(sorted(set(phones))), visitors=tuple(sorted(alone)),
         spans=tuple(Span(visitor=row["visitor"], from_at=row["from_at"], until_at=row["until_at"]) for row in shared),
     )  # fmt: skip
 
@@ -88,13 +102,14 @@ def _theirs(table: str, person: Person) -> tuple[str, list[Any]]:
     """
     columns = PERSON_COLUMNS[table]
     if len(columns) == 1:
-        return f"coalesce({columns[0]} = ?, false)", [person.customer]
+        return f"coalesce(list_contains(?::VARCHAR[], {columns[0]}), false)", [[*person.names]]
     nameless, values = "list_contains(?::VARCHAR[], visitor)", [[*person.visitors]]
     if person.spans:
         nameless = f"({nameless} OR {_WITHIN})"
         values += [[getattr(span, name) for span in person.spans] for name in ("visitor", "from_at", "until_at")]
-    sql = f"(coalesce(customer = ?, false) OR (customer IS NULL AND coalesce({nameless}, false)))"
-    return sql, [person.customer, *values]
+    named = "coalesce(list_contains(?::VARCHAR[], customer), false)"
+    sql = f"({named} OR (customer IS NULL AND coalesce({nameless}, false)))"
+    return sql, [[*person.names], *values]
 
 
 def rows_of(lake: Lake, person: Person) -> dict[str, list[dict[str, Any]]]:

@@ -1,9 +1,13 @@
 """What every source gives: a relation of text columns, and what it could not even read as a row."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
+
+import numpy as np
+import pyarrow as pa
 
 from shopkeeper.data.mapping import MapFile
 
@@ -66,6 +70,8 @@ class Rows:
     warnings: tuple[Warn, ...] = ()
     held: tuple[Held, ...] = ()
     refused: tuple[Refused, ...] = ()
+    so_far: bool = False
+    """Whether returns and cancellations state what has come back of the whole order so far."""
     rejects: Callable[[], list[Held]] = list
     """Called once after the relation was read: rows that DuckDB refused."""
 
@@ -75,6 +81,26 @@ def lines_of(rejects: Sequence[Held]) -> list[int]:
     lines stand before."""
     refused = sorted(one.line for one in rejects if one.line is not None)
     return [line - before for before, line in enumerate(refused)]
+
+
+def line_in(rows: Rows, rejects: Sequence[Held]) -> Callable[[int], int]:
+    """From a row's place (or its own line) to its physical line: refused lines before it count."""
+    if rows.numbered:
+        return lambda line: line
+    shifted = lines_of(rejects)
+
+    def line_of(place: int) -> int:
+        plain = place + rows.first_line
+        return plain + bisect_right(shifted, plain)
+
+    return line_of
+
+
+def shifts(refused: Sequence[Held]) -> pa.Table:
+    """The same as a table: from which place on (``start``) how many refused lines stand before (``before``)."""
+    start = np.array(lines_of(refused), np.int64)
+    last = np.append(start[1:] != start[:-1], True) if len(start) else np.zeros(0, bool)
+    return pa.table({"start": start[last], "before": np.arange(1, len(start) + 1)[last]})
 
 
 class Source(Protocol):

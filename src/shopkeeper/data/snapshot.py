@@ -25,23 +25,37 @@ _NEWEST: Final = (
     'SELECT * EXCLUDE (newest) FROM (SELECT *, row_number() OVER (PARTITION BY id ORDER BY "at" DESC) AS newest '
     'FROM lake_{name} WHERE "at" < {when}) WHERE newest = 1'
 )
+_NEWEST_OWN: Final = (
+    "SELECT {columns} FROM (SELECT s.*, l.customer, row_number() OVER (PARTITION BY coalesce(l.customer, s.id) "
+    'ORDER BY CASE WHEN l.customer IS NULL THEN 0 ELSE 1 END, s."at" DESC) AS newest '
+    "FROM lake_{name} s LEFT JOIN links l ON l.visitor = 'phone:' || s.id WHERE s.\"at\" < {when}) s WHERE newest = 1"
+)
+"""The row of a telephone number's own stands for its customer only where they have none."""
+_THEIRS: Final = (
+    "SELECT {columns} FROM lake_{name} s LEFT JOIN links l ON l.visitor = 'phone:' || s.customer "
+    'WHERE s."at" < {when}'
+)
 _RESOLVED: Final = ("events", "order_lines", "decisions")
 """Tables whose rows name a customer and a visitor. As they came they are ``seen_<table>``; under their own name the
 nameless rows of a browser bear the customer whose they are."""
 _JOINED: Final = (
     "SELECT {columns} FROM seen_{name} s LEFT JOIN links l "
-    "ON l.visitor = CASE WHEN s.customer IS NULL THEN s.visitor END "
+    "ON l.visitor = CASE WHEN s.customer LIKE '+%' THEN 'phone:' || s.customer "
+    "WHEN s.customer IS NULL AND s.visitor NOT LIKE 'phone:%' THEN s.visitor END "
     'AND s."at" >= l.from_at AND s."at" < l.until_at'
 )
+_OF_PEOPLE: Final = {"customers": _NEWEST_OWN, "attributes": _THEIRS}
+"""Tables whose rows name a customer, who may be a telephone number."""
 _SEEN: Final = "SELECT * FROM seen_{name}"
 _WHOSE: Final = re.compile(r"\b(events|order_lines|decisions)\b")
 _NAMED: Final = re.compile(r"\b(customer|visitor)\b|\*")
+_PEOPLE: Final = re.compile(r"\b(customers|attributes)\b")
 _CUT: Final = {
     "prices": _BEFORE,
     "competitor_prices": _BEFORE,
-    "attributes": _BEFORE,
+    "seen_attributes": _BEFORE,
     "products": _NEWEST,
-    "customers": _NEWEST,
+    "seen_customers": _NEWEST,
 }
 LEVELS: Final = 5
 _RECEIVED: Final = """
@@ -157,10 +171,12 @@ class LakeSnapshot:
 
     def _tables(self, moment: datetime | None = None, links: pa.Table = NO_LINKS) -> AbstractContextManager[Tables]:
         when = f"TIMESTAMPTZ '{(moment or self.moment).isoformat()}'"
-        views = {name: select.format(name=name, when=when) for name, select in _CUT.items()}
+        views = {name: select.format(name=name.removeprefix("seen_"), when=when) for name, select in _CUT.items()}
         for name in _RESOLVED:
             views[f"seen_{name}"] = _BEFORE.format(name=name, when=when)
             views[name] = _resolved(name) if links.num_rows else _SEEN.format(name=name)
+        for name, select in _OF_PEOPLE.items():
+            views[name] = _resolved(name, select, when) if links.num_rows else _SEEN.format(name=name)
         return self.batch.over(self.lake, views, {"links": links})
 
     @cached_property
@@ -207,15 +223,16 @@ class LakeSnapshot:
 
 def _asks_whose(sql: str) -> bool:
     """Whether it matters to a query whose the rows are."""
-    return bool(_WHOSE.search(sql) and _NAMED.search(sql.replace("count(*)", "")))
+    return bool(_PEOPLE.search(sql) or (_WHOSE.search(sql) and _NAMED.search(sql.replace("count(*)", ""))))
 
 
-def _resolved(name: str) -> str:
+def _resolved(name: str, select: str = _JOINED, when: str = "") -> str:
+    whose, link = ("id", "s.customer") if name == "customers" else ("customer", "l.customer")
     columns = ", ".join(
-        "coalesce(s.customer, l.customer) AS customer" if column == "customer" else f's."{column}"'
+        f"coalesce({link}, s.{whose}) AS {whose}" if column == whose else f's."{column}"'
         for column in TABLES[name].names
     )
-    return _JOINED.format(columns=columns, name=name)
+    return select.format(columns=columns, name=name, when=when)
 
 
 def _numbers(count: int) -> pa.Array:

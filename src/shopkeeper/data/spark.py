@@ -55,8 +55,9 @@ class _SparkTables:
         self.waiting[name] = lambda: self._frame(select)
 
     def _frame(self, sql: str, values: Values | None = None) -> Any:
-        for name in set(_NAME.findall(sql)) & self.waiting.keys():
-            self.waiting.pop(name)().createOrReplaceTempView(name)
+        for name in set(_NAME.findall(sql)):
+            if (make := self.waiting.pop(name, None)) is not None:  # one of them may have needed another
+                make().createOrReplaceTempView(name)
         return self.session.sql(spark_sql(sql), args=dict(values or {}))
 
 

@@ -74,10 +74,12 @@ class SparkRun(ImportRun):
         return SparkFacts(self.con, self.lake)
 
     def _marking(self, plan: Staging, *, timed: bool, told: tuple[str, ...]) -> Marking:
-        return SparkMarking(self.con, self.facts, self.kind, plan, timed=timed, threads=self.threads, told=told)
+        return SparkMarking(
+            self.con, self.facts, self.kind, plan, timed=timed, threads=self.threads, told=told, before=self._before()
+        )
 
-    def _line_sql(self, rows: Rows) -> str:  # noqa: ARG002  # rows of files are always numbered
-        return f"{LINE} % {FILE}"
+    def _placed_sql(self, rows: Rows, rejects: list[Held]) -> str:  # noqa: ARG002  # rows of files are always numbered
+        return f"(SELECT *, {LINE} % {FILE} AS place FROM whole)"
 
     def _place_sql(self) -> str:
         return LINE
@@ -134,13 +136,13 @@ class SparkImporter:
             run.con.execute(f"SET TimeZone='{look.reading.timezone}'")
             account, held = run.take(self._read(run, files, look))
             run.adopt()
-            warnings = (*account.warnings, *run.unknown_products())
+            warnings = (*account.warnings, *run.told_after())
         by_file: dict[int, list[Held]] = {}
         for one in held:
             number, line = divmod(one.line or 0, FILE)
             by_file.setdefault(number, []).append(replace(one, line=line))
         for number in sorted(by_file):
-            self.importer.hold(by_file[number], account, files[number], look.mapping, source, kept_with)
+            self.importer.hold(by_file[number], account, files[number], run, kept_with)
         return replace(account, warnings=warnings, seconds=time.perf_counter() - started)
 
     def _start(self, folder: Path, look: Look, source: str, progress: Progress) -> SparkRun:

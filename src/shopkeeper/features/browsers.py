@@ -11,11 +11,10 @@ from typing import Final, NamedTuple, Protocol
 import numpy as np
 
 from shopkeeper.core.histories import Int64
-from shopkeeper.core.identity import NO_RUNS, LinkRules, Runs
+from shopkeeper.core.identity import NO_RUNS, LinkRules, Runs, is_phone, key_of, lender_of
 from shopkeeper.core.ids import PersonKey
 from shopkeeper.core.live import SIGN_INS_KEPT, SignIn
 
-_PREFIX: Final = "visitor:"
 _DAY: Final = 86_400_000_000
 _EVER: Final = 2**63 - 1
 _LOOK: Final = 64
@@ -90,7 +89,7 @@ class Joining:
             np.searchsorted(sorted_, customer.encode(), "right"),
         )
         names = sorted({self.runs.visitor[place].decode() for place in order[begin:end]})
-        return [PersonKey(_PREFIX + name) for name in names if _PREFIX + name not in self._gone]
+        return [key for name in names if (key := key_of(name)) not in self._gone]
 
     def known_customer(self, browser: PersonKey) -> PersonKey | None:
         """Who signed in last on a browser, as the training knew it."""
@@ -98,20 +97,28 @@ class Joining:
         return PersonKey(known[-1].customer) if known else None
 
     def _known(self, browser: PersonKey) -> list[SignIn]:
-        if browser in self._gone or not browser.startswith(_PREFIX):
+        lender = lender_of(browser)
+        if browser in self._gone or not lender:
             return []
-        runs = self.runs.of_browser(browser.removeprefix(_PREFIX))
-        return [SignIn(at, "", customer) for at, customer in runs if customer not in self._gone]
+        runs = self.runs.of_browser(lender)
+        return [
+            SignIn(at, f"\0{place:06}", customer)  # of one moment they stay in the order in which they were known
+            for place, (at, customer) in enumerate(runs)
+            if customer not in self._gone
+        ]
 
     def sign_ins(self, browser: PersonKey, seen: Seen) -> list[SignIn]:
         """All of a browser's, oldest first; none where it was unlinked."""
-        if browser.removeprefix(_PREFIX) in self.apart():
+        if lender_of(browser) in self.apart():
             return []
         return sorted({*self._known(browser), *seen.sign_ins(browser)})
 
     def signed_in(self, person: PersonKey, seen: Seen) -> PersonKey | None:
-        """Who signed in last on a browser, whatever may be joined; None for customers and unknown browsers."""
+        """Who signed in last on a browser, whatever may be joined (of a telephone number: the only one whose it is);
+        None for other customers and unknown browsers."""
         found = self.sign_ins(person, seen)
+        if is_phone(lender_of(person)) and len({each.customer for each in found}) > 1:
+            return None
         return PersonKey(found[-1].customer) if found else None
 
     def parts(self, person: PersonKey, seen: Seen) -> list[Part]:
@@ -134,14 +141,25 @@ class _Look:
             return self._of_customer(person)
         customer = PersonKey(found[-1].customer)
         if self._linked(person, found, customer):
-            return self._of_customer(customer)
+            return self._of_customer(self._owner(customer))
         return [Part(person, _without(self._times(person, found)))]
 
+    def _owner(self, customer: PersonKey) -> PersonKey:
+        """The customer whose telephone number this is; any other themselves."""
+        found = self._joining.sign_ins(customer, self._seen)
+        owner = PersonKey(found[-1].customer) if found else customer
+        return owner if found and self._linked(customer, found, owner) else customer
+
     def _of_customer(self, customer: PersonKey) -> list[Part]:
+        """Theirs, their browsers', and what was bought by their telephone numbers alone."""
         parts = [Part(customer)]
         for browser in self._browsers_of(customer):
             found = self._joining.sign_ins(browser, self._seen)
-            if found and self._linked(browser, found, customer):
+            if not found or not self._linked(browser, found, customer):
+                continue
+            if is_phone(lender_of(browser)):
+                parts += self._of_customer(browser)
+            else:
                 mine = [(begin, end) for begin, end, owner in self._times(browser, found) if owner == customer]
                 parts.append(Part(browser, tuple(mine)))
         return parts
@@ -150,9 +168,7 @@ class _Look:
         """A customer's browsers, sorted, without those that are kept apart."""
         if customer not in self._browsers:
             everyone = {*self._joining.known_browsers(customer), *self._seen.browsers(customer)}
-            self._browsers[customer] = sorted(
-                each for each in everyone if each.removeprefix(_PREFIX) not in self._apart
-            )
+            self._browsers[customer] = sorted(each for each in everyone if lender_of(each) not in self._apart)
         return self._browsers[customer]
 
     def _may(self, person: PersonKey) -> bool:
@@ -163,7 +179,7 @@ class _Look:
     def _linked(self, browser: PersonKey, found: Sequence[SignIn], customer: PersonKey) -> bool:
         rules = self._joining.rules
         return (
-            len({each.customer for each in found}) <= rules.most_customers
+            len({each.customer for each in found}) <= (1 if is_phone(lender_of(browser)) else rules.most_customers)
             and len(self._browsers_of(customer)) <= rules.most_visitors
             and self._may(browser)
             and self._may(customer)
@@ -171,7 +187,7 @@ class _Look:
 
     def _times(self, browser: PersonKey, found: Sequence[SignIn]) -> list[tuple[int, int, str]]:
         """When a browser was whose: (from, before, customer), of those whose it may be."""
-        window = self._joining.rules.window_micros
+        window = _EVER if is_phone(lender_of(browser)) else self._joining.rules.window_micros
         ends = [each.at for each in found[1:]] + [_EVER]
         spans = [
             (each.at - (0 if place else window), end, each.customer)

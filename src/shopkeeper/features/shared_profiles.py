@@ -10,6 +10,7 @@ from typing import Final
 from shopkeeper.core.errors import Unavailable
 from shopkeeper.core.event import Event
 from shopkeeper.core.histories import Histories
+from shopkeeper.core.identity import is_phone, lender_of
 from shopkeeper.core.ids import PersonKey
 from shopkeeper.core.live import Deed, ProfileStore, Seen
 from shopkeeper.features.browsers import Joining
@@ -97,8 +98,9 @@ class SharedProfiles:
         return seen if seen.deeds.keys() >= {*wanted} else self._store.look(person, wanted, most)
 
     def _older(self, customer: PersonKey) -> list[PersonKey]:
-        """The browsers that the training knew of a customer, where they may have a part."""
+        """The browsers that the training knew of a customer and their telephone numbers, where they may have a part."""
         found = self._joining.known_browsers(customer)
+        found += [each for phone in found if is_phone(lender_of(phone)) for each in self._joining.known_browsers(phone)]
         return found if len(found) <= self._joining.most_told else []
 
     def _facts(self, key: PersonKey, deeds: Sequence[Deed]) -> list[Fact]:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from shopkeeper.core.errors import NotFound, SettingsError
-from shopkeeper.core.ids import is_id, is_placeholder
+from shopkeeper.core.ids import PersonKey, is_id, is_placeholder
 from shopkeeper.shop.shop import Shop
 
 _MOST: Final = 50
@@ -32,6 +32,13 @@ def browsers_of(shop: Shop, customer_id: str, at: datetime | None = None) -> lis
         for row in pairs
         if row["customer"] == customer_id
     ]
+
+
+def known_as(shop: Shop, customer_id: str, at: datetime | None = None) -> str:
+    """The customer whose telephone number this is, as far as both agreed to be joined; any other id itself."""
+    if not customer_id.startswith("+"):
+        return customer_id
+    return shop.identities.now().whose(PersonKey(customer_id), at or shop.clock())
 
 
 def unlink(shop: Shop, visitor: str, *, source: str) -> None:

@@ -16,7 +16,9 @@ from shopkeeper.data.cleaning.event import clean_event
 from shopkeeper.data.conflicts import said_by
 from shopkeeper.data.drain import decode_event, encode_event
 from shopkeeper.data.intake import Intake
-from shopkeeper.data.journal import EVENT, Entry, make_entry
+from shopkeeper.data.journal import EVENT, Entry, Journal, Outcome, make_entry
+from shopkeeper.data.lake_orders import LakeOrders, shown
+from shopkeeper.data.orders import order_in, orders_in, told_by
 from shopkeeper.data.quarantine import Quarantine
 from shopkeeper.data.rows import RAW_MAX, Held, Warn
 from shopkeeper.data.schema import event_row
@@ -37,7 +39,7 @@ class Verdict:
     id: str
     status: Literal["stored", "duplicate", "quarantined"]
     reason: str | None = None
-    facts: Mapping[str, object] = field(default_factory=dict)
+    facts: Mapping[str, str | int | float] = field(default_factory=dict)
     warnings: Sequence[Warn] = ()
     """What was believed but changed."""
 
@@ -51,9 +53,11 @@ def entry_of(event: Event, skew: timedelta = _NO_SKEW) -> Entry:
     received = event.received_at or event.at
     body = encode_event(event)
     told = encode_event(replace(event, at=event.at - skew)) if skew else body
+    order = event.order if event.action is Action.ORDER and event.order else ""
     return make_entry(
         kind=EVENT, id=event.id, body=body, same_as=unreceived(told, now=event.at == event.received_at),
         person=event.person, day=(received - _EPOCH).days, forever=event.action in _FOREVER,
+        order=order, order_says=told_by(event) if order else b"",
     )  # fmt: skip
 
 
@@ -71,13 +75,14 @@ class Collector:
 
     def __init__(
         self, journal: Intake, quarantine: Quarantine, currency: str, clock: Callable[[], datetime],
-        taken: Callable[[Sequence[Event], Sequence[Event]], None],
+        taken: Callable[[Sequence[Event], Sequence[Event]], None], orders: LakeOrders,
     ) -> None:  # fmt: skip
         self._journal, self._quarantine, self._currency, self._clock = journal, quarantine, currency, clock
-        self._taken = taken
+        self._taken, self._orders = taken, orders
 
-    def collect(self, raws: Sequence[Any], *, source: str, browser: bool) -> list[Verdict]:
-        """Clean and keep a batch; returns when it is durable.
+    def collect(self, raws: Sequence[Any], *, source: str, browser: bool, hold: bool = True) -> list[Verdict]:
+        """Clean and keep a batch; returns when it is durable. ``hold``: what is not believed goes into the quarantine,
+        where it does not stand there already.
 
         Raises:
             Unavailable: the journal cannot take it now; nothing of the batch was acknowledged.
@@ -93,7 +98,11 @@ class Collector:
             for raw, item, its in zip(raws, cleaned, notes, strict=True)
             if isinstance(item, Event)
         ]
-        outcomes = iter(zip(events, self._journal.append(entries), strict=True))
+        if isinstance(self._journal, Journal):  # of a topic the drain judges
+            self._orders.teach(events, self._journal)
+        said = self._journal.append(entries)
+        against = self._against(events, said)
+        outcomes = iter(zip(events, said, strict=True))
         held: list[Held] = []
         stored: list[Event] = []
         again: list[Event] = []
@@ -102,24 +111,50 @@ class Collector:
             wrong = item if isinstance(item, Held) else None
             if isinstance(item, Event):
                 event, outcome = next(outcomes)
-                if outcome == "conflict":
-                    wrong = Held(reason="id_conflict", column="id", facts=self._against(event), raw=_json(raw))
+                if outcome == "conflict" or outcome == "order_known":
+                    wrong = conflicting(event.id, event.order, outcome, against, _json(raw))
                 else:
                     verdicts.append(_verdict(id=event.id, status=outcome, warnings=its))
-                if outcome != "conflict":
                     (stored if outcome == "stored" else again).append(event)
             if wrong is not None:
                 held.append(wrong)
                 verdicts.append(Verdict(id=_id_of(raw), status="quarantined", reason=wrong.reason, facts=wrong.facts))
         self._taken(stored, again)
-        self._quarantine.add(held, import_id=new_id("r"), kind="event", file=source, at=now)
+        self._quarantine.add(held if hold else (), import_id=new_id("r"), kind="event", file=source, at=now)
         return verdicts
 
-    def _against(self, event: Event) -> dict[str, str]:
-        """What the event with this id that is kept says, while the journal still has it."""
-        kept = self._journal.find(event.id, EVENT)
-        known = "…" if kept is None else said_by("events", event_row(decode_event(kept)))
-        return {"column": "id", "value": event.id, "known": known}
+    def _against(self, events: Sequence[Event], said: Sequence[Outcome]) -> Mapping[str, str]:
+        """What is known under the ids and orders of the events that are in conflict with it, where it still is."""
+        if "conflict" not in said and "order_known" not in said:
+            return {}
+        pairs = list(zip(events, said, strict=True))
+        known = {event.id: self._waiting(event.id) for event, outcome in pairs if outcome == "conflict"}
+        orders = list(orders_in(event for event, outcome in pairs if outcome == "order_known"))
+        return known | {f"order:{name}": its for name, its in sides_of(orders, self._kept_order, self._orders).items()}
+
+    def _waiting(self, event_id: str) -> str:
+        kept = self._journal.find(event_id, EVENT)
+        return "…" if kept is None else said_by("events", event_row(decode_event(kept)))
+
+    def _kept_order(self, order: str) -> Event | None:
+        body = self._journal.find_order(order)
+        return None if body is None else order_in(body)
+
+
+def sides_of(orders: Sequence[str], kept: Callable[[str], Event | None], lake: LakeOrders) -> dict[str, str]:
+    """What is known of orders that are told otherwise now: by who keeps them on their way into the lake, or there."""
+    found = {name: kept(name) for name in orders}
+    there = lake.read(absent) if (absent := [name for name, its in found.items() if its is None]) else {}
+    return {name: shown(its or there.get(name)) for name, its in found.items()}
+
+
+def conflicting(event_id: str, order: str | None, outcome: Outcome, known: Mapping[str, str], raw: str) -> Held:
+    """What says something else than is known under its id, or of its order: both sides are kept for people."""
+    if outcome == "conflict":
+        facts = {"column": "id", "value": event_id, "known": known.get(event_id, "…")}
+        return Held(reason="id_conflict", column="id", facts=facts, raw=raw)
+    facts = {"column": "order", "value": order or "", "known": known.get(f"order:{order}", "…")}
+    return Held(reason="order_known", column="order", facts=facts, raw=raw)
 
 
 def _skew(raw: Mapping[str, Any], now: datetime, notes: Sequence[Warn]) -> timedelta:

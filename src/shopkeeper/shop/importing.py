@@ -30,14 +30,14 @@ from shopkeeper.shop.shop import Shop
 _PERSONS: Final = "SELECT DISTINCT {key} AS person FROM {rows} WHERE source = $source"
 _THIRD_PARTY: Final = (
     'SELECT customer, max("at") AS moment, coalesce(any_value(consent_source), any_value(origin)) AS told '
-    "FROM attributes WHERE source = $source GROUP BY customer"
+    "FROM seen_attributes WHERE source = $source GROUP BY customer"
 )
 _ANSWERS: Final = (
     "SELECT coalesce(customer, 'visitor:' || visitor) AS person, \"at\", properties FROM seen_events "
     "WHERE source = $source AND action = 'consent' AND properties IS NOT NULL"
 )
 _TAKES_MAIL: Final = (
-    "SELECT id, lower(json_extract_string(attributes, '$.accepts_email')) = 'yes' AS takes FROM customers "
+    "SELECT id, lower(json_extract_string(attributes, '$.accepts_email')) = 'yes' AS takes FROM seen_customers "
     "WHERE source = $source AND lower(json_extract_string(attributes, '$.accepts_email')) IN ('yes', 'no')"
 )
 _MANY: Final = 1_000_000
@@ -142,8 +142,7 @@ def record_consent(shop: Shop, kind: str, imported: str, purposes: Sequence[Purp
     if not purposes or kind not in ("order_lines", "events", "customers"):
         return 0
     key = "id" if kind == "customers" else "coalesce(customer, 'visitor:' || visitor)"
-    rows = kind if kind == "customers" else f"seen_{kind}"  # a browser speaks for itself, whoever it belongs to
-    sql = _PERSONS.format(key=key, rows=rows)
+    sql = _PERSONS.format(key=key, rows=f"seen_{kind}")  # a browser speaks for itself, whoever it belongs to
     people = shop.snapshot().query(sql, {"source": imported}).column("person").to_pylist()
     at, refused = shop.clock(), shop.state.consent.refusals(purposes)
     refusing = {person for person, _ in refused}
@@ -251,12 +250,16 @@ def _replay_source(shop: Shop, source: str, rows: Sequence[tuple[HeldRow, dict[s
     cleaned = [clean_event(cells, received_at=now, currency=currency, allowed=allowed) for _, cells in rows]
     still = {row.id: item for (row, _), item in zip(rows, cleaned, strict=True) if isinstance(item, Held)}
     good = [pair for pair in rows if pair[0].id not in still]
-    verdicts = shop.collect([cells for _, cells in good], source=source, browser=browser)
+    verdicts = shop.collect([cells for _, cells in good], source=source, browser=browser, hold=False)
     done = [row.id for (row, _), verdict in zip(good, verdicts, strict=True) if verdict.status != "quarantined"]
     shop.quarantine.mark(done, "replayed")
+    still |= {
+        row.id: Held(reason=verdict.reason, column=str(verdict.facts["column"]), facts=verdict.facts)
+        for (row, _), verdict in zip(good, verdicts, strict=True)
+        if verdict.reason is not None
+    }
     shop.quarantine.explain(still)
     reasons = [item.reason for item in still.values()]
-    reasons += [verdict.reason for verdict in verdicts if verdict.reason is not None]
     kept = sum(verdict.status == "stored" for verdict in verdicts)
     return Account(
         import_id=new_id("r"), file=source, kind="events", read=len(rows), kept=kept, duplicate=len(done) - kept,

@@ -12,7 +12,7 @@ from shopkeeper.core.ids import PersonKey
 from shopkeeper.data import privacy, reports
 from shopkeeper.data.people_file import PeopleFile
 from shopkeeper.features.tables import customer_features
-from shopkeeper.shop.browsers import browsers_of
+from shopkeeper.shop.browsers import browsers_of, known_as
 from shopkeeper.shop.shop import Shop
 
 _JSON_COLUMNS = frozenset({"attributes", "properties", "request", "choices", "removed"})
@@ -39,6 +39,7 @@ def customer(shop: Shop, customer_id: str, *, facts: int = 100) -> CustomerView:
     Raises:
         NotFound: nobody of this id was imported or seen.
     """
+    customer_id = known_as(shop, customer_id)
     known = shop.snapshot(about=customer_id)
     row = reports.one(known, "customers", customer_id)
     timeline = reports.timeline(known, customer_id, size=facts)
@@ -108,7 +109,7 @@ def _erased(shop: Shop, person: privacy.Person) -> dict[str, int]:
 
 
 def _names(person: privacy.Person) -> tuple[str, ...]:
-    return tuple(name for name in (person.customer, *person.visitors) if name)
+    return (*person.names, *person.visitors)
 
 
 def readable(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from shopkeeper.features.evidence import FIELDS, Evidence, evidence_of
 from shopkeeper.features.habits import Base, Habit, base_of, habits_of, of_one
 from shopkeeper.features.tables import customer_features, names_of
 from shopkeeper.features.tone import PATTERNS
+from shopkeeper.shop.browsers import known_as
 from shopkeeper.shop.people import readable
 from shopkeeper.shop.shop import Shop
 
@@ -86,6 +87,7 @@ def profile_of(shop: Shop, customer_id: str, *, at: datetime | None = None) -> P
     Raises:
         NotFound: nobody of this id was known then.
     """
+    customer_id = known_as(shop, customer_id, at)
     known, person = shop.snapshot(at, about=customer_id), PersonKey(customer_id)
     row = reports.one(known, "customers", customer_id)
     features = customer_features(known.query, person, currency=known.currency)

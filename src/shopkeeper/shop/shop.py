@@ -18,6 +18,7 @@ from shopkeeper.core.kept import Kept
 from shopkeeper.data import belonging, leftovers, reports
 from shopkeeper.data.drain import CONSENT, decode_event
 from shopkeeper.data.journal import EVENT, forget_old_ids
+from shopkeeper.data.lake_orders import LakeOrders
 from shopkeeper.data.model_store import ModelStore
 from shopkeeper.data.quarantine import Quarantine
 from shopkeeper.data.schema import TABLES
@@ -69,7 +70,10 @@ class Shop:
         belonging.mark(folder, self.state, beside=beside)
         if not beside:
             leftovers.tidy(folder, self.lake)
-        self._collector = Collector(self.journal, self.quarantine, settings.shop.currency, clock, self.take)
+        self.orders = LakeOrders(self.lake)
+        self._collector = Collector(
+            self.journal, self.quarantine, settings.shop.currency, clock, self.take, self.orders
+        )
         self.kept: defaultdict[str, Kept[Any]] = defaultdict(Kept)
         """By name: what is read from models, counted from profiles or worked out for pages, in memory."""
         self.store = profile_store(settings.profiles)
@@ -140,14 +144,17 @@ class Shop:
 
     # --- facts in
 
-    def collect(self, raws: Sequence[Any], *, source: str = "api", browser: bool = False) -> list[Verdict]:
-        """Take events in; returns when what was accepted is durable. One verdict an event, in order.
+    def collect(
+        self, raws: Sequence[Any], *, source: str = "api", browser: bool = False, hold: bool = True
+    ) -> list[Verdict]:
+        """Take events in; returns when what was accepted is durable. One verdict an event, in order. ``hold``: what is
+        not believed goes into the quarantine.
 
         Raises:
             Unavailable: nothing could be made durable, and nothing was acknowledged.
         """
         self._writable()
-        return self._collector.collect(raws, source=source, browser=browser)
+        return self._collector.collect(raws, source=source, browser=browser, hold=hold)
 
     def take(self, stored: Sequence[Event], again: Sequence[Event] = ()) -> None:
         """Let what was stored count: consent first, then the next answers. Consent that was sent again counts as of

@@ -3,20 +3,23 @@
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from shopkeeper.core.errors import Unavailable
+from shopkeeper.core.event import Event
 from shopkeeper.core.ids import new_id
 from shopkeeper.data.drain import Drain
-from shopkeeper.data.journal import Journal
+from shopkeeper.data.journal import Journal, Outcome
+from shopkeeper.data.orders import orders_in
 from shopkeeper.data.rows import RAW_MAX, Held
 from shopkeeper.data.stream.judge import Judge, Message
 from shopkeeper.data.stream.landing import land
 from shopkeeper.data.stream.reader import Reader
 from shopkeeper.data.stream.redis_live import RedisLive
 from shopkeeper.data.stream.redis_profiles import RedisProfiles
+from shopkeeper.shop.collecting import conflicting, sides_of
 from shopkeeper.shop.engines import profile_store, topic_of
 from shopkeeper.shop.live_folding import LiveFolding
 from shopkeeper.shop.retraining import Retraining
@@ -125,20 +128,28 @@ class StreamDrain:
 
     def _counting(self, messages: Sequence[Message]) -> list[Message]:
         """Those that are the first of their id, of people who are still there; conflicts are held."""
+        self._shop.orders.teach((message.event for message in messages if message.event is not None), self._judge)
         outcomes = self._judge.judge(messages)
-        conflicts = [
-            Held(
-                reason="id_conflict", column="id", facts={"column": "id", "value": message.envelope.id},
-                raw=bytes(message.envelope.body).decode("utf-8", "replace")[:RAW_MAX],
-            )
-            for message, outcome in zip(messages, outcomes, strict=True)
-            if outcome == "conflict"
-        ]  # fmt: skip
-        if conflicts:
+        if held := self._conflicts(messages, outcomes):
             now = self._shop.clock()
-            self._shop.quarantine.add(conflicts, import_id=new_id("r"), kind="event", file="stream", at=now)
+            self._shop.quarantine.add(held, import_id=new_id("r"), kind="event", file="stream", at=now)
         stored = [message for message, outcome in zip(messages, outcomes, strict=True) if outcome == "stored"]
         return self._of_those_who_stay(stored)
+
+    def _conflicts(self, messages: Sequence[Message], outcomes: Sequence[Outcome]) -> list[Held]:
+        """What is in conflict with an earlier message, or with what the lake knows of its order."""
+        judged = list(zip(messages, outcomes, strict=True))
+        orders = list(_orders(one for one, outcome in judged if outcome == "order_known"))
+        kept = _orders([*self._waiting, *(one for one, outcome in judged if outcome == "stored")]) if orders else {}
+        known = {f"order:{name}": its for name, its in sides_of(orders, kept.get, self._shop.orders).items()}
+        return [
+            conflicting(
+                one.envelope.id, None if one.event is None else one.event.order, outcome, known,
+                bytes(one.envelope.body).decode("utf-8", "replace")[:RAW_MAX],
+            )
+            for one, outcome in judged
+            if outcome == "conflict" or outcome == "order_known"
+        ]  # fmt: skip
 
     def _of_those_who_stay(self, messages: list[Message]) -> list[Message]:
         """Without what was received before its person was erased."""
@@ -198,6 +209,10 @@ def live_folding(shop: Shop) -> LiveFolding | None:
     if shop.settings.stream.live == "flink" or not isinstance(store, RedisProfiles):
         return None
     return LiveFolding(RedisLive(store), shop.settings.shop.currency)
+
+
+def _orders(messages: Iterable[Message]) -> dict[str, Event]:
+    return orders_in(message.event for message in messages if message.event is not None)
 
 
 def _received(message: Message) -> datetime:

@@ -38,7 +38,7 @@ def test_a_walk_through_a_real_shop(shop: Shop) -> None:
     held = ask("POST", "/v1/events", key=publishable, json=[{**order, "customer": None}])
     assert held.json()["verdicts"][0]["status"] == "quarantined"
     assert ask("POST", "/v1/events", key=secret, json=[order]).json()["quarantined"] in (0, 1)
-    assert ask("POST", "/v1/events", key=secret, json=[{**order, "id": "e3"}]).json()["stored"] == 1
+    assert ask("POST", "/v1/events", key=secret, json=[{**order, "id": "e3", "order": "o2"}]).json()["stored"] == 1
     answer = ask("GET", f"/v1/recommendations?visitor={visitor}&count=5", key=publishable)
     assert answer.status_code == 200, answer.text
     why = ask("GET", f"/v1/decisions/{answer.json()['decision']}", key=secret)

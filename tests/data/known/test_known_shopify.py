@@ -3,6 +3,7 @@
 
 import csv
 import io
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,57 @@ def test_a_later_export_adds_what_is_new(tmp_path: Path) -> None:
         assert (again["events"].read, again["events"].kept) == (5, 1)
 
 
+def test_what_came_back_grows_from_export_to_export(tmp_path: Path) -> None:
+    """An export states what was refunded so far. Whichever exports the shop sees, in the end it has given back as much
+    as the last one says, never more than the goods; the same export again adds nothing."""
+    begun: dict[str, str] = {
+        "Name": "#1", "Email": "ann@x.org", "Created at": "2025-10-07 09:50:26 +0200", "Currency": "EUR",
+        "Subtotal": "40.00", "Total": "40.00",
+    } | item("Mug", "2", "20.00", "MUG")  # fmt: skip
+    stages = [
+        {"Refunded Amount": "5.00"}, {"Refunded Amount": "5.00", "Fulfilled at": "2025-10-09 10:00:00 +0200"},
+        {"Refunded Amount": "12.50"}, {"Refunded Amount": "12.50", "Cancelled at": "2025-10-11 10:00:00 +0200"},
+        {"Refunded Amount": "40.00", "Cancelled at": "2025-10-11 10:00:00 +0200"},
+    ]  # fmt: skip
+    back = [500, 500, 1250, 4000, 4000]
+    for seen in (range(5), *combinations(range(5), 2)):
+        folder = tmp_path / "".join(map(str, seen))
+        folder.mkdir()
+        with importing(folder) as importer:
+            for number in seen:
+                path = write(folder, "orders_export.csv", table(ORDERS, begun | stages[number]))
+                first, again = by_kind(importer.take(path))["events"], by_kind(importer.take(path))["events"]
+                assert (first.quarantined, again.duplicate) == (0, again.read)
+                assert rows(importer, "SELECT sum(price_minor)::BIGINT FROM events") == [(back[number],)]
+
+
+def test_a_refund_that_shrinks_is_held(tmp_path: Path) -> None:
+    """Less than was given back before is a contradiction: both sides are shown, and nothing changes."""
+    order = {"Name": "#1", "Email": "a@x.org", "Created at": "2025-10-07", "Currency": "EUR", "Subtotal": "40.00"}
+    with importing(tmp_path) as importer:
+        for amount, kept, held in (("30.00", 1, 0), ("20.00", 0, 1)):
+            record = order | {"Refunded Amount": amount} | item("Mug", "2", "20.00", "MUG")
+            account = by_kind(importer.take(write(tmp_path, "o.csv", table(ORDERS, record))))["events"]
+            assert (account.kept, account.quarantined) == (kept, held)
+        (row,) = importer.quarantine.list()
+        assert (row.reason, row.cells()["price"]) == ("id_conflict", "20.00")  # type: ignore[index]  # it has cells
+        assert "price=30.00" in row.facts["known"]
+
+
+def test_refunds_that_waited_are_counted_once(tmp_path: Path) -> None:
+    """Growing refunds that were held for another fault give back their last sum when they are tried again together."""
+    order = {"Name": "#1", "Email": "a@x.org", "Created at": "x", "Currency": "EUR", "Subtotal": "40.00"}
+    with importing(tmp_path) as importer:
+        for amount in ("10.00", "25.00"):
+            record = order | {"Refunded Amount": amount} | item("Mug", "2", "20.00", "MUG")
+            importer.take(write(tmp_path, f"{amount}.csv", table(ORDERS, record)))
+        for row in importer.quarantine.list():
+            importer.quarantine.fix(row.id, {"at": "2025-10-07T10:00:00Z"})
+        importer.replay()
+        assert rows(importer, "SELECT sum(price_minor)::BIGINT FROM events") == [(2500,)]
+        assert importer.quarantine.counts() == {}
+
+
 def test_products(tmp_path: Path) -> None:
     """Each variant is a product, named after the product and its options; rows with only a picture add nothing."""
     shared = {"Handle": "mug", "Option1 Name": "Colour"}
@@ -160,3 +212,42 @@ def test_customers(tmp_path: Path) -> None:
             ("bo@x.org", "Bo Li", "bo@x.org", None, '{"city":"Xi\'an","country":"CN","accepts_email":"no",'
              '"accepts_sms":"no","tax_exempt":"no"}'),
         ]  # fmt: skip
+
+
+def test_drafts_are_no_orders(tmp_path: Path) -> None:
+    """A draft brings neither order nor revenue, and is counted; one that somebody paid for, and orders whose payment is to
+    come, are sales; a voided one is taken back."""
+    when = {
+        "Created at": "2025-10-07 09:50:26 +0200",
+        "Currency": "USD",
+        "Subtotal": "7.00",
+        "Total": "7.00",
+        "Email": "a@x.org",
+    }
+    tea = item("Tea", "1", "7.00", "TEA")
+    data = table(
+        ORDERS,
+        {**when, "Name": "#D7", "Accepts Marketing": "yes", "Discount Code": "TEN"} | tea,
+        {"Name": "#D7", "Email": "a@x.org"} | item("Mug", "1", "5.00", "MUG"),
+        {**when, "Name": "#D8", "Financial Status": "pending"} | tea,
+        {**when, "Name": "#D9", "Financial Status": "paid", "Paid at": "2025-10-07 09:50:27 +0200"} | tea,
+        {**when, "Name": "#D10", "Financial Status": "pending", "Payment Method": "Bogus Gateway"} | tea,
+        {**when, "Name": "#1011", "Financial Status": "pending"} | tea,
+        {**when, "Name": "#1012", "Financial Status": "authorized"} | tea,
+        {**when, "Name": "#1013", "Financial Status": "voided"} | tea,
+    )
+    with importing(tmp_path) as importer:
+        accounts = by_kind(importer.take(write(tmp_path, "orders_export.csv", data)))
+        assert accounts["order_lines"].read == accounts["order_lines"].kept == 4
+        (skipped,) = (one for one in accounts["order_lines"].warnings if one.key == "rows_skipped")
+        assert skipped.facts == {"count": 4, "names": "test_orders 1, draft_orders 3"}
+        assert rows(importer, "SELECT order_id FROM order_lines ORDER BY 1") == [
+            ("#1011",),
+            ("#1012",),
+            ("#1013",),
+            ("#D9",),
+        ]
+        assert rows(importer, "SELECT order_id, price_minor FROM events WHERE action = 'order_cancel'") == [
+            ("#1013", 700)
+        ]
+        assert rows(importer, "SELECT count(*) FROM events WHERE order_id LIKE '#D%' AND order_id <> '#D9'") == [(0,)]

@@ -122,3 +122,32 @@ def test_items_that_cannot_be_read_are_held(tmp_path: Path) -> None:
     with importing(tmp_path) as importer:
         lines = by_kind(importer.take(write(tmp_path, "orders.csv", data)))["order_lines"]
         assert (lines.read, dict(lines.by_reason)) == (1, {"missing_value": 1})
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "customer_id,first_name,last_name,email,date_registered,billing_first_name,billing_last_name,billing_company,billing_email,"
+        "billing_phone,billing_address_1,billing_postcode,billing_city,billing_state,billing_country,total_spent,order_count\n"
+        "7,Eva,Klein,Eva@x.de,2024-05-01 10:00:00,Eva,Klein,,eva@x.de,0171 / 1234567,Weg 1,10115,Berlin,,DE,12.00,1\n",
+        "ID,customer_id,user_login,user_pass,user_email,user_registered,display_name,first_name,last_name,roles,billing_phone,"
+        "billing_city,billing_country\n"
+        "7,7,eva,$P$x,Eva@x.de,2024-05-01 10:00:00,Eva,Eva,Klein,customer,+49 (171) 123-4567,Berlin,DE\n",
+    ],
+    ids=["csv export", "import export"],
+)
+def test_customers_are_those_of_the_orders(tmp_path: Path, data: str) -> None:
+    """A customer is known by the e-mail address, as orders know them; the telephone has its country's code, as that of an
+    order without an address has, and nothing else of the account is kept."""
+    orders = (
+        "order_id,order_number,order_date,status,order_total,order_currency,customer_id,billing_email,billing_phone,billing_country,line_items\n"
+        "501,501,2026-10-01 11:00:00,completed,9.00,EUR,0,,0171 1234567,DE,name:Mug|product_id:13|sku:MUG|quantity:1|total:9.00\n"
+    )
+    with importing(tmp_path) as importer:
+        told = by_kind(importer.take(write(tmp_path, "customers.csv", data)))
+        assert (told["customers"].format, told["customers"].kept) == ("WooCommerce customers", 1)
+        importer.take(write(tmp_path, "orders.csv", orders))
+        found = rows(importer, "SELECT id, name, email, phone, attributes FROM customers")
+        assert found == [("eva@x.de", "Eva Klein", "eva@x.de", "+491711234567",
+                          '{"woocommerce_id":"7","city":"Berlin","country":"DE"}')]  # fmt: skip
+        assert rows(importer, "SELECT customer FROM order_lines") == [("+491711234567",)]

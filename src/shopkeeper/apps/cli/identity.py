@@ -20,6 +20,8 @@ _COUNTS = (
     "too_many_customers",
     "too_many_visitors",
     "unlinked",
+    "phones",
+    "phones_shared",
 )
 
 

@@ -50,6 +50,7 @@ def customer_values(shop: Shop, words: Words, customer_id: str, as_of: str) -> V
     """
     at = moment_of(as_of, "as_of")
     found = profile_of(shop, customer_id, at=at)
+    customer_id = found.id
     timeline = reports.timeline(shop.snapshot(at, about=customer_id), customer_id, size=_FACTS)
     consent = shop.consent_of(PersonKey(customer_id)).given
     return {

@@ -206,6 +206,8 @@ class ShopEngine:
         self._shop.state.consent.gather()
         self._shop.state.unlinked.visitors()
         _ = self._shop.serving
+        if not self._shop.sharing:
+            self._shop.orders.warm()
         self._loaded = True
         try:
             self._shop.collect([], source="health", browser=False)

@@ -191,6 +191,8 @@ class Staging:
     """Lake columns of which the file says nothing: NULL, or what ``FOLLOWS``."""
     by_event: bool = False
     """Order lines name the event they belong to: an order and its returns may bear the same order id."""
+    so_far: bool = False
+    """What returns and cancellations say is of the order as a whole until now."""
 
 
 def staging(
@@ -225,7 +227,7 @@ def staging(
     )
     by_event = kind == "order_lines" and "event" in names
     alike = [identifier(name) for name in _ALIKE[kind] if name not in same] if by_content else None
-    own = ", ".join(_identity(kind, names, by_event=by_event))
+    own = ", ".join(map(identifier, identity_of(kind, timed="at" in names, by_event=by_event)))
     staged = f"SELECT *, {short_hash_sql(', '.join(alike) if alike else own)} AS key FROM ({staged})"
     if by_content and kind == "events":
         same.pop("id")
@@ -233,10 +235,11 @@ def staging(
     content = content_sql(kind, lake, by_content=by_content)
     whole = f"SELECT *, {content} AS content FROM (SELECT rowid AS row, *{added} FROM staged)"
     made = ", 'e_' || format('{:016x}', content) AS id" if by_content and kind == "events" else ""
-    whole = f"SELECT *, {'content' if by_content else f'hash({own})'} AS identity{made} FROM ({whole})"
+    identity = "content" if by_content else identity_sql(kind, timed="at" in names, by_event=by_event)
+    whole = f"SELECT *, {identity} AS identity{made} FROM ({whole})"
     return Staging(
         sql=staged, whole=whole, reasons=tuple(reasons),
-        by_content=by_content, by_event=by_event,
+        by_content=by_content, by_event=by_event, so_far=rows.so_far,
         absent=frozenset(name for name, its in lake.items() if same.get(name) in _unsaid(kind, name, its)),
     )  # fmt: skip
 
@@ -316,15 +319,17 @@ def _quick(present: Sequence[Column], reading: Reading, rules: Sequence[AnyRule]
     return " AND ".join([*cells, *good]) or "true"
 
 
-def _identity(kind: Kind, names: set[str], *, by_event: bool) -> list[str]:
-    """Lake columns that identify a row; a moment that the file does not give does not."""
-    return [identifier(name) for name in identity_of(kind, timed="at" in names, by_event=by_event)]
-
-
 def identity_of(kind: Kind, *, timed: bool, by_event: bool) -> list[str]:
     """Lake columns that identify a row. ``timed``: the file says when its rows hold."""
     named = [name for name in IDENTITY[kind] if name != "at" or timed]
     return [*named, "event_id"] if by_event else named
+
+
+def identity_sql(kind: Kind, *, timed: bool, by_event: bool) -> str:
+    """A hash of what a row of the lake (or one staged for it) is about: a line of an order and its return, which may
+    bear the same number, are two."""
+    named = list(map(identifier, identity_of(kind, timed=timed, by_event=by_event)))
+    return f"hash({', '.join([*named, 'coalesce(quantity, 1) < 0'] if kind == 'order_lines' else named)})"
 
 
 def short_hash_sql(columns: str) -> str:

@@ -85,7 +85,12 @@ _AMOUNTS: Final = {
 
 def now_sql(reading: Reading) -> str:
     """The moment of the reading."""
-    return f"TIMESTAMPTZ '{reading.now.isoformat()}'"
+    return moment_sql(reading.now)
+
+
+def moment_sql(moment: datetime) -> str:
+    """A moment as a SQL literal."""
+    return f"TIMESTAMPTZ '{moment.isoformat()}'"
 
 
 def quoted(text: str) -> str:

@@ -190,6 +190,10 @@ class KafkaJournal:
         """Nothing: a topic cannot be asked by id. The lake has it a few seconds later."""
         return None
 
+    def find_order(self, order: str) -> bytes | None:  # noqa: ARG002
+        """Nothing, as ``find``."""
+        return None
+
     def waiting(self) -> int:
         """Messages that the drain has not brought into the lake; the last known number where the brokers are slow."""
         self._behind()

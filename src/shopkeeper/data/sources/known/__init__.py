@@ -20,6 +20,7 @@ from shopkeeper.data.sources.known.segment import SEGMENT
 from shopkeeper.data.sources.known.shopify_customers import SHOPIFY_CUSTOMERS
 from shopkeeper.data.sources.known.shopify_orders import SHOPIFY_ORDERS
 from shopkeeper.data.sources.known.shopify_products import SHOPIFY_PRODUCTS
+from shopkeeper.data.sources.known.woocommerce_customers import WOOCOMMERCE_CUSTOMERS
 from shopkeeper.data.sources.known.woocommerce_orders import WOOCOMMERCE_ORDERS
 from shopkeeper.data.sources.known.woocommerce_products import (
     WOOCOMMERCE_PRODUCTS,
@@ -30,7 +31,7 @@ from shopkeeper.data.sources.known.woocommerce_products import (
 ALL: Final[tuple[Known, ...]] = (
     OWN_EVENTS, SEGMENT, GA4, METARANK, SHOPIFY_ORDERS, SHOPIFY_PRODUCTS, SHOPIFY_CUSTOMERS, GORSE_FEEDBACK, GORSE_ITEMS,
     GORSE_USERS, ONLINE_RETAIL, ONLINE_RETAIL_II, REES46, RETAIL_ROCKET, PERSONALIZE_INTERACTIONS, PERSONALIZE_ITEMS,
-    PERSONALIZE_USERS, WOOCOMMERCE_ORDERS, MERCHANT_FEED, WOOCOMMERCE_PRODUCTS, WOOCOMMERCE_PRODUCTS_TRANSLATED_GTIN,
+    PERSONALIZE_USERS, WOOCOMMERCE_ORDERS, WOOCOMMERCE_CUSTOMERS, MERCHANT_FEED, WOOCOMMERCE_PRODUCTS, WOOCOMMERCE_PRODUCTS_TRANSLATED_GTIN,
     WOOCOMMERCE_PRODUCTS_TRANSLATED,
 )  # fmt: skip
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from shopkeeper.core.money import EXPONENTS
 from shopkeeper.data.cleaning.columns import Kind
 from shopkeeper.data.cleaning.values import quoted, trimmed_sql
-from shopkeeper.data.rows import LINE, Held, Refused, Rows, Warn, identifier, lines_of
+from shopkeeper.data.rows import LINE, Held, Refused, Rows, Warn, identifier, shifts
 
 THEIRS: Final = "theirs"
 OURS: Final = "ours"
@@ -31,6 +31,8 @@ class Part:
     returns: bool = False
     """Whether negative quantities are returns."""
     refused: tuple[Refused, ...] = ()
+    so_far: bool = False
+    """Whether its returns and cancellations state what has come back of the whole order so far."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +129,7 @@ def part_rows(con: Any, part: Part, loaded: Rows, now: datetime, *, main: bool, 
         strange=loaded.strange,
         open_end=loaded.open_end if main else 0,
         refused=part.refused,
+        so_far=part.so_far,
         warnings=loaded.warnings if main else (),
         held=loaded.held if main else (),
     )
@@ -139,12 +142,10 @@ def plain(name: str) -> str:
 
 def _renumber(con: Any, refused: Sequence[Held]) -> None:
     """Count the lines that were refused into the numbers of those after them."""
-    values = ", ".join(f"({start}, {before + 1})" for before, start in enumerate(lines_of(refused)))
+    con.register("refused_lines", shifts(refused))
     con.execute(
         f"CREATE OR REPLACE TABLE {THEIRS} AS SELECT t.* REPLACE ({LINE} + coalesce(before, 0) AS {LINE}) "
-        f"FROM {THEIRS} t ASOF LEFT JOIN ("
-        f"SELECT start, max(before) AS before FROM (VALUES {values}) v(start, before) GROUP BY start) s "
-        f"ON {LINE} >= start"
+        f"FROM {THEIRS} t ASOF LEFT JOIN refused_lines ON {LINE} >= start"
     )
 
 

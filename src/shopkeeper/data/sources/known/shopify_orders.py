@@ -3,18 +3,20 @@
 
 An order is what its ``Name`` says. What the subtotal lacks of the line items' sum, beyond their own discounts, is the
 order's discount, shared out by value so that not a cent is lost. Of a refund, which is of the total with shipping and tax,
-the goods' part is the order's return; a cancellation takes back what remains. The export does not say when something was
-refunded: the last moment that the order names stands for it. Source: Shopify Help Center, "Exporting orders".
+the goods' part is the order's return so far; a cancellation takes all of them back. The export does not say when something
+was refunded: the last moment that the order names stands for it. Drafts (``#D7``) and orders of the gateway for tests are no
+sales; an order whose payment is still to come is one, as in Shopify's own reports. Source: Shopify Help Center, "Exporting orders".
 """
 
 from typing import Final
 
 from shopkeeper.data.rows import identifier
 from shopkeeper.data.sources.known.format import Known, Part, decimals, number, share, written
+from shopkeeper.data.sources.known.telephone import telephone
 
 _ORDER: Final = (
     "Email", "Phone", "Created at", "Paid at", "Fulfilled at", "Cancelled at", "Currency", "Subtotal", "Total", "Refunded Amount",
-    "Discount Code", "Financial Status", "Payment Method", "Accepts Marketing",
+    "Discount Code", "Financial Status", "Payment Method", "Accepts Marketing", "Billing Country", "Shipping Country",
 )  # fmt: skip
 _LINE: Final = (
     "Lineitem name", "Lineitem quantity", "Lineitem price", "Lineitem sku", "Lineitem discount",
@@ -27,6 +29,13 @@ def _number(column: str) -> str:
 
 _TEST: Final = """coalesce(contains(lower("Payment Method"), 'bogus'), false)"""
 """Shopify's gateway for trying an order out is called so."""
+_PAID: Final = "('paid', 'partially_paid', 'partially_refunded', 'refunded')"
+_NAMED_DRAFT: Final = """regexp_full_match("Name", '#D[0-9]+')"""
+_DRAFT: Final = (
+    f"""({_NAMED_DRAFT} AND "Paid at" IS NULL AND coalesce(lower("Financial Status") NOT IN {_PAID}, true))"""
+)
+"""A draft is called so until somebody pays for it; a shop whose orders begin with D has paid ones."""
+_PHONE: Final = telephone('"Phone"', 'coalesce("Billing Country", "Shipping Country")')
 _FIRST: Final = ", ".join(
     f'first("{name}" ORDER BY {{line}}) FILTER ("{name}" IS NOT NULL) AS "{name}"' for name in _ORDER
 )
@@ -34,8 +43,8 @@ _ORDERS: Final = f"""
 orders AS (
   SELECT "Name", min({{line}}) AS {{line}}, {_FIRST} FROM {{rows}} WHERE "Name" IS NOT NULL GROUP BY "Name"
 ), known AS (
-  SELECT *, coalesce(lower("Email"), ltrim("Phone", '''')) AS customer, coalesce("Created at", "Paid at") AS "at"
-  FROM orders WHERE NOT {_TEST}
+  SELECT *, coalesce(lower("Email"), {_PHONE}) AS customer, coalesce("Created at", "Paid at") AS "at"
+  FROM orders WHERE NOT {_TEST} AND NOT {_DRAFT}
 )
 """
 _CANCELLED: Final = (
@@ -76,7 +85,7 @@ WITH {_ORDERS}, worths AS (
   FROM paid
 )
 SELECT {{line}}, 'order_cancel:' || "Name" AS id, 'order_cancel' AS action, "Name" AS "order", {_CANCELLED} AS "at",
-  customer, {written("nullif(greatest(goods - back, 0), 0)", "places")} AS price, "Currency" AS currency, NULL AS coupon,
+  customer, {written("nullif(goods, 0)", "places")} AS price, "Currency" AS currency, NULL AS coupon,
   NULL AS properties
 FROM told WHERE {_CANCELLED} IS NOT NULL
 UNION ALL
@@ -97,12 +106,16 @@ SHOPIFY_ORDERS: Final = Known(
     needs=("Name", "Created at", "Lineitem quantity", "Lineitem name", "Lineitem price"),
     uses=tuple(name for name in (*_ORDER, *_LINE) if name not in ("Created at", "Lineitem quantity", "Lineitem name")),
     parts=(
-        Part(kind="events", select=_EVENTS, of="order_lines"),
+        Part(kind="events", select=_EVENTS, of="order_lines", so_far=True),
         Part(kind="order_lines", select=_LINES),
     ),
     skipped="""SELECT 'no_line_item', count(*) FROM {rows}
       WHERE "Lineitem name" IS NULL AND "Lineitem quantity" IS NULL HAVING count(*) > 0
       UNION ALL SELECT 'test_orders', count(*) FROM {rows}
       WHERE "Name" IN (SELECT "Name" FROM {rows} WHERE """
-    + f"{_TEST}) HAVING count(*) > 0",
+    + f"""{_TEST}) HAVING count(*) > 0
+      UNION ALL SELECT 'draft_orders', sum(size)::BIGINT FROM (
+        SELECT count(*) AS size FROM {{rows}} WHERE {_NAMED_DRAFT} GROUP BY "Name"
+        HAVING count("Paid at") = 0 AND count(*) FILTER (lower("Financial Status") IN {_PAID}) = 0 AND NOT bool_or({_TEST})
+      ) HAVING count(*) > 0""",
 )  # fmt: skip

@@ -4,12 +4,13 @@
 Customer/Order/Coupon Export writes all items into ``line_items`` (or a row an item with ``item_*``), Order Export & Order
 Import one a cell (``line_item_1`` …). Amounts of an item are of the whole line: a unit's price is the subtotal by quantity,
 rounded up to the smallest coin, and the discount is what remains to the total. Of a refund, which is of the total with
-shipping and tax, the goods' part is the order's return; a cancellation takes back what remains. Times are the shop's.
+shipping and tax, the goods' part is the order's return so far; a cancellation takes all of them back. Times are the shop's.
 """
 
 from typing import Final
 
 from shopkeeper.data.sources.known.format import Known, Part, decimals, number, written
+from shopkeeper.data.sources.known.telephone import telephone
 
 _CELLS: Final = tuple(f"line_item_{number}" for number in range(1, 61))
 _ITEM: Final = ("name", "product_id", "sku", "quantity", "subtotal", "total", "refunded")
@@ -27,7 +28,8 @@ def _item(name: str) -> str:
 _ORDERS: Final = f"""
 orders AS (
   SELECT *, coalesce(order_number_formatted, order_number, order_id) AS "order", coalesce(order_date, "date") AS "at",
-    coalesce(lower(coalesce(billing_email, customer_email)), nullif(customer_id, '0'), billing_phone) AS customer,
+    coalesce(lower(coalesce(billing_email, customer_email)), nullif(customer_id, '0'),
+      {telephone("billing_phone", "billing_country")}) AS customer,
     coalesce(order_currency, "currency") AS money, {_STATUS} AS state
   FROM {{rows}} WHERE {_STATUS} NOT IN {_NEVER}
 )
@@ -79,7 +81,7 @@ _EVENTS: Final = f"""
   FROM heads
 )
 SELECT {{line}}, 'order_cancel:' || "order" AS id, 'order_cancel' AS action, "order", {_LAST} AS "at", customer,
-  {written("nullif(greatest(goods - part, 0), 0)", "places")} AS price, money AS currency FROM paid WHERE state = 'cancelled'
+  {written("nullif(goods, 0)", "places")} AS price, money AS currency FROM paid WHERE state = 'cancelled'
 UNION ALL
 SELECT {{line}}, 'refund:' || "order", 'order_return', "order", coalesce({_REFUNDED_AT}, {_LAST}), customer,
   {written("part", "places")}, money FROM paid WHERE part > 0 OR state = 'refunded'
@@ -95,9 +97,9 @@ WOOCOMMERCE_ORDERS: Final = Known(
     unlike=("action", "event"),
     uses=(
         "order_id", "order_number", "order_number_formatted", "order_date", "date", "status", "order_status", "customer_id",
-        "billing_email", "customer_email", "billing_phone", "order_currency", "currency", "order_total", "refunded_total", "completed_date",
+        "billing_email", "customer_email", "billing_phone", "billing_country", "order_currency", "currency", "order_total", "refunded_total", "completed_date",
         "date_completed", "paid_date", "refunds", "refund_items", "line_items", *_CELLS, *_ROW_ITEM,
     ),
-    parts=(Part(kind="events", select=_EVENTS, of="order_lines"), Part(kind="order_lines", select=_LINES)),
+    parts=(Part(kind="events", select=_EVENTS, of="order_lines", so_far=True), Part(kind="order_lines", select=_LINES)),
     skipped=f"SELECT 'order_' || {_STATUS}, count(*) FROM {{rows}} WHERE {_STATUS} IN {_NEVER} GROUP BY 1 ORDER BY 2 DESC, 1",
 )  # fmt: skip
