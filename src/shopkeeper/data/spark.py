@@ -150,11 +150,17 @@ def _started(master: str, memory: str, scratch: str) -> Any:
             builder = builder.config(name, value)
         if here and scratch:
             builder = builder.config("spark.local.dir", scratch)
-        if here:  # Spark takes the first python3 of PATH, which may know nothing of what is installed for this one
-            os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         try:
             session = builder.config("spark.driver.memory", memory.lower().removesuffix("b")).getOrCreate()
             session.sparkContext.setLogLevel("ERROR")
+            _choose_python(session.sparkContext)
         except (PySparkException, PySparkRuntimeError) as error:
             raise SettingsError("spark_unreachable", master=master, why=str(error).splitlines()[0][:200]) from error
         return session
+
+
+def _choose_python(context: Any) -> None:
+    """What runs the workers' Python where nobody said so in the environment: else Spark takes the first python3 of
+    PATH, which may know nothing of what is installed for this one, and heeds its own setting only in spark-submit."""
+    if "PYSPARK_PYTHON" not in os.environ:
+        context.pythonExec = context.getConf().get("spark.pyspark.python", sys.executable)

@@ -159,7 +159,7 @@ class SparkImporter:
 
     def _read(self, run: SparkRun, files: Sequence[Path], look: Look) -> Rows:
         """The files as one table of texts."""
-        texts = run.scratch / _TEXTS
+        texts = (run.scratch / _TEXTS).absolute()
         told = Told(
             columns=look.rows.columns, texts=look.texts, mapping=look.mapping, timezone=look.reading.timezone,
             folder=texts,

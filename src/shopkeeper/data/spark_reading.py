@@ -1,6 +1,7 @@
 """Files as rows of text, read side by side by Spark's workers: each by the reader that reads it anywhere."""
 
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -50,7 +51,7 @@ def read_files(session: Any, files: Sequence[Path], told: Told) -> Read:
     Raises:
         DataError: one cannot be read as a whole, or has other columns.
     """
-    numbered = [(number, str(path)) for number, path in enumerate(files)]
+    numbered = [(number, str(path.absolute())) for number, path in enumerate(files)]  # workers stand elsewhere
     tasks = session.createDataFrame(
         session.sparkContext.parallelize(numbered, len(files)), "number BIGINT, path STRING"
     )
@@ -97,7 +98,7 @@ def _one(number: int, path: Path, told: Told) -> dict[str, Any]:
 
 def _write(con: Any, rows: Rows, number: int, told: Told) -> list[Held]:
     """Write a file's texts under the numbers of their rows; what was refused."""
-    part, final = told.folder / f"_{number:08}.part", told.folder / f"{number:08}.parquet"
+    part, final = told.folder / f"_{number:08}.{os.getpid()}", told.folder / f"{number:08}.parquet"
     place = f"{LINE}::BIGINT" if rows.numbered else f"row_number() OVER () + {rows.first_line - 1}"
     texts = told.texts.replace("{rows}", f"(SELECT {place} AS {_PLACE}, * FROM {rows.relation})")
     columns = ", ".join(map(identifier, told.columns))
