@@ -98,7 +98,7 @@ def _spread(shop: Shop, files: Iterable[Path]) -> Iterator[Path]:
 
 
 def _taker(shop: Shop, path: Path) -> Callable[..., list[Account]]:
-    batch = batch_of(shop.settings) if path.is_dir() else None
+    batch = batch_of(shop.settings, shop.folder) if path.is_dir() else None
     if isinstance(batch, SparkBatch):
         return SparkImporter(importer=importer(shop), batch=batch).take
     return importer(shop).take
