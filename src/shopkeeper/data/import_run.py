@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -16,11 +17,12 @@ from shopkeeper.core.ids import new_id
 from shopkeeper.core.ports import Progress
 from shopkeeper.data.account import Account
 from shopkeeper.data.cleaning.columns import Kind, Matched, match
-from shopkeeper.data.cleaning.oddities import clock_changes
-from shopkeeper.data.cleaning.rows import Staging, staging
+from shopkeeper.data.cleaning.oddities import clock_changes, future_times
+from shopkeeper.data.cleaning.rows import HAPPENED, Staging, staging
 from shopkeeper.data.cleaning.values import Reading, moment_sql, now_sql, quoted
 from shopkeeper.data.conflicts import known_sides
 from shopkeeper.data.disk import seal
+from shopkeeper.data.kill_points import reached
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.mapping import MapFile
 from shopkeeper.data.marking import Facts, Marking, orders_sql
@@ -65,13 +67,16 @@ class ImportRun:
     """The table of the products that are named, once there is one."""
     files: dict[str, list[Future[Path]]] = field(default_factory=dict)
     """What was written: the table, and its files as soon as they are sealed, while the next one is written."""
+    hold: ExitStack = field(default_factory=ExitStack)
+    """What says to other processes, until the end, that files nobody knows yet are this import's."""
 
     @classmethod
     def start(
-        cls, lake: Lake, path: Path, kind: Kind, mapping: MapFile, source: str, reading: Reading, progress: Progress, *,
-        memory: str, threads: int,
+        cls, lake: Lake, path: Path, kind: Kind, mapping: MapFile, source: str, reading: Reading, progress: Progress,
+        *, memory: str, threads: int,
     ) -> "ImportRun":  # fmt: skip
-        import_id = new_id("i")
+        import_id, hold = new_id("i"), ExitStack()
+        hold.enter_context(lake.staging())
         scratch = lake.folder.parent / "tmp" / import_id
         scratch.mkdir(parents=True)
         con = duckdb.connect()
@@ -84,13 +89,14 @@ class ImportRun:
         return cls(
             id=import_id, lake=lake, path=path, kind=kind, mapping=mapping, source=source, reading=reading,
             scratch=scratch, con=con, progress=progress, sealing=ThreadPoolExecutor(1),
-            threads=threads,
+            threads=threads, hold=hold,
         )  # fmt: skip
 
     def close(self) -> None:
         self.sealing.shutdown()
         self.con.close()
         shutil.rmtree(self.scratch, ignore_errors=True)
+        self.hold.close()
 
     @property
     def types(self) -> dict[str, str]:
@@ -116,6 +122,7 @@ class ImportRun:
     def take(self, rows: Rows) -> tuple[Account, list[Held]]:
         """Clean the rows and write what is kept; nothing is in the lake before ``adopt``."""
         matched, plan, rejects = self.stage(rows)
+        reached("import.staged")
         self._tell(3)
         held = self._originals([*rows.held, *rejects, *self._held(plan, rows, matched, rejects)])
         self._set_apart(matched)
@@ -123,6 +130,7 @@ class ImportRun:
         orders = self._store_orders(matched) if self.kind == "order_lines" and self.orders else 0
         if self.kind in ("events", "order_lines") and "product" not in plan.absent:
             self._name_products()
+        reached("import.written")
         self._tell(4)
         return self._account(rows, matched, rejects, held, kept, orders), held
 
@@ -155,6 +163,7 @@ class ImportRun:
         dropped = self.sealing.submit(_drop, self.con.cursor())
         for name, files in self.files.items():
             self.lake.adopt(name, [file.result() for file in files], key=f"import:{self.id}")
+            reached("import.adopted")
         dropped.result()
         self._tell(_STEPS)
 
@@ -227,6 +236,8 @@ class ImportRun:
             warnings += clock_changes(self.con, "whole", self.reading.timezone)
         if rows.open_end and any(one.line == rows.open_end and one.reason in _CUT for one in held):
             warnings.append(Warn(key="file_cut", facts={"line": rows.open_end}))
+        if self.kind in HAPPENED and "at" in matched.theirs:
+            warnings += future_times(self.con, "whole", matched.theirs["at"], self.reading)
         marked = self._count("SELECT count(*) FROM marks")
         read = self._count("SELECT count(*) FROM staged") + marked + len(rejects) + len(rows.held)
         duplicate = self._count(f"SELECT count(*) FROM marks WHERE what = {DUPLICATE}")

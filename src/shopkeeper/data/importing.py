@@ -25,6 +25,7 @@ from shopkeeper.data.cleaning.rows import IDENTITY
 from shopkeeper.data.cleaning.values import Reading
 from shopkeeper.data.detection import settle
 from shopkeeper.data.import_run import ImportRun
+from shopkeeper.data.kill_points import reached
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.mapping import NO_MAPPING, MapFile, told_again
 from shopkeeper.data.preview import Preview
@@ -184,6 +185,7 @@ class Importer:
                 "tried": [run.reading.now.isoformat()], **(kept_with or {}),
             },
         )  # fmt: skip
+        reached("import.held")
 
     def _reading(self, mapping: MapFile) -> Reading:
         return Reading(

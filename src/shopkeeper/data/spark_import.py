@@ -8,7 +8,7 @@ same one each time.
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -146,14 +146,15 @@ class SparkImporter:
         return replace(account, warnings=warnings, seconds=time.perf_counter() - started)
 
     def _start(self, folder: Path, look: Look, source: str, progress: Progress) -> SparkRun:
-        importer, name = self.importer, new_id("i")
+        importer, name, hold = self.importer, new_id("i"), ExitStack()
+        hold.enter_context(importer.lake.staging())
         scratch = importer.lake.folder.parent / "tmp" / name
         for made in ("tables", _TEXTS):
             (scratch / made).mkdir(parents=True)
         return SparkRun(
             id=name, lake=importer.lake, path=folder, kind=look.kind, mapping=look.mapping, source=source,
             reading=look.reading, scratch=scratch, progress=progress, sealing=ThreadPoolExecutor(importer.threads),
-            con=SparkConnection(self.batch.session(), scratch / "tables"),
+            con=SparkConnection(self.batch.session(), scratch / "tables"), hold=hold,
         )  # fmt: skip
 
     def _read(self, run: SparkRun, files: Sequence[Path], look: Look) -> Rows:
