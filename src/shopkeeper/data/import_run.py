@@ -17,8 +17,8 @@ from shopkeeper.core.ids import new_id
 from shopkeeper.core.ports import Progress
 from shopkeeper.data.account import Account
 from shopkeeper.data.cleaning.columns import Kind, Matched, match
-from shopkeeper.data.cleaning.oddities import clock_changes
-from shopkeeper.data.cleaning.rows import Staging, staging
+from shopkeeper.data.cleaning.oddities import clock_changes, future_times
+from shopkeeper.data.cleaning.rows import HAPPENED, Staging, staging
 from shopkeeper.data.cleaning.values import Reading, moment_sql, now_sql, quoted
 from shopkeeper.data.conflicts import known_sides
 from shopkeeper.data.disk import seal
@@ -236,6 +236,8 @@ class ImportRun:
             warnings += clock_changes(self.con, "whole", self.reading.timezone)
         if rows.open_end and any(one.line == rows.open_end and one.reason in _CUT for one in held):
             warnings.append(Warn(key="file_cut", facts={"line": rows.open_end}))
+        if self.kind in HAPPENED and "at" in matched.theirs:
+            warnings += future_times(self.con, "whole", matched.theirs["at"], self.reading)
         marked = self._count("SELECT count(*) FROM marks")
         read = self._count("SELECT count(*) FROM staged") + marked + len(rejects) + len(rows.held)
         duplicate = self._count(f"SELECT count(*) FROM marks WHERE what = {DUPLICATE}")

@@ -71,9 +71,7 @@ class Shop:
         if not beside:
             leftovers.tidy(folder, self.lake)
         self.orders = LakeOrders(self.lake)
-        self._collector = Collector(
-            self.journal, self.quarantine, settings.shop.currency, clock, self.take, self.orders
-        )
+        self._collector = Collector(self.journal, self.quarantine, settings.shop, clock, self.take, self.orders)
         self.kept: defaultdict[str, Kept[Any]] = defaultdict(Kept)
         """By name: what is read from models, counted from profiles or worked out for pages, in memory."""
         self.store = profile_store(settings.profiles)

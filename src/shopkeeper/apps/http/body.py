@@ -94,7 +94,7 @@ def _unpacked(packed: bytes) -> bytes:
 
 def events_of(body: bytes, name: str = "events", sent: str = "sent_at") -> Batch:
     """The events of a batch (a list called ``name``, or a bare one), as they were sent: what is wrong with one of them
-    is that one's verdict.
+    is that one's verdict, also where it is no object. A list without any object is no batch.
 
     Raises:
         Refused: the batch as a whole makes no sense.
@@ -105,6 +105,8 @@ def events_of(body: bytes, name: str = "events", sent: str = "sent_at") -> Batch
         raise Refused(400, "request_bad", where="$", why=f'expected an array, or {{"{name}": [...]}}')
     if not events:
         raise Refused(400, "request_bad", where=f"$.{name}", why="no event in it")
+    if not any(isinstance(one, dict) for one in events):
+        raise Refused(400, "request_bad", where=f"$.{name}[0]", why="expected an object: there is no event in it")
     if len(events) > MAX_EVENTS:
         raise Refused(413, "too_many", limit=MAX_EVENTS)
     sent_at = document.get(sent) if isinstance(document, dict) else None
