@@ -151,7 +151,7 @@ def test_a_topic_made_anew_under_its_name_is_not_passed_over(topic: Topic, redis
 
 
 def test_a_shorter_topic_stops_the_drain(topic: Topic, redis: str, tmp_path: Path) -> None:
-    """One partition, made anew with less in it: nothing is read before somebody says that it may be, and nothing lost."""
+    """Made anew with less in it: nothing is read before somebody says that it may be, and nothing is lost."""
     folder = _shop(tmp_path / "shop", topic, redis)
     _collect(folder, 0, 5)
     _drained(folder)
