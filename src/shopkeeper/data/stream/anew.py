@@ -21,7 +21,7 @@ def begin_anew(topic: Topic, lake: Lake, *, group: str, judged_in: Path) -> list
         shorter = {
             number: source_of(reader.found, number)
             for number, (next_one, _, end) in reader.standing().items()
-            if next_one > end
+            if next_one > end and reader.is_gone(number, next_one)
         }
     finally:
         reader.close()

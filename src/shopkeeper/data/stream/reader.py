@@ -25,6 +25,7 @@ POSITION: Final = "events"
 """The table whose commits say how far each partition has come; it is committed last."""
 _SECONDS: Final = 10.0
 _CLOSE_SECONDS: Final = 5.0
+_SURE_SECONDS: Final = 2.0
 
 
 def source_of(found: Found, partition: int) -> str:
@@ -90,7 +91,7 @@ class Reader:
         kafka = library()
         gaps, places = list[Gap](), list[Any]()
         for number, (next_one, oldest, end) in self.standing().items():
-            if next_one > end:
+            if next_one > end and self.is_gone(number, next_one):
                 raise Unavailable("stream_shorter", topic=self._topic.name, partition=number, end=end, read=next_one)
             if next_one < oldest:
                 gaps.append(Gap(topic=self._topic.name, partition=number, first=next_one, last=oldest - 1))
@@ -98,6 +99,16 @@ class Reader:
         for gap in gaps:
             self._lost(gap)
         self._consumer.assign(places)
+
+    def is_gone(self, partition: int, place: int) -> bool:
+        """Whether the brokers have no such place: some count their ends in batches, and their word for an end is no
+        proof. What was assigned is assigned no more."""
+        kafka = library()
+        self._consumer.assign([kafka.TopicPartition(self._topic.name, partition, place)])
+        found = self._consumer.consume(1, _SURE_SECONDS)
+        return any(
+            one.error() is not None and one.error().code() == kafka.KafkaError._AUTO_OFFSET_RESET for one in found
+        )
 
     def standing(self) -> dict[int, tuple[int, int, int]]:
         """Of each partition the next message to be read, the oldest there is, and where it ends."""
