@@ -31,6 +31,8 @@ class Part:
     returns: bool = False
     """Whether negative quantities are returns."""
     refused: tuple[Refused, ...] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Which of ours those columns are that keep the file's own names."""
     so_far: bool = False
     """Whether its returns and cancellations state what has come back of the whole order so far."""
 
