@@ -25,7 +25,7 @@ def test_the_containers_health_check_tells_a_server_from_none(tmp_path: Path) ->
         asked = [sys.executable, *(word.replace("8765", str(port)) for word in words)]
         return subprocess.run(asked, capture_output=True, check=False).returncode == 0
 
-    with serving(tmp_path / "shop", new_shop(tmp_path / "shop")) as server:
+    with serving(tmp_path / "shop", new_shop(tmp_path / "shop"), patience=300) as server:
         assert healthy(server.port)
     assert not healthy(port_that_is_free())
 
@@ -36,7 +36,7 @@ def test_more_connections_than_a_service_may_open_files_at_first(tmp_path: Path)
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
     with contextlib.ExitStack() as opened:
         try:
-            server = opened.enter_context(serving(tmp_path / "shop", key))
+            server = opened.enter_context(serving(tmp_path / "shop", key, patience=300))
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, before)
         clients = [
