@@ -35,6 +35,7 @@ import damaging  # noqa: E402
 import deeds  # noqa: E402
 import faults  # noqa: E402
 import killing  # noqa: E402
+import machine  # noqa: E402
 import overload  # noqa: E402
 import soaking  # noqa: E402
 
@@ -267,6 +268,19 @@ def imports(aside: Path, run: Run) -> Facts:
     return run.until(100, step, facts)
 
 
+def lives(aside: Path, run: Run) -> Facts:  # noqa: ARG001  # a machine has places of its own
+    """Shops to which anything happens in any order, against a model of each."""
+    total, turns = machine.Lived(), count(1)
+
+    def step(done: int) -> int:  # noqa: ARG001  # lives are counted by the machine
+        lived = machine.live(10, 40, of=next(turns))
+        total.lives += lived.lives
+        total.steps += lived.steps
+        return lived.lives
+
+    return run.until(200, step, lambda: {"lives": total.lives, "steps": total.steps})
+
+
 def soak(aside: Path, run: Run) -> Facts:
     """A shop that does everything for as long as there is time, alone and on engines of its own."""
     facts: Facts = {}
@@ -281,7 +295,8 @@ def soak(aside: Path, run: Run) -> Facts:
 PARTS: dict[str, tuple[float, Callable[[Path, Run], Facts]]] = {
     "random_kills": (0.15, random_kills), "named_kills": (0.2, named_kills), "power_cuts": (0.2, power_cuts),
     "broken_servers": (0.1, broken_servers), "disk_faults": (0.12, disk_faults), "damages": (0.1, damages),
-    "backups": (0.08, saved), "too_much": (0.05, too_much), "imports": (0.1, imports), "soak": (0.1, soak),
+    "backups": (0.08, saved), "too_much": (0.05, too_much), "imports": (0.1, imports), "lives": (0.05, lives),
+    "soak": (0.1, soak),
 }  # fmt: skip
 """Each part with its share of the time."""
 
@@ -356,6 +371,9 @@ def rows(found: Facts, words: dict[str, str]) -> Iterator[tuple[str, str, Facts]
         facts, kills = found["imports"], found["imports"]["kills"]
         said = words["brought"].format(**kills, rows=facts["rows"], wrong=len(facts["wrong"]))
         yield words["imports"], f"{sum(kills.values()):,} | | | | {said}", facts["run"]
+    if "lives" in found:
+        facts = found["lives"]
+        yield words["lives"], f"{facts['lives']:,} | | 0 | 0 | {words['lived'].format(**facts)}", facts["run"]
     for name in ("alone", "engines"):
         if name in found.get("soak", {}):
             facts = found["soak"][name]

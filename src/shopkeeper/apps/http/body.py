@@ -10,6 +10,7 @@ from functools import cache, partial
 from typing import Any, Final, TypeVar
 
 import msgspec
+from starlette.requests import ClientDisconnect
 
 from shopkeeper.apps.http.refusal import Refused
 from shopkeeper.apps.http.routes import Visit
@@ -46,7 +47,7 @@ async def read_body(visit: Visit) -> bytes:
     """The body, unpacked.
 
     Raises:
-        Refused: 408 too slow, 413 too large, 415 of an unknown kind.
+        Refused: 400 cut off, 408 too slow, 413 too large, 415 of an unknown kind.
         Unavailable: too much is in work already.
     """
     call = visit.call
@@ -61,6 +62,8 @@ async def read_body(visit: Visit) -> bytes:
             packed = await _stream(visit)
     except TimeoutError:
         raise Refused(408, "too_slow", seconds=int(_SECONDS)) from None
+    except ClientDisconnect:
+        raise Refused(400, "request_bad", where="body", why="the connection ended before it") from None
     if encoding == "gzip":
         plain = _unpacked(packed)
         visit.weigh(len(plain))

@@ -113,7 +113,8 @@ def clean_event(
     try:
         return _event(raw, received_at, currency, allowed, source, [] if notes is None else notes, free, timezone)
     except _Bad as bad:
-        shown = str(bad.value)[:200].encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
+        said = json.dumps(bad.value) if isinstance(bad.value, bool) else str(bad.value)
+        shown = said[:200].encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
         facts: dict[str, str | int] = {"column": bad.field, "value": shown}
         if bad.reason == "not_text" and (place := _NOT_TEXT(str(bad.value))):
             facts["offset"] = place.start() + 1
