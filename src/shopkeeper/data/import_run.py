@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -22,19 +22,21 @@ from shopkeeper.data.cleaning.rows import HAPPENED, Staging, staging
 from shopkeeper.data.cleaning.values import Reading, moment_sql, now_sql, quoted
 from shopkeeper.data.conflicts import known_sides
 from shopkeeper.data.disk import seal
+from shopkeeper.data.held_pile import HeldPile
 from shopkeeper.data.kill_points import reached
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.mapping import MapFile
 from shopkeeper.data.marking import Facts, Marking, orders_sql
 from shopkeeper.data.marks import DUPLICATE, PERSONS, REASONS
 from shopkeeper.data.preview import PreviewRow
-from shopkeeper.data.rows import LINE, Held, Rows, Source, Warn, identifier, line_in, shifts
+from shopkeeper.data.rows import LINE, Held, Rejects, Rows, Source, Warn, identifier, line_in, shifts
 from shopkeeper.data.schema import lake_types
 from shopkeeper.data.sources.known.format import THEIRS
 from shopkeeper.data.told_after import shared_phones, unknown_products
 
 _STEPS: Final = 5
 _NAMES: Final = 500
+_PIECE: Final = 5_000
 _CUT: Final = ("too_few_cells", "not_text")
 """What a row looks like that the end of a file cut off."""
 _PARQUET: Final = "FORMAT parquet, DICTIONARY_SIZE_LIMIT 4096"
@@ -119,12 +121,15 @@ class ImportRun:
         self.con.execute(f"SET TimeZone='{self.reading.timezone}'")
         self.con.execute("SET preserve_insertion_order=true")
 
-    def take(self, rows: Rows) -> tuple[Account, list[Held]]:
-        """Clean the rows and write what is kept; nothing is in the lake before ``adopt``."""
+    def take(self, rows: Rows) -> tuple[Account, HeldPile]:
+        """Clean the rows and write what is kept; nothing is in the lake before ``adopt``. The pile lasts until
+        ``close``."""
         matched, plan, rejects = self.stage(rows)
         reached("import.staged")
         self._tell(3)
-        held = self._originals([*rows.held, *rejects, *self._held(plan, rows, matched, rejects)])
+        held = HeldPile(self.scratch)
+        for some in (rows.held, rejects, self._held(plan, rows, matched, rejects)):
+            held.extend(some)
         self._set_apart(matched)
         kept = self._store(rows, matched, plan, rejects)
         orders = self._store_orders(matched) if self.kind == "order_lines" and self.orders else 0
@@ -188,7 +193,7 @@ class ImportRun:
             f"CREATE TABLE {self.named} AS SELECT DISTINCT product FROM whole WHERE code = 0 AND product IS NOT NULL"
         )
 
-    def stage(self, rows: Rows) -> tuple[Matched, Staging, list[Held]]:
+    def stage(self, rows: Rows) -> tuple[Matched, Staging, Rejects]:
         """Judge every row: by itself, and beside the others and the lake."""
         matched = match(self.kind, rows.columns, self.mapping, str(self.path))
         plan = staging(self.kind, rows, matched, self.mapping, self.reading, self.types, self.source)
@@ -222,11 +227,8 @@ class ImportRun:
         return int(self.con.execute(sql).fetchone()[0])
 
     def _account(
-        self, rows: Rows, matched: Matched, rejects: list[Held], held: list[Held], kept: int, orders: int
+        self, rows: Rows, matched: Matched, rejects: Rejects, held: HeldPile, kept: int, orders: int
     ) -> Account:
-        by_reason: dict[str, int] = {}
-        for one in held:
-            by_reason[one.reason] = by_reason.get(one.reason, 0) + 1
         warnings = list(rows.warnings)
         silent = rows.unnamed | {one.column for one in rows.refused}
         unused = [name for name in matched.unused if name not in silent]
@@ -247,32 +249,37 @@ class ImportRun:
             warnings.append(Warn(key="nothing_new", facts={"file": self.path.name}))
         return Account(
             import_id=self.id, file=str(self.path), kind=self.kind, read=read, kept=kept, duplicate=duplicate,
-            quarantined=len(held), orders=orders, by_reason=by_reason, warnings=tuple(warnings),
+            quarantined=len(held), orders=orders, by_reason=dict(held.by_reason), warnings=tuple(warnings),
         )  # fmt: skip
 
-    def _held(self, plan: Staging, rows: Rows, matched: Matched, rejects: list[Held]) -> list[Held]:
+    def _held(self, plan: Staging, rows: Rows, matched: Matched, rejects: Rejects) -> Iterator[Held]:
         """Rows with a reason or a mark, with their physical lines."""
         place = LINE if rows.numbered else "rowid"
         line = line_in(rows, rejects)
-        found = [
-            self._one(plan.reasons[code - 1], line(int(at)), raw)
-            for at, code, raw in self.con.execute(
-                f"SELECT {place}, code, raw FROM staged WHERE code > 0 ORDER BY rowid"
-            ).fetchall()
-        ]
+        told, theirs = "NULL", ""
+        if rows.numbered and self._theirs():  # a text, where the file was written anew
+            told = f"CASE WHEN t.{LINE} IS NOT NULL THEN to_json(t)::VARCHAR END"
+            theirs = f"LEFT JOIN {THEIRS} t ON t.{LINE}::BIGINT = s.{LINE}::BIGINT"
+        bad = f"s.code, s.raw, {told} AS told FROM staged s {theirs} WHERE s.code > 0 ORDER BY s.rowid"
+        for piece in self.con.sql(f"SELECT s.{place}, {bad}").to_arrow_reader(_PIECE):
+            for at, code, raw, original in zip(*(column.to_pylist() for column in piece.columns), strict=True):
+                one = self._one(plan.reasons[code - 1], line(int(at)), raw)
+                yield replace(one, original=original) if original else one
         marked = self.con.execute(
-            f"SELECT s.{place}, what, s.rowid FROM marks JOIN staged s ON s.rowid = row WHERE what > {DUPLICATE} "
-            "ORDER BY row"
+            f"SELECT s.{place}, what, s.rowid, {told} AS told FROM marks JOIN staged s ON s.rowid = row {theirs} "
+            f"WHERE what > {DUPLICATE} ORDER BY row"
         ).fetchall()
-        raws = self._raws(rows, [row for _, _, row in marked])
+        raws = self._raws(rows, [row for _, _, row, _ in marked])
         timed = self._timed(matched)
         known = known_sides(self.con, self.facts, self.kind, plan, timed=timed) if marked else {}
-        for at, what, row in marked:
-            reason = REASONS[what]
+        for at, what, row, original in marked:
             ours = PERSONS.get(what) or ("order" if self.kind == "order_lines" else "id")
-            one = self._one((reason, ours, matched.theirs.get(ours, "")), line(int(at)), raws.get(row, ""))
-            found.append(replace(one, facts={**one.facts, "known": known.get(row, "…")}))
-        return found
+            one = self._one((REASONS[what], ours, matched.theirs.get(ours, "")), line(int(at)), raws.get(row, ""))
+            yield replace(one, facts={**one.facts, "known": known.get(row, "…")}, original=original or "")
+
+    def _theirs(self) -> bool:
+        """Whether a known format made other columns of the file's rows."""
+        return any(table == (THEIRS,) for table in self.con.execute("SHOW TABLES").fetchall())
 
     def _timed(self, matched: Matched) -> bool:
         """Whether the file says when its rows hold."""
@@ -285,20 +292,6 @@ class ImportRun:
             reason=name, line=line, column=theirs or ours, facts={"column": theirs or ours, "value": str(value)[:200]},
             raw=raw,
         )  # fmt: skip
-
-    def _originals(self, held: list[Held]) -> list[Held]:
-        """Held rows with the file's own row, where a known format made other columns of it."""
-        if not held or not any(table == (THEIRS,) for table in self.con.execute("SHOW TABLES").fetchall()):
-            return held
-        lines = [one.line for one in held if one.line is not None and one.raw.startswith("{")]
-        self.con.register("held_lines", pa.table({"place": pa.array(lines, pa.int64())}))
-        place = f"{LINE}::BIGINT"  # a text, where the file was written anew
-        told = dict(
-            self.con.execute(
-                f"SELECT {place}, to_json(t)::VARCHAR FROM {THEIRS} t WHERE {place} IN (SELECT place FROM held_lines)"
-            ).fetchall()
-        )
-        return [replace(one, original=told.get(one.line, "")) for one in held]
 
     def _raws(self, rows: Rows, wanted: list[int]) -> dict[int, str]:
         """The texts of rows that looked right by themselves: read once more, only where there are any."""
@@ -316,7 +309,7 @@ class ImportRun:
         """The ``row`` that a row of the file has once it is staged."""
         return "row_number() OVER () - 1"
 
-    def _store(self, rows: Rows, matched: Matched, plan: Staging, rejects: list[Held]) -> int:
+    def _store(self, rows: Rows, matched: Matched, plan: Staging, rejects: Rejects) -> int:
         """Write the kept rows as Parquet into the lake's folder. How many."""
         values = {"line": "coalesce(line, place::INTEGER)", "source": _always(self.source)}
         if "currency" not in matched.theirs and "currency" not in self.mapping.constants:
@@ -326,12 +319,12 @@ class ImportRun:
         placed = self._placed_sql(rows, rejects) if "line" in self.types else "whole"
         return self._copy(self.kind, f"SELECT {columns} FROM {placed} WHERE code = 0")
 
-    def _placed_sql(self, rows: Rows, rejects: list[Held]) -> str:
+    def _placed_sql(self, rows: Rows, rejects: Rejects) -> str:
         """The rows with their physical lines as ``place``: refused lines before them count."""
         if rows.numbered:
             return f"(SELECT *, {LINE} AS place FROM whole)"
         plain = f"row + {rows.first_line}"
-        if not rejects:
+        if not len(rejects):
             return f"(SELECT *, {plain} AS place FROM whole)"
         self.con.register("refused_lines", shifts(rejects))
         return (

@@ -28,7 +28,7 @@ from shopkeeper.data.importing import SOURCES, Importer, Look
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.mapping import NO_MAPPING, MapFile
 from shopkeeper.data.marking import Facts, Marking
-from shopkeeper.data.rows import LINE, Held, Rows
+from shopkeeper.data.rows import LINE, Held, Rejects, Rows
 from shopkeeper.data.spark import SparkBatch, lake_rows
 from shopkeeper.data.spark_con import SparkConnection
 from shopkeeper.data.spark_reading import FILE, Told, read_files
@@ -78,7 +78,7 @@ class SparkRun(ImportRun):
             self.con, self.facts, self.kind, plan, timed=timed, threads=self.threads, told=told, before=self._before()
         )
 
-    def _placed_sql(self, rows: Rows, rejects: list[Held]) -> str:  # noqa: ARG002  # rows of files are always numbered
+    def _placed_sql(self, rows: Rows, rejects: Rejects) -> str:  # noqa: ARG002  # rows of files are always numbered
         return f"(SELECT *, {LINE} % {FILE} AS place FROM whole)"
 
     def _place_sql(self) -> str:
@@ -137,10 +137,10 @@ class SparkImporter:
             account, held = run.take(self._read(run, files, look))
             run.adopt()
             warnings = (*account.warnings, *run.told_after())
-        by_file: dict[int, list[Held]] = {}
-        for one in held:
-            number, line = divmod(one.line or 0, FILE)
-            by_file.setdefault(number, []).append(replace(one, line=line))
+            by_file: dict[int, list[Held]] = {}
+            for one in held:
+                number, line = divmod(one.line or 0, FILE)
+                by_file.setdefault(number, []).append(replace(one, line=line))
         for number in sorted(by_file):
             self.importer.hold(by_file[number], account, files[number], run, kept_with)
         return replace(account, warnings=warnings, seconds=time.perf_counter() - started)
