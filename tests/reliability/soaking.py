@@ -220,7 +220,7 @@ class Life:
         token = page.partition('name="token" value="')[2].partition('"')[0]
         origin = {"Origin": f"http://127.0.0.1:{self.server.port}"}
         answer = client.post("/console/quarantine/replay", data={"token": token}, headers=origin)
-        assert answer.status_code < 400, answer.text[:500]
+        assert answer.status_code < 400 or answer.status_code == 503, answer.text[:500]  # an engine may be away
         self.soaked.note("replays", answer)
 
     def _back_up(self, client: httpx.Client, dice: random.Random) -> None:
