@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -24,16 +25,19 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-for folder in ("src", "tests/reliability", "tests/journeys"):
+for folder in ("src", "tests", "tests/reliability", "tests/journeys"):
     sys.path.insert(0, str(ROOT / folder))
 
 import backing_up  # noqa: E402  # found by the lines above
+import bringing  # noqa: E402
 import cutting  # noqa: E402
 import damaging  # noqa: E402
 import deeds  # noqa: E402
 import faults  # noqa: E402
 import killing  # noqa: E402
+import machine  # noqa: E402
 import overload  # noqa: E402
+import soaking  # noqa: E402
 
 DOCS = ROOT / "docs"
 TELL_SECONDS = 30.0
@@ -103,7 +107,7 @@ def named_kills(aside: Path, run: Run) -> Facts:
     with closing(killing.Shop.open(shop)) as opened:
         opened.collect(killing.events(0))
     worn = killing.worn(aside / "worn")
-    total, each = killing.Killed(), dict.fromkeys(sorted(killing.POINTS), 0)
+    total, each = killing.Killed(), dict.fromkeys(sorted(killing.POINTS - {*bringing.BRINGING}), 0)
 
     def step(done: int) -> int:
         turn, place = divmod(done, len(each))
@@ -200,8 +204,9 @@ def damages(aside: Path, run: Run) -> Facts:
     total = damaging.Damaged()
 
     def step(done: int) -> int:
-        total.add(damaging.many(shop, truth, aside, 10, seed=done + 1))
-        return 10
+        made = damaging.many(shop, truth, aside, 10, seed=done + 1)
+        total.add(made)
+        return made.tried  # a damage that changes nothing is none
 
     def facts() -> Facts:
         return {"tried": total.tried, **total.ended, "list": total.wrong[:20]}
@@ -233,10 +238,65 @@ def too_much(aside: Path, run: Run) -> Facts:
     return overload.run(aside / "overload", seconds=min(60.0, run.seconds / 3))
 
 
+def imports(aside: Path, run: Run) -> Facts:
+    """Imports killed at their places and at random, on both engines: of four kills one on Spark, which is slow."""
+    files, turns = bringing.make_files(aside / "files"), count()
+    truth = {engine: bringing.made(aside, files, engine) for engine in bringing.ENGINES}
+    total = {engine: bringing.Brought() for engine in bringing.ENGINES}
+
+    def step(done: int) -> int:  # noqa: ARG001  # which turn it is counts
+        turn = next(turns)
+        engine = "spark" if turn % 4 == 3 else "duckdb"
+        place = bringing.PLACES[turn // 4 % len(bringing.PLACES)]
+        with tempfile.TemporaryDirectory(dir=aside) as folder:
+            known, seconds = truth[engine]
+            if turn % 2:
+                killed = bringing.at_places(Path(folder), files, engine, known, [place])
+            else:
+                killed = bringing.at_random(Path(folder), files, engine, known, 1, turn, max(seconds, 3.0))
+        total[engine].add(killed)
+        return 1 - len(killed.missed)
+
+    def facts() -> Facts:
+        return {
+            "kills": {engine: its.kills - len(its.missed) for engine, its in total.items()},
+            "rows": sum(its.rows for its in total.values()),
+            "late": sum(len(its.missed) for its in total.values()),
+            "wrong": [one for its in total.values() for one in its.wrong],
+        }
+
+    return run.until(100, step, facts)
+
+
+def lives(aside: Path, run: Run) -> Facts:  # noqa: ARG001  # a machine has places of its own
+    """Shops to which anything happens in any order, against a model of each."""
+    total, turns = machine.Lived(), count(1)
+
+    def step(done: int) -> int:  # noqa: ARG001  # lives are counted by the machine
+        lived = machine.live(10, 40, of=next(turns))
+        total.lives += lived.lives
+        total.steps += lived.steps
+        return lived.lives
+
+    return run.until(200, step, lambda: {"lives": total.lives, "steps": total.steps})
+
+
+def soak(aside: Path, run: Run) -> Facts:
+    """A shop that does everything for as long as there is time, alone and on engines of its own."""
+    facts: Facts = {}
+    for name in ("alone", "engines"):
+        (aside / name).mkdir()
+        pace = soaking.Pace(life=min(1_260.0, run.seconds / 4))
+        facts[name] = soaking.run(aside / name, seconds=run.seconds / 2, pace=pace, engines=name == "engines")
+        run.tell(run.about(facts))
+    return facts
+
+
 PARTS: dict[str, tuple[float, Callable[[Path, Run], Facts]]] = {
     "random_kills": (0.15, random_kills), "named_kills": (0.2, named_kills), "power_cuts": (0.2, power_cuts),
     "broken_servers": (0.1, broken_servers), "disk_faults": (0.12, disk_faults), "damages": (0.1, damages),
-    "backups": (0.08, saved), "too_much": (0.05, too_much),
+    "backups": (0.08, saved), "too_much": (0.05, too_much), "imports": (0.1, imports), "lives": (0.05, lives),
+    "soak": (0.1, soak),
 }  # fmt: skip
 """Each part with its share of the time."""
 
@@ -262,6 +322,30 @@ def besides(name: str, facts: Facts, words: dict[str, str]) -> str:
     raise KeyError(name)
 
 
+def of_soak(facts: Facts, words: dict[str, str]) -> str:
+    """What a soak did, and what it took of the machine when it was warm and at its end."""
+    life = max(facts["lives"], key=lambda one: one["minutes"])
+    whose = [name.removesuffix("rss") for name in life if name.endswith("rss")]
+    grown = "; ".join(
+        words["grown"].format(
+            who=words["who_drain" if who else "who_server"],
+            rss=" → ".join(f"{value:.0f}" for value in life[f"{who}rss"]),
+            handles=" → ".join(f"{value:.0f}" for value in life[f"{who}handles"]),
+            threads=" → ".join(f"{value:.0f}" for value in life[f"{who}threads"]), slope=life["slopes"][f"{who}rss"],
+        )
+        for who in whose
+    )  # fmt: skip
+    done = Counter(facts["done"])
+    return words["soaked"].format(
+        **{name.replace(" ", "_"): done[name] for name in (
+            "batches", "recommendations", "console pages", "questions about a person", "erasures", "replays",
+            "backups", "imports", "imports killed",
+        )},
+        failed=sum(facts["failed"].values()), minutes=life["minutes"], grown=grown,
+        wal=max(life["journal.db-wal"]), left=len(facts["left"]),
+    )  # fmt: skip
+
+
 def of_run(run: Facts, words: dict[str, str]) -> str:
     """When a part ran, in how long, beside how much else."""
     return words["of_run"].format(**run)
@@ -283,6 +367,19 @@ def rows(found: Facts, words: dict[str, str]) -> Iterator[tuple[str, str, Facts]
     if "damages" in found:
         facts = {"named": 0, "harmless": 0, "wrong": 0, **found["damages"]}
         yield words["damages"], f"{facts['tried']:,} | | | | {words['damaged'].format(**facts)}", facts["run"]
+    if "imports" in found:
+        facts, kills = found["imports"], found["imports"]["kills"]
+        said = words["brought"].format(**kills, rows=facts["rows"], wrong=len(facts["wrong"]))
+        yield words["imports"], f"{sum(kills.values()):,} | | | | {said}", facts["run"]
+    if "lives" in found:
+        facts = found["lives"]
+        yield words["lives"], f"{facts['lives']:,} | | 0 | 0 | {words['lived'].format(**facts)}", facts["run"]
+    for name in ("alone", "engines"):
+        if name in found.get("soak", {}):
+            facts = found["soak"][name]
+            minutes = sum(life["minutes"] for life in facts["lives"])
+            counts = f"{minutes:.0f} min | {facts['events']:,} | {facts['lost']:,} | {facts['doubled']:,}"
+            yield words[f"soak_{name}"], f"{counts} | {of_soak(facts, words)}", found["soak"]["run"]
     if "too_much" in found:
         facts = found["too_much"]
         counts = f"1 | {facts['events']:,} | {facts['lost']:,} | {facts['doubled']:,}"

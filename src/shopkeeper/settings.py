@@ -39,6 +39,8 @@ class ShopSection:
     timezone: str = "UTC"
     language: str = "en"
     format: int = FORMAT
+    free: bool = False
+    """Things are given away: a price may be zero, and a discount more than its line costs (else such rows are held)."""
     notice: str = ""
     """Shown on every console page: what a visitor of the console must know about this shop's data."""
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import tomllib
@@ -13,14 +14,18 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+import typer
 import yaml
-from typer.testing import CliRunner
+from typer.core import TyperGroup
 
+from servers import port_that_is_free, started
 from shopkeeper.apps.cli.main import app
+from shopkeeper.apps.http import server
 from shopkeeper.apps.http.app import app_of
 from shopkeeper.apps.http.from_shop import ShopEngine
 from shopkeeper.core.figures import EngineFigures, ProfilesFigures, StateFigures, StreamFigures, Tally
-from shopkeeper.settings import parse
+from shopkeeper.data.stream import kafka_journal, reader, redis_profiles
+from shopkeeper.settings import Settings, parse
 from shopkeeper.shop import Shop
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -112,16 +117,77 @@ def test_alerts_are_raised_by_what_they_are_for(tmp_path: Path) -> None:
         assert said.returncode == 0, said.stdout + said.stderr
 
 
-@pytest.mark.parametrize("name", [*SERVICES, "Dockerfile"])
-def test_the_commands_of_services_exist(name: str) -> None:
-    """Each command and option that a unit or an image calls is one of the command line."""
+def _called(name: str) -> list[list[str]]:
+    """Each call of our program in a unit, an image or the composition, word by word."""
     text = (DEPLOY / name).read_text("utf-8")
-    called = re.findall(r"bin/shopkeeper ([a-z]+)((?: --[a-z]+)*)", text) or re.findall(r'CMD \["([a-z]+)"(.*)\]', text)
+    if name == "Dockerfile":
+        return [json.loads(words) for words in re.findall(r"^CMD (\[.*\])$", text, re.MULTILINE)]
+    if name == "compose.yaml":
+        return [its["command"] for its in _compose()["services"].values() if "build" in its and "command" in its]
+    lines = re.findall(r"^ExecStart=(.*)$", text, re.MULTILINE)
+    calls = [re.sub(r"^/bin/sh -c '(?:exec )?(.*)'$", r"\1", line) for line in lines]
+    return [shlex.split(re.sub(r"\$\(.*\)", "now", call))[1:] for call in calls]
+
+
+@pytest.mark.parametrize("name", [*SERVICES, "Dockerfile", "compose.yaml"])
+def test_the_commands_of_services_are_read_by_the_program(name: str) -> None:
+    """Each command is one of the command line, which takes every word of it; the folder is where the shop is kept."""
+    called, known = _called(name), typer.main.get_command(app)
     assert called
-    for command, options in called:
-        said = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"})
-        assert said.exit_code == 0
-        assert all(option in said.output for option in re.findall(r"--[a-z]+", options))
+    assert isinstance(known, TyperGroup)
+    where = "/shop" if name in ("Dockerfile", "compose.yaml") else "/var/lib/shopkeeper/shop"
+    for command, *words in called:
+        told = known.commands[command].make_context(command, words).params
+        assert told["folder"] == Path(where)
+
+
+def test_what_is_stopped_has_the_time_to_end() -> None:
+    """Longer than answering what was begun, telling the brokers what is on its way and letting them go take at most; a
+    training is not told to stop by others, and its end for want of memory is not the server's."""
+    longest = server._STOP_SECONDS + kafka_journal._DELIVERY_MS / 1_000 + reader._CLOSE_SECONDS
+    compose = _compose()["services"]
+    for name in ("shopkeeper", "drain", "trainer"):
+        assert float(compose[name]["stop_grace_period"].removesuffix("s")) > longest
+    for name in ("shopkeeper.service", "shopkeeper-drain.service"):
+        unit = dict(re.findall(r"^(\w+)=(.*)$", (DEPLOY / name).read_text("utf-8"), re.MULTILINE))
+        assert float(unit["TimeoutStopSec"]) > longest
+        assert (unit["KillMode"], unit["OOMPolicy"], unit["Restart"]) == ("mixed", "continue", "always")
+        assert unit["RestartPreventExitStatus"] == "2"
+        assert int(unit["LimitNOFILE"]) >= server._HANDLES
+
+
+def test_containers_have_their_limits_their_places_and_no_secrets() -> None:
+    """Every one has a bound on its memory; what must outlive it lies in a volume at the place where the program keeps
+    it; the port is the program's own; no password stands in the file but the one that it says to change."""
+    compose, image = _compose(), (DEPLOY / "Dockerfile").read_text("utf-8")
+    services, port = compose["services"], Settings().serve.port
+    assert all(re.fullmatch(r"(\d+g|\$\{SHOPKEEPER_MEMORY:-\d+g\})", its["mem_limit"]) for its in services.values())
+    assert {name: its["volumes"] for name, its in services.items() if "volumes" in its} == {
+        **{name: ["shop:/shop"] for name in ("shopkeeper", "trainer", "drain")}, "kafka": ["kafka:/var/lib/kafka/data"],
+        "postgres": ["postgres:/var/lib/postgresql/data"],
+    }  # fmt: skip
+    assert services["kafka"]["environment"]["KAFKA_LOG_DIRS"] == "/var/lib/kafka/data"
+    assert f"EXPOSE {port}" in image
+    assert services["shopkeeper"]["ports"] == [f"127.0.0.1:{port}:{port}"]
+    assert "install -d -o shopkeeper -m 0700 /shop" in image  # strangers may not read it
+    assert image.index("USER shopkeeper") < image.index("VOLUME /shop") < image.index("ENTRYPOINT")
+    assert re.search(r"^FROM python:3\.\d+\.\d+-[\w-]+$", image, re.MULTILINE)
+    names = {name for its in services.values() for name in its.get("environment", {})}
+    ours = {name for name in names if not name.startswith(("KAFKA_", "POSTGRES_", "FLINK_"))}
+    assert ours == {"PGPASSWORD"}
+    secret = [
+        value for its in services.values() for name, value in its.get("environment", {}).items() if "PASS" in name
+    ]
+    assert set(secret) == {"${SHOPKEEPER_PGPASSWORD:-change-me}"}
+
+
+@pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not installed")
+def test_redis_takes_its_command(tmp_path: Path) -> None:
+    """Its options are known to a real one, and the doctor is content with what it does when it is full."""
+    port, command = port_that_is_free(), _compose()["services"]["redis"]["command"]
+    with started([*command, "--port", str(port), "--bind", "127.0.0.1"], port, tmp_path / "redis.log"):
+        found = redis_profiles.check(f"redis://127.0.0.1:{port}/0")
+    assert (found.policy, found.full) == ("noeviction", False)
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")

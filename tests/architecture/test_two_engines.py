@@ -36,7 +36,7 @@ BESIDE: Final = {
 }  # fmt: skip
 """Functions that make SQL: test_spark_cleaning.py runs those of cleaning on both engines, test_spark_import.py those of
 an import, test_spark_questions.py those of audiences."""
-ALONE: Final = {"data.import_run": {"_copy", "_originals", "preview"}}
+ALONE: Final = {"data.import_run": {"_copy", "preview"}}
 """Functions of those modules that only one machine needs, or that Spark has a way of its own for."""
 READS: Final = {
     "data.sources": "a file becomes texts", "data.detection": "how the first rows of a file are written",

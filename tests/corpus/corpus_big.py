@@ -120,11 +120,20 @@ def one_browser(folder: Path) -> Path:
     return _file(folder, "083-browser.csv", f"{head}{rows}e,2026-11-01T10:00:00Z,page_view,v2,c1\n".encode())
 
 
+def one_browser_live(folder: Path) -> Path:
+    event = {"action": "page_view", "visitor": "v1"}
+    return _file(
+        folder,
+        "083-live.json",
+        json.dumps([{**event, "id": f"e{n}", "customer": f"c{n}"} for n in range(1_000)]).encode(),
+    )
+
+
 MAKERS: Final[Mapping[str, Callable[[Path], Path]]] = {
     maker.__name__: maker
     for maker in (
         ten_megabyte_field, five_thousand_columns, many_rows, late_bad_row, zip_bomb, deep_nesting, long_integer,
         gzip_bomb, batch_of_500, five_megabyte_event, ten_thousand_events, ten_thousand_properties,
-        a_property_an_event, a_name_a_line, long_id, one_browser,
+        a_property_an_event, a_name_a_line, long_id, one_browser, one_browser_live,
     )
 }  # fmt: skip

@@ -17,6 +17,7 @@ import corpus_big
 import httpx
 
 from shopkeeper.apps.http.from_shop import build
+from shopkeeper.apps.http.identity import new_visitor
 from shopkeeper.core.errors import ShopkeeperError
 from shopkeeper.locale import LANGUAGES, say
 from shopkeeper.shop import Shop
@@ -45,6 +46,8 @@ class Case:
     declare: Sequence[str] = ()
     currency: str = "USD"
     timezone: str = "UTC"
+    free: bool = False
+    """Whether the shop declares that it gives things away."""
     read: int = 0
     kept: int = 0
     duplicate: int = 0
@@ -80,6 +83,9 @@ def cases() -> tuple[Case, ...]:
 def faults(case: Case, folder: Path) -> list[str]:
     """What of a case is not as it must be."""
     _template(case.currency, case.timezone, folder / "shop")
+    if case.free:
+        settings = folder / "shop" / "shop.toml"
+        settings.write_text(settings.read_text("utf-8").replace("[shop]\n", "[shop]\nfree = true\n"), "utf-8")
     with Shop.open(folder / "shop", clock=lambda: NOW) as shop:
         return list(_of_request(case, shop, folder) if case.path else _of_file(case, shop, folder))
 
@@ -145,7 +151,8 @@ def _of_held(case: Case, shop: Shop, before: int) -> Iterator[str]:
 
 
 def _of_request(case: Case, shop: Shop, folder: Path) -> Iterator[str]:
-    body, app = path_of(case, folder).read_bytes(), build(shop)
+    signed = new_visitor(shop.state.keys.identity_secret)
+    body, app = path_of(case, folder).read_bytes().replace(b"{{visitor}}", signed.encode()), build(shop)
     key = shop.state.keys.create("publishable" if case.key == "publishable" else "secret")
     for name in case.before:
         if name.endswith(".json"):

@@ -17,7 +17,7 @@ from shopkeeper.core.ids import PLACEHOLDERS
 from shopkeeper.data.cleaning import bots
 from shopkeeper.data.cleaning.checks import CHECKS
 from shopkeeper.data.cleaning.quick import quick_sql, usual_sql
-from shopkeeper.data.cleaning.rows import RULES
+from shopkeeper.data.cleaning.rules import RULES
 from shopkeeper.data.cleaning.values import FORMS, Reading, trimmed, trimmed_sql
 
 READING = Reading(currency="USD", now=datetime(2026, 11, 24, tzinfo=UTC))
@@ -147,7 +147,10 @@ def assert_quick_is_safe(form: str, cells: list[str]) -> None:
 @pytest.mark.parametrize("rule", RULES["events"], ids=lambda rule: rule.name)
 @given(
     st.fixed_dictionaries(
-        {name: st.none() | st.just("x") for name in ("product", "customer", "visitor", "price", "order")}
+        {
+            **{name: st.none() | st.just("x") for name in ("product", "customer", "visitor", "order")},
+            "price": st.sampled_from([None, 0.0, 9.9]),
+        }
     ),
     st.sampled_from([action.word for action in Action]),
     st.sampled_from([None, 0.0, 2.0]),
@@ -156,7 +159,7 @@ def assert_quick_is_safe(form: str, cells: list[str]) -> None:
 def test_whole_row_rules_agree(rule: Any, cells: dict[str, Any], action: str, quantity: float | None) -> None:
     """A rule says the same of a row in SQL and in Python, and its good form is the opposite of its bad one."""
     row = {**cells, "action": action, "quantity": quantity}
-    kinds = {"quantity": "DOUBLE"}
+    kinds = {"quantity": "DOUBLE", "price": "DOUBLE"}
     values = ", ".join(f"${name}::{kinds.get(name, 'VARCHAR')} AS v_{name}" for name in row)
     sql = f"SELECT {rule.sql('v_{}'.format)}, {rule.good('v_{}'.format)} FROM (SELECT {values})"
     bad = rule.bad(row)

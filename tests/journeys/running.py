@@ -18,11 +18,13 @@ import httpx
 from shopkeeper.shop import Shop
 
 
-def shopkeeper(*words: object, language: str = "en", stdin: str = "") -> subprocess.CompletedProcess[str]:
+def shopkeeper(
+    *words: object, language: str = "en", stdin: str = "", patience: float = 120.0
+) -> subprocess.CompletedProcess[str]:
     """Run the command line to its end."""
     return subprocess.run(
         [sys.executable, "-m", "shopkeeper.apps.cli.main", *map(str, words)], capture_output=True, text=True,
-        input=stdin, timeout=120, check=False, env={**os.environ, "SHOPKEEPER_LANG": language},
+        input=stdin, timeout=patience, check=False, env={**os.environ, "SHOPKEEPER_LANG": language},
     )  # fmt: skip
 
 
@@ -57,8 +59,8 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(folder: Path, key: str) -> Iterator[Server]:
-    """Serve a shop folder until the block ends."""
+def serving(folder: Path, key: str, *, patience: float = 60.0) -> Iterator[Server]:
+    """Serve a shop folder until the block ends. ``patience``: in how many seconds it must be ready."""
     port = port_that_is_free()
     path = folder.parent / f"server-{port}.log"
     with path.open("wb") as log:
@@ -68,7 +70,7 @@ def serving(folder: Path, key: str) -> Iterator[Server]:
         )  # fmt: skip
     client = httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {key}"}, timeout=30)
     try:
-        _wait(process, client, path)
+        _wait(process, client, path, patience)
         yield Server(process=process, client=client, port=port, log=path)
     finally:
         client.close()
@@ -77,8 +79,8 @@ def serving(folder: Path, key: str) -> Iterator[Server]:
             process.wait(timeout=30)
 
 
-def _wait(process: subprocess.Popen[bytes], client: httpx.Client, log: Path) -> None:
-    deadline = time.monotonic() + 60
+def _wait(process: subprocess.Popen[bytes], client: httpx.Client, log: Path, patience: float) -> None:
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         assert process.poll() is None, log.read_text()
         with contextlib.suppress(httpx.TransportError):

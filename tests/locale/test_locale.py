@@ -125,3 +125,23 @@ def test_a_key_may_be_defined_only_once() -> None:
         locale._merge({"a": "x"}, {"a": "y"}, "en/errors_two.toml")
     with pytest.raises(TypeError, match="not a text"):
         locale._merge({}, {"table": {"a": "y"}}, "en/errors.toml")
+
+
+SEVERAL = re.compile(r"\{(\w+)\} (?:rows|lines|files|cells|people|days|orders|products|customers|events)\b")
+NEVER_ONE = {"k", "limit", "where"}
+"""Blanks that are bounds, and words that stand before such a noun by chance."""
+
+
+@pytest.mark.parametrize("area", AREAS)
+def test_english_counts_know_one_from_several(area: str) -> None:
+    """No sentence can say "1 rows": after a number the noun is chosen by it."""
+    phrases = locale.phrases("en", area)
+    assert [key for key, phrase in phrases.items() if set(SEVERAL.findall(phrase)) - NEVER_ONE] == []
+
+
+def test_a_blank_with_two_words_chooses_by_the_number() -> None:
+    """One is one, as a number and as a text; Chinese needs no choice."""
+    one, many = (locale.filled("{n} {n:row is|rows are} {x}", {"n": n, "x": "here"}) for n in ("1", 1_000))
+    assert (one, many) == ("1 row is here", "1000 rows are here")
+    assert locale.say("en", "console", "overview_held", count=1) == "1 row waits in quarantine"
+    assert locale.say("zh", "console", "overview_held", count=1).count("1") == 1

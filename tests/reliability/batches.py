@@ -110,10 +110,12 @@ def new_shop(folder: Path) -> Path:
 
 
 def gone_on(folder: Path, acknowledged: Sequence[int]) -> Found:
-    """Open it once more, send the newest again and one batch that is new, and look: what a shop does after an accident
-    harms nothing of before."""
+    """Open it once more, send the newest again and one batch that is new, tell the newest orders under other ids, and
+    look: what a shop does after an accident harms nothing of before."""
     with closing(Shop.open(folder)) as shop:
         again = [verdict.status for batch in acknowledged[-3:] for verdict in shop.collect(events(batch))]
+        orders = [{**events(batch)[VIEWS], "id": f"again-{batch}"} for batch in acknowledged[-3:]]
+        again += [verdict.status for verdict in shop.collect(orders)]
         fresh = max(acknowledged, default=-1) + 1
         shop.collect(events(fresh))
         shop.drain()

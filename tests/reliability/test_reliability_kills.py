@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import bringing
 import deeds
 import killing
 import pytest
@@ -88,5 +89,13 @@ def test_a_backup_that_was_killed_is_not_there(point: str, trained: Path, quick_
 
 def test_every_named_place_is_driven_to() -> None:
     """No place is on the list without a test that ends a process there."""
-    groups = (killing.WRITING, killing.MAKING, killing.MIGRATING, killing.TRAINING, killing.SAVING, killing.RESTORING)
+    groups = (
+        bringing.BRINGING,
+        killing.WRITING,
+        killing.MAKING,
+        killing.MIGRATING,
+        killing.TRAINING,
+        killing.SAVING,
+        killing.RESTORING,
+    )
     assert {point for group in groups for point in group} == POINTS

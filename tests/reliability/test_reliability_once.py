@@ -45,7 +45,9 @@ def test_consent_counts_though_the_process_died_before_it_was_written_down(quick
     for number, drained in enumerate((False, True)):
         folder, person = new_shop(quick_path / f"shop-{number}"), PersonKey("c000001")
         with Shop.open(folder) as shop:
-            deaf = Collector(shop.journal, shop.quarantine, "CNY", shop.clock, lambda stored, again: None, shop.orders)
+            deaf = Collector(
+                shop.journal, shop.quarantine, shop.settings.shop, shop.clock, lambda stored, again: None, shop.orders
+            )
             deaf.collect(events(1), source="api", browser=False)
             if drained:
                 shop.drain()

@@ -181,6 +181,9 @@ def test_spark_is_asked_for_before_it_is_needed(
 
     java = tmp_path / "bin" / "java"
     assert key() == "java_missing"
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path / "nowhere"))
+    assert key() == "java_home_wrong"
+    monkeypatch.delenv("JAVA_HOME")
     java.write_text("#!/bin/sh\necho 'openjdk version \"11.0.2\" 2019-01-15' >&2\n", "utf-8")
     java.chmod(0o755)
     assert key() == "java_old"

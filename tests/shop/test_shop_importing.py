@@ -22,6 +22,22 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
         yield made
 
 
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [("072-future.csv", [1, 0, 0]), ("072-events.csv", [2, 0, 1]), ("072-no-ids.csv", [0, 0, 2])],
+)
+def test_what_said_the_future_counts_once(tmp_path: Path, name: str, kept: list[int]) -> None:
+    """Rows that got the time of their import are duplicates when the file comes again the next day, and in conflict
+    when it comes after what they said; what could not be kept at first is kept then."""
+    file = Path(__file__).parents[1] / "corpus" / name
+    Shop.create(tmp_path / "shop", name="t", currency="USD", timezone="UTC", language="en").close()
+    for day, wanted in zip((24, 25, 30), kept, strict=True):
+        with Shop.open(tmp_path / "shop", clock=lambda day=day: datetime(2026, 11, day, 12, tzinfo=UTC)) as shop:
+            ((_, account),) = import_files(shop, [file])
+            assert account.kept == wanted
+            assert account.read == account.kept + account.duplicate + account.quarantined
+
+
 def test_a_held_event_is_replayed_once(shop: Shop) -> None:
     """What was fixed is collected and leaves the quarantine; a second replay has no effect."""
     shop.collect([VIEW | {"action": "fly"}, VIEW | {"id": "e2", "quantity": 0}])

@@ -18,6 +18,8 @@ from typing import Any, Final
 from shopkeeper.data.kill_points import reached
 
 CHECKPOINT_EVERY: Final = 50
+_DIGITS: Final = 20
+_KEPT_SECONDS: Final = 86_400.0
 LAST: Final = "_last_checkpoint"
 _MAKES: Final = '{"metaData":'
 _SEAL: Final = "shopkeeperSeal"
@@ -74,6 +76,16 @@ def commit(table: Path, version: int, actions: Iterable[Action]) -> None:
         # Whether the version is there does not hang on it, and the next commit removes it first.
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def trim(log: Path, checkpoint: int) -> None:
+    """Forget versions that a checkpoint holds, but those of the last day: each commit is a file of its own, and a shop
+    makes thousands a day."""
+    limit = time.time() - _KEPT_SECONDS
+    for path in log.iterdir():
+        number = path.name[:_DIGITS]
+        if number.isdigit() and int(number) < checkpoint and path.stat().st_mtime < limit:
+            path.unlink(missing_ok=True)
 
 
 def damaged(table: Path) -> Path | None:

@@ -2,8 +2,9 @@
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -16,23 +17,26 @@ from shopkeeper.core.ids import new_id
 from shopkeeper.core.ports import Progress
 from shopkeeper.data.account import Account
 from shopkeeper.data.cleaning.columns import Kind, Matched, match
-from shopkeeper.data.cleaning.oddities import clock_changes
-from shopkeeper.data.cleaning.rows import Staging, staging
+from shopkeeper.data.cleaning.oddities import clock_changes, future_times
+from shopkeeper.data.cleaning.rows import HAPPENED, Staging, staging
 from shopkeeper.data.cleaning.values import Reading, moment_sql, now_sql, quoted
 from shopkeeper.data.conflicts import known_sides
 from shopkeeper.data.disk import seal
+from shopkeeper.data.held_pile import HeldPile
+from shopkeeper.data.kill_points import reached
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.mapping import MapFile
 from shopkeeper.data.marking import Facts, Marking, orders_sql
 from shopkeeper.data.marks import DUPLICATE, PERSONS, REASONS
 from shopkeeper.data.preview import PreviewRow
-from shopkeeper.data.rows import LINE, Held, Rows, Source, Warn, identifier, line_in, shifts
+from shopkeeper.data.rows import LINE, Held, Rejects, Rows, Source, Warn, identifier, line_in, shifts
 from shopkeeper.data.schema import lake_types
 from shopkeeper.data.sources.known.format import THEIRS
 from shopkeeper.data.told_after import shared_phones, unknown_products
 
 _STEPS: Final = 5
 _NAMES: Final = 500
+_PIECE: Final = 5_000
 _CUT: Final = ("too_few_cells", "not_text")
 """What a row looks like that the end of a file cut off."""
 _PARQUET: Final = "FORMAT parquet, DICTIONARY_SIZE_LIMIT 4096"
@@ -65,13 +69,16 @@ class ImportRun:
     """The table of the products that are named, once there is one."""
     files: dict[str, list[Future[Path]]] = field(default_factory=dict)
     """What was written: the table, and its files as soon as they are sealed, while the next one is written."""
+    hold: ExitStack = field(default_factory=ExitStack)
+    """What says to other processes, until the end, that files nobody knows yet are this import's."""
 
     @classmethod
     def start(
-        cls, lake: Lake, path: Path, kind: Kind, mapping: MapFile, source: str, reading: Reading, progress: Progress, *,
-        memory: str, threads: int,
+        cls, lake: Lake, path: Path, kind: Kind, mapping: MapFile, source: str, reading: Reading, progress: Progress,
+        *, memory: str, threads: int,
     ) -> "ImportRun":  # fmt: skip
-        import_id = new_id("i")
+        import_id, hold = new_id("i"), ExitStack()
+        hold.enter_context(lake.staging())
         scratch = lake.folder.parent / "tmp" / import_id
         scratch.mkdir(parents=True)
         con = duckdb.connect()
@@ -84,13 +91,14 @@ class ImportRun:
         return cls(
             id=import_id, lake=lake, path=path, kind=kind, mapping=mapping, source=source, reading=reading,
             scratch=scratch, con=con, progress=progress, sealing=ThreadPoolExecutor(1),
-            threads=threads,
+            threads=threads, hold=hold,
         )  # fmt: skip
 
     def close(self) -> None:
         self.sealing.shutdown()
         self.con.close()
         shutil.rmtree(self.scratch, ignore_errors=True)
+        self.hold.close()
 
     @property
     def types(self) -> dict[str, str]:
@@ -113,16 +121,21 @@ class ImportRun:
         self.con.execute(f"SET TimeZone='{self.reading.timezone}'")
         self.con.execute("SET preserve_insertion_order=true")
 
-    def take(self, rows: Rows) -> tuple[Account, list[Held]]:
-        """Clean the rows and write what is kept; nothing is in the lake before ``adopt``."""
+    def take(self, rows: Rows) -> tuple[Account, HeldPile]:
+        """Clean the rows and write what is kept; nothing is in the lake before ``adopt``. The pile lasts until
+        ``close``."""
         matched, plan, rejects = self.stage(rows)
+        reached("import.staged")
         self._tell(3)
-        held = self._originals([*rows.held, *rejects, *self._held(plan, rows, matched, rejects)])
+        held = HeldPile(self.scratch)
+        for some in (rows.held, rejects, self._held(plan, rows, matched, rejects)):
+            held.extend(some)
         self._set_apart(matched)
         kept = self._store(rows, matched, plan, rejects)
         orders = self._store_orders(matched) if self.kind == "order_lines" and self.orders else 0
         if self.kind in ("events", "order_lines") and "product" not in plan.absent:
             self._name_products()
+        reached("import.written")
         self._tell(4)
         return self._account(rows, matched, rejects, held, kept, orders), held
 
@@ -155,6 +168,7 @@ class ImportRun:
         dropped = self.sealing.submit(_drop, self.con.cursor())
         for name, files in self.files.items():
             self.lake.adopt(name, [file.result() for file in files], key=f"import:{self.id}")
+            reached("import.adopted")
         dropped.result()
         self._tell(_STEPS)
 
@@ -179,7 +193,7 @@ class ImportRun:
             f"CREATE TABLE {self.named} AS SELECT DISTINCT product FROM whole WHERE code = 0 AND product IS NOT NULL"
         )
 
-    def stage(self, rows: Rows) -> tuple[Matched, Staging, list[Held]]:
+    def stage(self, rows: Rows) -> tuple[Matched, Staging, Rejects]:
         """Judge every row: by itself, and beside the others and the lake."""
         matched = match(self.kind, rows.columns, self.mapping, str(self.path))
         plan = staging(self.kind, rows, matched, self.mapping, self.reading, self.types, self.source)
@@ -213,11 +227,8 @@ class ImportRun:
         return int(self.con.execute(sql).fetchone()[0])
 
     def _account(
-        self, rows: Rows, matched: Matched, rejects: list[Held], held: list[Held], kept: int, orders: int
+        self, rows: Rows, matched: Matched, rejects: Rejects, held: HeldPile, kept: int, orders: int
     ) -> Account:
-        by_reason: dict[str, int] = {}
-        for one in held:
-            by_reason[one.reason] = by_reason.get(one.reason, 0) + 1
         warnings = list(rows.warnings)
         silent = rows.unnamed | {one.column for one in rows.refused}
         unused = [name for name in matched.unused if name not in silent]
@@ -227,6 +238,8 @@ class ImportRun:
             warnings += clock_changes(self.con, "whole", self.reading.timezone)
         if rows.open_end and any(one.line == rows.open_end and one.reason in _CUT for one in held):
             warnings.append(Warn(key="file_cut", facts={"line": rows.open_end}))
+        if self.kind in HAPPENED and "at" in matched.theirs:
+            warnings += future_times(self.con, "whole", matched.theirs["at"], self.reading)
         marked = self._count("SELECT count(*) FROM marks")
         read = self._count("SELECT count(*) FROM staged") + marked + len(rejects) + len(rows.held)
         duplicate = self._count(f"SELECT count(*) FROM marks WHERE what = {DUPLICATE}")
@@ -236,32 +249,37 @@ class ImportRun:
             warnings.append(Warn(key="nothing_new", facts={"file": self.path.name}))
         return Account(
             import_id=self.id, file=str(self.path), kind=self.kind, read=read, kept=kept, duplicate=duplicate,
-            quarantined=len(held), orders=orders, by_reason=by_reason, warnings=tuple(warnings),
+            quarantined=len(held), orders=orders, by_reason=dict(held.by_reason), warnings=tuple(warnings),
         )  # fmt: skip
 
-    def _held(self, plan: Staging, rows: Rows, matched: Matched, rejects: list[Held]) -> list[Held]:
+    def _held(self, plan: Staging, rows: Rows, matched: Matched, rejects: Rejects) -> Iterator[Held]:
         """Rows with a reason or a mark, with their physical lines."""
         place = LINE if rows.numbered else "rowid"
         line = line_in(rows, rejects)
-        found = [
-            self._one(plan.reasons[code - 1], line(int(at)), raw)
-            for at, code, raw in self.con.execute(
-                f"SELECT {place}, code, raw FROM staged WHERE code > 0 ORDER BY rowid"
-            ).fetchall()
-        ]
+        told, theirs = "NULL", ""
+        if rows.numbered and self._theirs():  # a text, where the file was written anew
+            told = f"CASE WHEN t.{LINE} IS NOT NULL THEN to_json(t)::VARCHAR END"
+            theirs = f"LEFT JOIN {THEIRS} t ON t.{LINE}::BIGINT = s.{LINE}::BIGINT"
+        bad = f"s.code, s.raw, {told} AS told FROM staged s {theirs} WHERE s.code > 0 ORDER BY s.rowid"
+        for piece in self.con.sql(f"SELECT s.{place}, {bad}").to_arrow_reader(_PIECE):
+            for at, code, raw, original in zip(*(column.to_pylist() for column in piece.columns), strict=True):
+                one = self._one(plan.reasons[code - 1], line(int(at)), raw)
+                yield replace(one, original=original) if original else one
         marked = self.con.execute(
-            f"SELECT s.{place}, what, s.rowid FROM marks JOIN staged s ON s.rowid = row WHERE what > {DUPLICATE} "
-            "ORDER BY row"
+            f"SELECT s.{place}, what, s.rowid, {told} AS told FROM marks JOIN staged s ON s.rowid = row {theirs} "
+            f"WHERE what > {DUPLICATE} ORDER BY row"
         ).fetchall()
-        raws = self._raws(rows, [row for _, _, row in marked])
+        raws = self._raws(rows, [row for _, _, row, _ in marked])
         timed = self._timed(matched)
         known = known_sides(self.con, self.facts, self.kind, plan, timed=timed) if marked else {}
-        for at, what, row in marked:
-            reason = REASONS[what]
+        for at, what, row, original in marked:
             ours = PERSONS.get(what) or ("order" if self.kind == "order_lines" else "id")
-            one = self._one((reason, ours, matched.theirs.get(ours, "")), line(int(at)), raws.get(row, ""))
-            found.append(replace(one, facts={**one.facts, "known": known.get(row, "…")}))
-        return found
+            one = self._one((REASONS[what], ours, matched.theirs.get(ours, "")), line(int(at)), raws.get(row, ""))
+            yield replace(one, facts={**one.facts, "known": known.get(row, "…")}, original=original or "")
+
+    def _theirs(self) -> bool:
+        """Whether a known format made other columns of the file's rows."""
+        return any(table == (THEIRS,) for table in self.con.execute("SHOW TABLES").fetchall())
 
     def _timed(self, matched: Matched) -> bool:
         """Whether the file says when its rows hold."""
@@ -274,20 +292,6 @@ class ImportRun:
             reason=name, line=line, column=theirs or ours, facts={"column": theirs or ours, "value": str(value)[:200]},
             raw=raw,
         )  # fmt: skip
-
-    def _originals(self, held: list[Held]) -> list[Held]:
-        """Held rows with the file's own row, where a known format made other columns of it."""
-        if not held or not any(table == (THEIRS,) for table in self.con.execute("SHOW TABLES").fetchall()):
-            return held
-        lines = [one.line for one in held if one.line is not None and one.raw.startswith("{")]
-        self.con.register("held_lines", pa.table({"place": pa.array(lines, pa.int64())}))
-        place = f"{LINE}::BIGINT"  # a text, where the file was written anew
-        told = dict(
-            self.con.execute(
-                f"SELECT {place}, to_json(t)::VARCHAR FROM {THEIRS} t WHERE {place} IN (SELECT place FROM held_lines)"
-            ).fetchall()
-        )
-        return [replace(one, original=told.get(one.line, "")) for one in held]
 
     def _raws(self, rows: Rows, wanted: list[int]) -> dict[int, str]:
         """The texts of rows that looked right by themselves: read once more, only where there are any."""
@@ -305,7 +309,7 @@ class ImportRun:
         """The ``row`` that a row of the file has once it is staged."""
         return "row_number() OVER () - 1"
 
-    def _store(self, rows: Rows, matched: Matched, plan: Staging, rejects: list[Held]) -> int:
+    def _store(self, rows: Rows, matched: Matched, plan: Staging, rejects: Rejects) -> int:
         """Write the kept rows as Parquet into the lake's folder. How many."""
         values = {"line": "coalesce(line, place::INTEGER)", "source": _always(self.source)}
         if "currency" not in matched.theirs and "currency" not in self.mapping.constants:
@@ -315,12 +319,12 @@ class ImportRun:
         placed = self._placed_sql(rows, rejects) if "line" in self.types else "whole"
         return self._copy(self.kind, f"SELECT {columns} FROM {placed} WHERE code = 0")
 
-    def _placed_sql(self, rows: Rows, rejects: list[Held]) -> str:
+    def _placed_sql(self, rows: Rows, rejects: Rejects) -> str:
         """The rows with their physical lines as ``place``: refused lines before them count."""
         if rows.numbered:
             return f"(SELECT *, {LINE} AS place FROM whole)"
         plain = f"row + {rows.first_line}"
-        if not rejects:
+        if not len(rejects):
             return f"(SELECT *, {plain} AS place FROM whole)"
         self.con.register("refused_lines", shifts(rejects))
         return (

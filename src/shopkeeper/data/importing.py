@@ -24,7 +24,9 @@ from shopkeeper.data.cleaning.columns import SHAPES, Kind
 from shopkeeper.data.cleaning.rows import IDENTITY
 from shopkeeper.data.cleaning.values import Reading
 from shopkeeper.data.detection import settle
+from shopkeeper.data.held_pile import HeldPile
 from shopkeeper.data.import_run import ImportRun
+from shopkeeper.data.kill_points import reached
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.mapping import NO_MAPPING, MapFile, told_again
 from shopkeeper.data.preview import Preview
@@ -84,7 +86,7 @@ class Importer:
             DataError: the file as a whole cannot be read, or is not certain to be understood; nothing was stored.
         """
         started = time.perf_counter()
-        source, done = source or f"file:{path.name}", list[tuple[ImportRun, Account, list[Held]]]()
+        source, done = source or f"file:{path.name}", list[tuple[ImportRun, Account, HeldPile]]()
         run = self._start(path, kind or "events", mapping, source, self._reading(mapping), progress)
         with _told(path), closing(run):
             for found, part in self._parts(run, path, kind, mapping):
@@ -93,8 +95,8 @@ class Importer:
             for part, _, _ in done:
                 part.adopt()
             done = [(part, _joined(account, part.told_after()), held) for part, account, held in done]
-        for part, account, held in done:
-            self.hold(held, account, path, part, kept_with)
+            for part, account, held in done:
+                self.hold(held, account, path, part, kept_with)
         seconds = time.perf_counter() - started
         said = [account for _, account, _ in done if account.read] or [done[0][1]]
         return [replace(account, seconds=seconds / len(said)) for account in said]
@@ -173,7 +175,7 @@ class Importer:
         return replace(account, seconds=time.perf_counter() - started)
 
     def hold(
-        self, held: list[Held], account: Account, path: Path, run: ImportRun,
+        self, held: Iterable[Held], account: Account, path: Path, run: ImportRun,
         kept_with: Mapping[str, Any] | None = None,
     ) -> None:  # fmt: skip
         """Put rows of a file into the quarantine, with what the run was told. ``kept_with``: what else is kept."""
@@ -184,6 +186,7 @@ class Importer:
                 "tried": [run.reading.now.isoformat()], **(kept_with or {}),
             },
         )  # fmt: skip
+        reached("import.held")
 
     def _reading(self, mapping: MapFile) -> Reading:
         return Reading(
@@ -207,7 +210,7 @@ class Importer:
             run.orders, run.tried = orders, tuple(map(datetime.fromisoformat, tried))
             account, held = run.take(run.open(reader))
             run.adopt()
-            return run, account, held
+            return run, account, list(held)
 
     def replay(
         self, ids: Iterable[str] | None = None, *, said: Mapping[str, Any] | None = None, progress: Progress = quiet

@@ -20,6 +20,7 @@ POINTS: Final = frozenset(
     state.migrating state.migrated
     backup.linked backup.copied backup.hashed backup.synced
     restore.copied restore.synced
+    import.staged import.written import.adopted import.held
     """.split()
 )
 """Every place; a test drives the shop to each of them, and fails where one was not reached."""

@@ -32,7 +32,7 @@ from shopkeeper.data.rows import identifier, parquet_sql
 from shopkeeper.data.schema import FOLLOWS, TABLES, lake_types
 
 SMALL_FILE_BYTES = 32 * 2**20
-_READERS = "readers.lock"
+_READERS, _STAGING, _REWRITING = "readers.lock", "staging.lock", "rewrite.lock"
 _CONFIGURATION = {"delta.dataSkippingNumIndexedCols": "0"}
 
 
@@ -166,11 +166,21 @@ class Lake:
     def rewriting(self) -> AbstractContextManager[None]:
         """While this is held, by any process, nobody else joins, erases or lands: two that replace the same file at
         once would leave its rows twice."""
-        return held(self.folder / "rewrite.lock")
+        return held(self.folder / _REWRITING)
 
     def still(self) -> AbstractContextManager[None]:
         """While this is held, by any process, nothing is committed to the lake and no file of it is removed."""
         return held(self.folder / "still.lock")
+
+    def staging(self) -> AbstractContextManager[None]:
+        """While this is held, by any process, files that no commit knows are somebody's."""
+        return held(self.folder / _STAGING, shared=True)
+
+    @contextmanager
+    def alone(self) -> Iterator[bool]:
+        """Whether nobody stages or rewrites files, nor begins to before the block ends; nobody is waited for."""
+        with held_at_once(self.folder / _REWRITING) as nobody_rewrites, held_at_once(self.folder / _STAGING) as free:
+            yield nobody_rewrites and free
 
     def reading(self) -> AbstractContextManager[None]:
         """While this is held, by any process, files that were live stay on disk, so that a listing can be read to its
@@ -198,7 +208,7 @@ class Lake:
             table.create_checkpoint()
             reached("lake.checkpointed")
             fsync_tree(log)
-            table.cleanup_metadata()
+            delta_log.trim(log, version)
 
     def files(self, name: str) -> list[str]:
         """Paths of the table's live Parquet files.
@@ -292,13 +302,14 @@ class Lake:
 
     def sweep(self, name: str, *, older_than_seconds: float = 3600) -> int:
         """Remove Parquet files that no commit knows: what a crash left between writing and adopting."""
-        live = {Path(file).name for file in self._table(name).file_uris()} | self._replaced(name)
-        limit = time.time() - older_than_seconds
+        live, limit = {Path(file).name for file in self._table(name).file_uris()}, time.time() - older_than_seconds
         orphans = [
             path
             for path in self.stage_dir(name).glob("*.parquet")
             if path.name not in live and path.stat().st_mtime < limit
         ]
+        replaced = self._replaced(name) if orphans else set()
+        orphans = [path for path in orphans if path.name not in replaced]
         for path in orphans:
             reached("lake.sweeping")
             path.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -52,11 +53,22 @@ _COLUMNS: Final = (
 def _ids(kind: str, file: str, held: Iterable[Held]) -> Iterator[tuple[str, Held]]:
     """Rows with their ids. The same row of the same file has the same one, so importing a file again holds nothing
     twice; of rows of one line that say the same, each has its own."""
-    seen = Counter[str]()
+    seen, again = set[str](), Counter[str]()
     for one in held:
         said = json.dumps([kind, file, one.line, one.reason, one.raw[:RAW_MAX]])
-        seen[said] += 1
-        yield _id(said if seen[said] == 1 else f"{said} {seen[said]}"), one
+        own = _id(said)
+        if own in seen:
+            again[own] += 1
+            yield _id(f"{said} {again[own] + 1}"), one
+        else:
+            seen.add(own)
+            yield own, one
+
+
+def _noting(rows: Iterable[Sequence[Any]], ids: list_[str]) -> Iterator[Sequence[Any]]:
+    for row in rows:
+        ids.append(row[0])
+        yield row
 
 
 def _id(said: str) -> str:
@@ -132,7 +144,7 @@ class Quarantine:
     def _guarded(self) -> bool:
         return all(is_guarded(self._con.execute, table) for table in _TABLES)
 
-    def _write(self, statements: Iterable[tuple[str, Sequence[Sequence[Any]]]]) -> int:
+    def _write(self, statements: Iterable[tuple[str, Iterable[Sequence[Any]]]]) -> int:
         """Run statements in one transaction; how many rows changed."""
         with self._lock:
             changed = 0
@@ -159,18 +171,20 @@ class Quarantine:
 
         ``reading`` is what the import was told about the file, kept so that its rows can be replayed the same way.
         """
-        rows = [
+        ids = list_[str]()
+        rows = (
             (
                 held_id, import_id, kind, file, one.line, one.column, one.reason,
                 json.dumps(dict(one.facts), ensure_ascii=False), one.raw[:RAW_MAX], at.isoformat(),
                 one.original[:RAW_MAX],
             )
             for held_id, one in _ids(kind, file, held)
-        ]  # fmt: skip
+        )  # fmt: skip
+        first = next(rows, None)
         about = [(import_id, at.isoformat(), file, kind, json.dumps(dict(reading or {}), ensure_ascii=False))]
-        if rows:
-            self._write([(_INSERT_IMPORT, about), (_INSERT, rows)])
-        return [row[0] for row in rows]
+        if first is not None:  # the others are made while they are written: there may be millions
+            self._write([(_INSERT_IMPORT, about), (_INSERT, _noting(chain([first], rows), ids))])
+        return ids
 
     def explain(self, reasons: Mapping[str, Held]) -> int:
         """Give held rows a new reason: what a replay found."""

@@ -48,7 +48,7 @@ def find(con: Any, rows: Rows, kind: Kind | None, mapping: MapFile, file: str, n
     part = shaped(certain, rows, mapping, file)
     if part is not None:
         loaded = PLAIN.load(con, rows)
-        plain = replace(mapping, columns={})
+        plain = replace(mapping, columns=part.columns)
         yield Found(kind=part.kind, rows=part_rows(con, part, loaded, now, main=True), mapping=plain)
         return
     yield Found(kind="order_lines" if certain == "baskets" else certain, rows=rows, mapping=mapping)

@@ -1,13 +1,13 @@
 """What every source gives: a relation of text columns, and what it could not even read as a row."""
 
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from shopkeeper.data.mapping import MapFile
 
@@ -29,6 +29,18 @@ class Held:
     """The row as JSON of its columns, or as it was written where it is no row."""
     original: str = ""
     """The file's own row, where a known format made ``raw`` of it."""
+
+
+class Rejects(Protocol):
+    """Held rows, a list of them or a pile."""
+
+    def __len__(self) -> int:
+        """How many."""
+        ...
+
+    def __iter__(self) -> Iterator[Held]:
+        """One after the other, as often as asked."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,22 +80,25 @@ class Rows:
     open_end: int = 0
     """The number of the last line, where it has no line end."""
     warnings: tuple[Warn, ...] = ()
-    held: tuple[Held, ...] = ()
+    held: Rejects = ()
     refused: tuple[Refused, ...] = ()
     so_far: bool = False
     """Whether returns and cancellations state what has come back of the whole order so far."""
-    rejects: Callable[[], list[Held]] = list
+    rejects: Callable[[], Rejects] = list
     """Called once after the relation was read: rows that DuckDB refused."""
 
 
-def lines_of(rejects: Sequence[Held]) -> list[int]:
+def lines_of(rejects: Rejects) -> NDArray[np.int64]:
     """For rows without numbers: the n-th entry is the first place (counted from ``first_line``) that n + 1 refused
     lines stand before."""
-    refused = sorted(one.line for one in rejects if one.line is not None)
-    return [line - before for before, line in enumerate(refused)]
+    lines = getattr(rejects, "lines", None)
+    if lines is None:
+        lines = [one.line for one in rejects if one.line is not None]
+    refused = np.sort(np.array(lines, np.int64))
+    return refused - np.arange(len(refused))
 
 
-def line_in(rows: Rows, rejects: Sequence[Held]) -> Callable[[int], int]:
+def line_in(rows: Rows, rejects: Rejects) -> Callable[[int], int]:
     """From a row's place (or its own line) to its physical line: refused lines before it count."""
     if rows.numbered:
         return lambda line: line
@@ -91,14 +106,14 @@ def line_in(rows: Rows, rejects: Sequence[Held]) -> Callable[[int], int]:
 
     def line_of(place: int) -> int:
         plain = place + rows.first_line
-        return plain + bisect_right(shifted, plain)
+        return plain + int(np.searchsorted(shifted, plain, "right"))
 
     return line_of
 
 
-def shifts(refused: Sequence[Held]) -> pa.Table:
+def shifts(refused: Rejects) -> pa.Table:
     """The same as a table: from which place on (``start``) how many refused lines stand before (``before``)."""
-    start = np.array(lines_of(refused), np.int64)
+    start = lines_of(refused)
     last = np.append(start[1:] != start[:-1], True) if len(start) else np.zeros(0, bool)
     return pa.table({"start": start[last], "before": np.arange(1, len(start) + 1)[last]})
 

@@ -63,10 +63,12 @@ class _SparkTables:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SparkBatch:
-    """A Spark cluster, or Spark in this process (``local[2]``)."""
+    """A Spark cluster, or Spark in this process (``local[2]``). ``scratch``: where the latter puts what does not fit
+    into memory; on a cluster each worker has a place of its own."""
 
     master: str
     memory: str = "4GB"
+    scratch: str = ""
 
     @contextmanager
     def over(
@@ -98,7 +100,7 @@ class SparkBatch:
         )
 
     def session(self) -> Any:
-        session = _started(self.master, self.memory).newSession()
+        session = _started(self.master, self.memory, self.scratch).newSession()
         session.conf.set("spark.sql.session.timeZone", "UTC")
         return session
 
@@ -134,7 +136,7 @@ def lake_rows(session: Any, lake: Lake, name: str) -> Any:
     )
 
 
-def _started(master: str, memory: str) -> Any:
+def _started(master: str, memory: str, scratch: str) -> Any:
     """The process's Spark; the first call starts it."""
     try:
         from pyspark.errors import PySparkException, PySparkRuntimeError
@@ -146,6 +148,8 @@ def _started(master: str, memory: str) -> Any:
         builder = SparkSession.builder.appName("shopkeeper").master(master)
         for name, value in (_SETTINGS | _HERE if here else _SETTINGS).items():
             builder = builder.config(name, value)
+        if here and scratch:
+            builder = builder.config("spark.local.dir", scratch)
         try:
             session = builder.config("spark.driver.memory", memory.lower().removesuffix("b")).getOrCreate()
             session.sparkContext.setLogLevel("ERROR")

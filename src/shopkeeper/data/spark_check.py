@@ -43,6 +43,8 @@ def check(master: str) -> Checked:
 def _java() -> str:
     home = os.environ.get("JAVA_HOME")
     program = shutil.which("java", path=f"{home}/bin") if home else shutil.which("java")
+    if program is None and home:
+        raise SettingsError("java_home_wrong", home=home)
     if program is None:
         raise SettingsError("java_missing", needed=_LEAST_JAVA)
     asked = [program, "-version"]

@@ -8,7 +8,7 @@ same one each time.
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -28,7 +28,7 @@ from shopkeeper.data.importing import SOURCES, Importer, Look
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.mapping import NO_MAPPING, MapFile
 from shopkeeper.data.marking import Facts, Marking
-from shopkeeper.data.rows import LINE, Held, Rows
+from shopkeeper.data.rows import LINE, Held, Rejects, Rows
 from shopkeeper.data.spark import SparkBatch, lake_rows
 from shopkeeper.data.spark_con import SparkConnection
 from shopkeeper.data.spark_reading import FILE, Told, read_files
@@ -78,7 +78,7 @@ class SparkRun(ImportRun):
             self.con, self.facts, self.kind, plan, timed=timed, threads=self.threads, told=told, before=self._before()
         )
 
-    def _placed_sql(self, rows: Rows, rejects: list[Held]) -> str:  # noqa: ARG002  # rows of files are always numbered
+    def _placed_sql(self, rows: Rows, rejects: Rejects) -> str:  # noqa: ARG002  # rows of files are always numbered
         return f"(SELECT *, {LINE} % {FILE} AS place FROM whole)"
 
     def _place_sql(self) -> str:
@@ -137,23 +137,24 @@ class SparkImporter:
             account, held = run.take(self._read(run, files, look))
             run.adopt()
             warnings = (*account.warnings, *run.told_after())
-        by_file: dict[int, list[Held]] = {}
-        for one in held:
-            number, line = divmod(one.line or 0, FILE)
-            by_file.setdefault(number, []).append(replace(one, line=line))
+            by_file: dict[int, list[Held]] = {}
+            for one in held:
+                number, line = divmod(one.line or 0, FILE)
+                by_file.setdefault(number, []).append(replace(one, line=line))
         for number in sorted(by_file):
             self.importer.hold(by_file[number], account, files[number], run, kept_with)
         return replace(account, warnings=warnings, seconds=time.perf_counter() - started)
 
     def _start(self, folder: Path, look: Look, source: str, progress: Progress) -> SparkRun:
-        importer, name = self.importer, new_id("i")
+        importer, name, hold = self.importer, new_id("i"), ExitStack()
+        hold.enter_context(importer.lake.staging())
         scratch = importer.lake.folder.parent / "tmp" / name
         for made in ("tables", _TEXTS):
             (scratch / made).mkdir(parents=True)
         return SparkRun(
             id=name, lake=importer.lake, path=folder, kind=look.kind, mapping=look.mapping, source=source,
             reading=look.reading, scratch=scratch, progress=progress, sealing=ThreadPoolExecutor(importer.threads),
-            con=SparkConnection(self.batch.session(), scratch / "tables"),
+            con=SparkConnection(self.batch.session(), scratch / "tables"), hold=hold,
         )  # fmt: skip
 
     def _read(self, run: SparkRun, files: Sequence[Path], look: Look) -> Rows:

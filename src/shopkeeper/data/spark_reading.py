@@ -12,11 +12,12 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from shopkeeper.core.errors import DataError
 from shopkeeper.data.importing import reader_of
 from shopkeeper.data.mapping import MapFile
-from shopkeeper.data.rows import LINE, Held, Rows, identifier, lines_of
+from shopkeeper.data.rows import LINE, Held, Rejects, Rows, identifier, lines_of
 
 FILE: Final = 1 << 40
 """A row's number is that of its file times this, and its line."""
@@ -96,7 +97,7 @@ def _one(number: int, path: Path, told: Told) -> dict[str, Any]:
     return said | {"plain": rows.plain, "strange": rows.strange, "held": json.dumps(told_of)}
 
 
-def _write(con: Any, rows: Rows, number: int, told: Told) -> list[Held]:
+def _write(con: Any, rows: Rows, number: int, told: Told) -> Rejects:
     """Write a file's texts under the numbers of their rows; what was refused."""
     part, final = told.folder / f"_{number:08}.{os.getpid()}", told.folder / f"{number:08}.parquet"
     place = f"{LINE}::BIGINT" if rows.numbered else f"row_number() OVER () + {rows.first_line - 1}"
@@ -105,13 +106,13 @@ def _write(con: Any, rows: Rows, number: int, told: Told) -> list[Held]:
     numbered = f"SELECT {_PLACE} + {number * FILE} AS {LINE}, {columns} FROM {texts}"
     con.execute(f"COPY ({numbered}) TO '{part}' (FORMAT parquet)")
     refused = rows.rejects()
-    if refused and not rows.numbered:
+    if len(refused) and not rows.numbered:
         _shift(part, lines_of(refused), number * FILE)
     part.rename(final)
     return refused
 
 
-def _shift(path: Path, refused: Sequence[int], base: int) -> None:
+def _shift(path: Path, refused: NDArray[np.int64], base: int) -> None:
     """Count the refused lines before each row into its number."""
     aside = path.with_suffix(".shifted")
     file = pq.ParquetFile(path)

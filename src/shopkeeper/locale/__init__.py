@@ -1,5 +1,7 @@
 """What people read, in English and Simplified Chinese: one sentence a key, kept in ``<language>/<area>*.toml``.
 
+A blank with two words in it is the first for one and the second for more: ``{count} {count:row|rows}``.
+
 The area ``errors`` is ``errors.toml`` and every ``errors_<part>.toml`` beside it; the other areas work the same way.
 """
 
@@ -7,8 +9,24 @@ import tomllib
 from collections.abc import Mapping
 from functools import cache, lru_cache
 from importlib.resources import files
+from string import Formatter
 
 LANGUAGES = ("en", "zh")
+
+
+class _Numbered(Formatter):
+    """Chooses a word by a number, which may be a text already."""
+
+    def format_field(self, value: object, form: str) -> str:
+        """One blank."""
+        one, several, more = form.partition("|")
+        if several:
+            return one if str(value) == "1" else more
+        text: str = super().format_field(value, form)
+        return text
+
+
+_FORMATTER = _Numbered()
 
 
 @lru_cache(1_000)
@@ -24,7 +42,16 @@ def say(lang: str, area: str, key: str, /, **facts: object) -> str:
     Raises:
         KeyError: no such key, or a fact that the sentence needs is missing.
     """
-    return _phrases(language_of(lang), area)[key].format(**facts)
+    return filled(_phrases(language_of(lang), area)[key], facts)
+
+
+def filled(phrase: str, facts: Mapping[str, object]) -> str:
+    """A phrase with its blanks filled.
+
+    Raises:
+        KeyError: a fact that it needs is missing.
+    """
+    return _FORMATTER.vformat(phrase, (), facts)
 
 
 def keys(lang: str, area: str) -> frozenset[str]:

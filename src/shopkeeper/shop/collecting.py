@@ -22,6 +22,7 @@ from shopkeeper.data.orders import order_in, orders_in, told_by
 from shopkeeper.data.quarantine import Quarantine
 from shopkeeper.data.rows import RAW_MAX, Held, Warn
 from shopkeeper.data.schema import event_row
+from shopkeeper.settings import ShopSection
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_SKEW = timedelta()
@@ -74,10 +75,10 @@ class Collector:
     """One shop's intake. ``taken`` is told what was stored, and what had been stored before and was sent again."""
 
     def __init__(
-        self, journal: Intake, quarantine: Quarantine, currency: str, clock: Callable[[], datetime],
+        self, journal: Intake, quarantine: Quarantine, wanted: ShopSection, clock: Callable[[], datetime],
         taken: Callable[[Sequence[Event], Sequence[Event]], None], orders: LakeOrders,
     ) -> None:  # fmt: skip
-        self._journal, self._quarantine, self._currency, self._clock = journal, quarantine, currency, clock
+        self._journal, self._quarantine, self._wanted, self._clock = journal, quarantine, wanted, clock
         self._taken, self._orders = taken, orders
 
     def collect(self, raws: Sequence[Any], *, source: str, browser: bool, hold: bool = True) -> list[Verdict]:
@@ -90,11 +91,14 @@ class Collector:
         now = self._clock()
         allowed = BROWSER_ACTIONS if browser else None
         notes: list[list[Warn]] = [[] for _ in raws]
-        clean = partial(clean_event, received_at=now, currency=self._currency, allowed=allowed, source=source)
+        clean = partial(
+            clean_event, received_at=now, currency=self._wanted.currency, free=self._wanted.free,
+            timezone=self._wanted.timezone, allowed=allowed, source=source,
+        )  # fmt: skip
         cleaned = [clean(raw, notes=its) for raw, its in zip(raws, notes, strict=True)]
         events = [item for item in cleaned if isinstance(item, Event)]
         entries = [
-            entry_of(item, _skew(raw, now, its))
+            entry_of(item, _skew(raw, now, self._wanted.timezone, its))
             for raw, item, its in zip(raws, cleaned, notes, strict=True)
             if isinstance(item, Event)
         ]
@@ -157,10 +161,10 @@ def conflicting(event_id: str, order: str | None, outcome: Outcome, known: Mappi
     return Held(reason="order_known", column="order", facts=facts, raw=raw)
 
 
-def _skew(raw: Mapping[str, Any], now: datetime, notes: Sequence[Warn]) -> timedelta:
+def _skew(raw: Mapping[str, Any], now: datetime, timezone: str, notes: Sequence[Warn]) -> timedelta:
     """What was added to an event's time."""
     changed = notes and any(note.key == "clock_corrected" for note in notes)
-    return (skew_of(raw, now) if changed else None) or _NO_SKEW
+    return (skew_of(raw, now, timezone) if changed else None) or _NO_SKEW
 
 
 def _id_of(raw: Any) -> str:

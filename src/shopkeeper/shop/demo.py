@@ -4,6 +4,7 @@ The package describes its data as simulated after real shopping patterns; the sh
 All dates are moved forward by whole weeks, so that the year ends now and recency means what it says.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,7 @@ from shopkeeper.data.importing import Account
 from shopkeeper.data.mapping import MapFile
 from shopkeeper.data.sources.journey import KINDS, SOURCE, Journey
 from shopkeeper.data.sources.journey import folder as journey_folder
-from shopkeeper.locale import say
+from shopkeeper.locale import LANGUAGES, say
 from shopkeeper.settings import FILE
 from shopkeeper.shop.importing import importer, record_consent
 from shopkeeper.shop.shop import Shop
@@ -33,6 +34,14 @@ Import = Callable[[Progress], list[tuple[str, Account]]]
 def weeks_to(now: datetime) -> int:
     """By how many whole weeks the data's dates are moved so that its last order lies in the past week."""
     return int((now - _LAST) // timedelta(weeks=1))
+
+
+def notice_in(language: str, notice: str) -> str:
+    """The notice of a shop in a reader's language where it is the demo's; any other as it stands."""
+    for weeks in re.findall(r"\d+", notice):
+        if notice in (say(one, "cli", "demo_notice", weeks=weeks) for one in LANGUAGES):
+            return say(language, "cli", "demo_notice", weeks=weeks)
+    return notice
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from shopkeeper.data.drain import Drain, landed_in
 from shopkeeper.data.intake import Intake
 from shopkeeper.data.journal import Journal
 from shopkeeper.data.lake import Lake
+from shopkeeper.data.leftovers import SCRATCH
 from shopkeeper.data.quarantine import Quarantine
 from shopkeeper.data.spark import SparkBatch
 from shopkeeper.data.store.state import State
@@ -67,12 +68,13 @@ def duck_of(wanted: EngineSection) -> DuckBatch:
     return DuckBatch(memory=wanted.memory, threads=wanted.threads)
 
 
-def batch_of(settings: Settings) -> Batch:
-    """What answers the SQL of training and evaluation.
+def batch_of(settings: Settings, folder: Path) -> Batch:
+    """What answers the SQL of training and evaluation of the shop in a folder.
 
     Raises:
         SettingsError: the engine is Spark, and it is not installed or does not answer.
     """
     if settings.batch.engine == "duckdb":
         return duck_of(settings.engine)
-    return SparkBatch(master=settings.batch.master, memory=settings.engine.memory)
+    scratch = str((folder / SCRATCH).absolute())
+    return SparkBatch(master=settings.batch.master, memory=settings.engine.memory, scratch=scratch)

@@ -5,7 +5,7 @@ from typing import Any
 
 from shopkeeper.core.visible import visible
 from shopkeeper.data.quarantine import HeldRow
-from shopkeeper.locale import phrases, say
+from shopkeeper.locale import filled, phrases, say
 
 
 class _Blanks(dict[str, object]):
@@ -18,7 +18,7 @@ class _Blanks(dict[str, object]):
 def why_held(language: str, reason: str, facts: Mapping[str, Any], *, line: int | None = None, column: str = "") -> str:
     """A reason with the place it is about; what is not known of it stays blank."""
     shown = {name: visible(value) if isinstance(value, str) else value for name, value in facts.items()}
-    why = phrases(language, "checks").get(reason, reason).format_map(_Blanks(shown))
+    why = filled(phrases(language, "checks").get(reason, reason), _Blanks(shown))
     if line is None:
         return say(language, "checks", "at_column", column=column, why=why) if column else why
     if not column:

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -73,7 +74,7 @@ def import_files(
         raise DataError("import_nothing")
     if purposes and not consent_source.strip():
         raise SettingsError("consent_without_source", purposes=", ".join(purposes))
-    told = told_by(mapping, declared)
+    told = _with_gifts(shop, told_by(mapping, declared))
     wanted = known_kind(kind) if kind else None
     shop.drain()  # what was collected is in the lake before anything is compared with the lake
     accounts = []
@@ -97,7 +98,7 @@ def _spread(shop: Shop, files: Iterable[Path]) -> Iterator[Path]:
 
 
 def _taker(shop: Shop, path: Path) -> Callable[..., list[Account]]:
-    batch = batch_of(shop.settings) if path.is_dir() else None
+    batch = batch_of(shop.settings, shop.folder) if path.is_dir() else None
     if isinstance(batch, SparkBatch):
         return SparkImporter(importer=importer(shop), batch=batch).take
     return importer(shop).take
@@ -113,7 +114,7 @@ def preview_files(
     """
     if not files:
         raise DataError("import_nothing")
-    told, wanted = told_by(mapping, declared), known_kind(kind) if kind else None
+    told, wanted = _with_gifts(shop, told_by(mapping, declared)), known_kind(kind) if kind else None
     shop.drain()
     one_of_each = (files_of(path)[0] if path.is_dir() else path for path in files)
     return [one for path in one_of_each for one in importer(shop).preview(path, wanted, mapping=told)]
@@ -122,6 +123,11 @@ def preview_files(
 def told_by(mapping: Path | None, declared: Sequence[str]) -> MapFile:
     """What a map file and declarations beside it say about a file."""
     return declare(load_mapping(mapping) if mapping else NO_MAPPING, declared)
+
+
+def _with_gifts(shop: Shop, told: MapFile) -> MapFile:
+    """With what the shop declares of all its files."""
+    return replace(told, free=True) if shop.settings.shop.free else told
 
 
 def known_kind(word: str) -> Kind:
@@ -206,7 +212,8 @@ def replay(
     Raises:
         DataError: the map file or a declaration is impossible.
     """
-    said = {**(table_of(mapping) if mapping else {}), **pairs_of(declared)}
+    gifts = {"free": True} if shop.settings.shop.free else {}
+    said = {**gifts, **(table_of(mapping) if mapping else {}), **pairs_of(declared)}
     shop.drain()
     accounts = importer(shop).replay(said=said, progress=progress)
     for account in accounts:
@@ -229,12 +236,13 @@ def _replay_events(shop: Shop, words: Mapping[str, Mapping[str, str]]) -> list[A
     quarantine; the others stay, with what is wrong with them now. An event without its own moment happened when it was
     held. What came from a browser may report no more than it could then."""
     sources: dict[str, list[tuple[HeldRow, dict[str, Any]]]] = {}
+    zone = shop.settings.shop.timezone
     for row in shop.quarantine.list(limit=_MANY):
         cells = row.cells()
         if row.kind == "event" and cells is not None:
             meant = {name: its.get(str(cells.get(name))) for name, its in words.items()}
             cells |= {name: word for name, word in meant.items() if word is not None}
-            sources.setdefault(row.file, []).append((row, applied({"at": row.at, **cells}, _moment(row))))
+            sources.setdefault(row.file, []).append((row, applied({"at": row.at, **cells}, _moment(row), zone)))
     return [_replay_source(shop, source, rows) for source, rows in sources.items()]
 
 
@@ -244,10 +252,15 @@ def _moment(row: HeldRow) -> datetime:
 
 
 def _replay_source(shop: Shop, source: str, rows: Sequence[tuple[HeldRow, dict[str, Any]]]) -> Account:
-    now, currency = shop.clock(), shop.settings.shop.currency
+    now, its = shop.clock(), shop.settings.shop
     browser = source == _BROWSER
     allowed = BROWSER_ACTIONS if browser else None
-    cleaned = [clean_event(cells, received_at=now, currency=currency, allowed=allowed) for _, cells in rows]
+    cleaned = [
+        clean_event(
+            cells, received_at=now, currency=its.currency, free=its.free, timezone=its.timezone, allowed=allowed
+        )
+        for _, cells in rows
+    ]
     still = {row.id: item for (row, _), item in zip(rows, cleaned, strict=True) if isinstance(item, Held)}
     good = [pair for pair in rows if pair[0].id not in still]
     verdicts = shop.collect([cells for _, cells in good], source=source, browser=browser, hold=False)

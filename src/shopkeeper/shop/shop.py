@@ -15,7 +15,7 @@ from shopkeeper.core.errors import DataError, NotFound, SettingsError, Shopkeepe
 from shopkeeper.core.event import Event
 from shopkeeper.core.ids import PersonKey, ProductId
 from shopkeeper.core.kept import Kept
-from shopkeeper.data import belonging, reports
+from shopkeeper.data import belonging, leftovers, reports
 from shopkeeper.data.drain import CONSENT, decode_event
 from shopkeeper.data.journal import EVENT, forget_old_ids
 from shopkeeper.data.lake_orders import LakeOrders
@@ -68,10 +68,10 @@ class Shop:
         self.journal = intake_of(settings.stream, folder, beside=beside)
         self._drain = drain_of(self.journal, self.lake, self.quarantine, self.agreed, beside=beside)
         belonging.mark(folder, self.state, beside=beside)
+        if not beside:
+            leftovers.tidy(folder, self.lake)
         self.orders = LakeOrders(self.lake)
-        self._collector = Collector(
-            self.journal, self.quarantine, settings.shop.currency, clock, self.take, self.orders
-        )
+        self._collector = Collector(self.journal, self.quarantine, settings.shop, clock, self.take, self.orders)
         self.kept: defaultdict[str, Kept[Any]] = defaultdict(Kept)
         """By name: what is read from models, counted from profiles or worked out for pages, in memory."""
         self.store = profile_store(settings.profiles)
@@ -235,7 +235,7 @@ class Shop:
         Raises:
             SettingsError: the engine is Spark, and it is not installed or does not answer.
         """
-        return replace(self.snapshot(moment, learning=True), batch=batch_of(self.settings))
+        return replace(self.snapshot(moment, learning=True), batch=batch_of(self.settings, self.folder))
 
     def consent_of(self, person: PersonKey) -> Consent:
         """What a person agreed to; nothing, where nothing is known."""

@@ -1,5 +1,6 @@
 """The drain of a shop with a ``[stream]``: reads the topic, lets what counts shape the next answers, fills the lake."""
 
+import json
 import logging
 import threading
 import time
@@ -14,9 +15,10 @@ from shopkeeper.data.drain import Drain
 from shopkeeper.data.journal import Journal, Outcome
 from shopkeeper.data.orders import orders_in
 from shopkeeper.data.rows import RAW_MAX, Held
+from shopkeeper.data.stream.anew import begin_anew
 from shopkeeper.data.stream.judge import Judge, Message
 from shopkeeper.data.stream.landing import land
-from shopkeeper.data.stream.reader import Reader
+from shopkeeper.data.stream.reader import Gap, Reader
 from shopkeeper.data.stream.redis_live import RedisLive
 from shopkeeper.data.stream.redis_profiles import RedisProfiles
 from shopkeeper.shop.collecting import conflicting, sides_of
@@ -69,8 +71,25 @@ class StreamDrain:
         if self._opened is None:
             wanted = self._shop.settings.stream
             self._waiting, self._upto = [], {}
-            self._opened = Reader(topic_of(wanted), self._shop.lake, group=wanted.group, partitions=wanted.partitions)
+            self._opened = Reader(
+                topic_of(wanted), self._shop.lake, group=wanted.group, partitions=wanted.partitions, lost=self._lost
+            )
         return self._opened
+
+    def _lost(self, gap: Gap) -> None:
+        """Messages that are gone stand in the log, and in the quarantine until somebody has taken note."""
+        _log.error(
+            "topic %s partition %s: messages %s to %s were deleted before they were read", gap.topic, gap.partition,
+            gap.first, gap.last,
+        )  # fmt: skip
+        facts: dict[str, str | int | float] = {
+            "topic": gap.topic,
+            "partition": gap.partition,
+            "first": gap.first,
+            "last": gap.last,
+        }
+        row = Held(reason="messages_deleted", column="", facts=facts, raw=json.dumps(sorted(facts.items())))
+        self._shop.quarantine.add([row], import_id=new_id("r"), kind="event", file="stream", at=self._shop.clock())
 
     def run(self, stop: threading.Event) -> None:
         """Work until told to stop; what fails is tried again a second later."""
@@ -91,6 +110,12 @@ class StreamDrain:
         if self._opened is not None:
             self._opened.close()
         self._opened = None
+
+    def begin_anew(self) -> list[int]:
+        """Read a topic that was made anew under its old name from its beginning; which partitions those are."""
+        wanted, journal = self._shop.settings.stream, self._shop.folder / "journal.db"
+        self._leave()
+        return begin_anew(topic_of(wanted), self._shop.lake, group=wanted.group, judged_in=journal)
 
     def run_once(self) -> int:
         """Move what is in the topic now into the lake. Returns how many messages were moved."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shopkeeper.apps.console.charts import Point, Range, bars, line, lying_bars, ranges, shares, short, ticks
+from shopkeeper.apps.console.charts import Point, Range, bars, both_ways, line, lying_bars, ranges, shares, short, ticks
 
 ANY = st.floats(allow_nan=True, allow_infinity=True)
 HOSTILE = "<img src=x onerror=alert(1)>\"'&"
@@ -92,3 +92,20 @@ def test_shares_fill_the_whole_bar(parts: dict[str, float]) -> None:
 def test_axis_numbers_are_short(value: float, said: str) -> None:
     """Thousands and millions are written with a letter."""
     assert short(value) == said
+
+
+@given(st.lists(st.floats(min_value=-1e12, max_value=1e12), min_size=2, max_size=30))
+def test_what_is_below_zero_is_drawn_below_zero(values: list[float]) -> None:
+    """The line goes through every value on one axis with round marks, 0 among them, and the area hangs on 0."""
+    drawn = parsed(line([Point(label="x", value=value) for value in values], "caption"))
+    marks = both_ways(min(0.0, *values), max(values)) if min(values) < -1e-9 else ticks(max(values))
+    assert 0.0 in marks
+    assert marks[0] <= min(0.0, *values) + 1e-9
+    assert marks[-1] >= max(values) - 1e-9
+    scale = 156.0 / (marks[-1] - marks[0])
+    path = drawn.find(".//polyline[@class='line']")
+    assert path is not None
+    heights = [float(pair.split(",")[1]) for pair in path.attrib["points"].split()]
+    for value, y in zip(values, heights, strict=True):
+        shown_as = value if abs(value) > 1e-9 else 0.0
+        assert y == pytest.approx(170.0 - (shown_as - marks[0]) * scale, abs=0.06)

@@ -154,3 +154,39 @@ def test_a_log_line_is_one_json_object_without_error_texts() -> None:
     assert "\x1b" not in text
     assert (line["event"], line["error"], line["route"]) == ("a\r\nb\x1b[31m c", "Unavailable:disk_full", "r")
     assert "canary" not in text
+
+
+_BODIES = {
+    "a part that never comes": (b'Transfer-Encoding: chunked\r\n\r\n5\r\n[{"id\r\n', False, 408),
+    "parts that end early": (b'Transfer-Encoding: chunked\r\n\r\n5\r\n[{"id\r\n', True, 400),
+    "less than was said": (b"Content-Length: 100\r\n\r\n[]", True, 400),
+    "less than was said, and waiting": (b"Content-Length: 100\r\n\r\n[]", False, 408),
+    "more than was said": (b"Content-Length: 2\r\n\r\n[]xxxx", False, 400),
+    "two lengths": (b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n[]", False, 400),
+}
+
+
+def test_bodies_that_are_not_as_long_as_they_say() -> None:
+    """They are refused as the client's fault, whether it waits or goes; nothing of it is an error of the server."""
+    program = PROGRAM.replace("engine = ", "from shopkeeper.apps.http import body\nbody._SECONDS = 0.2\nengine = ")
+    heard: list[bytes] = []
+    with running(program) as (process, address):
+        host, _, port = address.rpartition("/")[2].rpartition(":")
+        for rest, closes, _ in _BODIES.values():
+            with socket.create_connection((host, int(port)), timeout=20) as client:
+                client.sendall(
+                    b"POST /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n"
+                    b"Content-Type: application/json\r\n" % b"sk_secret" + rest
+                )
+                if closes:
+                    client.shutdown(socket.SHUT_WR)
+                heard.append(client.makefile("rb").readline()[9:12])
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=20)
+    lines = [json.loads(line) for line in err.splitlines()]
+    told = [b"" if closes else b"%d" % status for _, closes, status in _BODIES.values()]
+    assert heard == told
+    statuses = [line["status"] for line in lines if line["event"] == "request"]  # the last two the parser may answer
+    assert statuses[:4] == [status for _, _, status in _BODIES.values()][:4]
+    assert set(statuses[4:]) <= {400}
+    assert [line for line in lines if line["level"] == "error"] == []

@@ -93,3 +93,21 @@ def test_real_baskets(tmp_path: Path) -> None:
             "FROM order_lines",
         )
         assert found == [(9_835, 169, 2_513)]
+
+
+def test_what_is_wrong_with_a_level_names_the_files_column(tmp_path: Path) -> None:
+    """A held level is told, and mended, by the name that the file gives its column."""
+    data = "Article,On hand,Counted at\nMUG,-7,2026-10-01\nSOFA,many,2026-10-01\nTEA,5,2026-10-01\n"
+    mapping = MapFile(columns={"product": "Article", "level": "On hand", "at": "Counted at"})
+    with importing(tmp_path) as importer:
+        (account,) = importer.take(write(tmp_path, "stock.csv", data), "stock", mapping=mapping)
+        assert (account.kept, account.quarantined) == (1, 2)
+        held = importer.quarantine.list()
+        assert {(row.line, row.column, row.facts["column"]) for row in held} == {
+            (2, "On hand", "On hand"),
+            (3, "On hand", "On hand"),
+        }
+        importer.quarantine.fix(held[0].id, {"On hand": "7"})
+        (again,) = importer.replay()
+        assert (again.kept, again.quarantined) == (1, 1)
+        assert rows(importer, "SELECT product, quantity FROM events ORDER BY 1") == [("MUG", 7.0), ("TEA", 5.0)]

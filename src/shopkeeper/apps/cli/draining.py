@@ -21,6 +21,9 @@ def add_to(app: typer.Typer) -> None:
 def drain(
     folder: Folder = HERE,
     once: Annotated[bool, typer.Option("--once", help="Move what is there now, then end.")] = False,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="First begin again with partitions that are shorter than what was read.")
+    ] = False,
 ) -> None:
     """Fill the lake from the topic of [stream], exactly once, until told to stop; without a [stream], from the journal.
 
@@ -32,6 +35,8 @@ def drain(
             say.line("drain_done", moved=f"{shop.drain():,}")
             return
         with closing(StreamDrain(shop)) as work:
+            if anew:
+                say.line("drain_anew", partitions=", ".join(map(str, work.begin_anew())) or "-")
             if once:
                 say.line("drain_done", moved=f"{work.run_once():,}")
                 return

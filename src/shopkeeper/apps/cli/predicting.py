@@ -11,7 +11,7 @@ from shopkeeper.apps.cli import say
 from shopkeeper.apps.cli.options import HERE, Folder, Json, Lang
 from shopkeeper.core.money import exponent
 from shopkeeper.core.prediction import Answer, Meter, Prediction
-from shopkeeper.locale import phrases
+from shopkeeper.locale import filled, phrases
 from shopkeeper.shop import Shop
 from shopkeeper.shop.order_returns import OrderRisk, order_risk
 from shopkeeper.shop.predicting import CustomerPredictions, foretold, predictions_of
@@ -78,7 +78,7 @@ def _models(shop: Shop, as_json: bool) -> None:
         _worth(worth, shop.settings.shop.currency)
     _stars(shop, refused)
     for name, error in refused.items():
-        sentence = phrases(say.Tongue.language, "errors")[error["key"]].format(**error["facts"])
+        sentence = filled(phrases(say.Tongue.language, "errors")[error["key"]], error["facts"])
         say.line("predict_refused", model=say.text(f"predict_{name}"), why=sentence)
 
 

@@ -1,6 +1,7 @@
 """``serve``, ``demo`` and ``doctor``: the shop at work, a ready example, and what is wrong."""
 
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,7 @@ from shopkeeper.apps.cli.facts import show_accounts
 from shopkeeper.apps.cli.learning import show_decision, show_training
 from shopkeeper.apps.cli.options import HERE, Folder, Json, Lang
 from shopkeeper.apps.console.app import console_routes, login_link
+from shopkeeper.apps.console.visit_address import address as address_of
 from shopkeeper.apps.http.from_shop import ShopEngine
 from shopkeeper.apps.http.server import serve as serve_http
 from shopkeeper.core.decision import Request
@@ -42,7 +44,10 @@ def serve(
 def _serve(shop: Shop, host: str, port: int) -> None:
     def started(address: str) -> None:
         say.line("serve_ready", url=address)
-        say.line("serve_console", url=f"{address}{login_link(shop)}")
+        if sys.stdout.isatty():
+            say.line("serve_console", url=f"{address}{login_link(shop)}")
+        else:  # what is written into a log opens nothing
+            say.line("serve_console_key", url=f"{address}{address_of('/')}")
         say.line("serve_stop")
 
     serve_http(ShopEngine(shop), host, port, extra_routes=console_routes(shop), started=started)

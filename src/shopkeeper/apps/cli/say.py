@@ -16,7 +16,7 @@ from rich.text import Text
 from shopkeeper.core.errors import SettingsError, ShopkeeperError
 from shopkeeper.core.ports import Progress as Report
 from shopkeeper.core.visible import visible
-from shopkeeper.locale import LANGUAGES, language_of, phrases, say
+from shopkeeper.locale import LANGUAGES, filled, language_of, phrases, say
 
 OUT: Final = Console(soft_wrap=True, highlight=False)
 ERR: Final = Console(stderr=True, soft_wrap=True, highlight=False)
@@ -125,7 +125,7 @@ def check(reason: str, /, **facts: object) -> str:
     if isinstance(named := facts.get("names"), str) and reason == "rows_skipped":
         pairs = [one.rpartition(" ") for one in named.split(", ")]
         facts["names"] = ", ".join(f"{words.get(f'skipped_{what}', what)} {count}" for what, _, count in pairs)
-    return words.get(reason, reason).format_map(_Blanks(facts))
+    return filled(words.get(reason, reason), _Blanks(facts))
 
 
 def held(reason: str) -> str:

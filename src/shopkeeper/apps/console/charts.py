@@ -57,6 +57,12 @@ def ticks(high: float, wanted: int = 4) -> list[float]:
     return [step * number for number in range(count + 1)]
 
 
+def both_ways(low: float, high: float) -> list[float]:
+    """Round numbers from at most ``low`` to at least ``high``, 0 among them; as ``ticks`` where nothing is below 0."""
+    step = ticks(max(high, -low))[1]
+    return [step * number for number in range(-math.ceil(-low / step), max(1, math.ceil(high / step)) + 1)]
+
+
 def short(value: float) -> str:
     """A number as an axis shows it: 1.2k, 35, 0.05."""
     for size, sign in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
@@ -73,6 +79,11 @@ def shown(value: float) -> float:
     return value if _LEAST < value <= _MOST else 0.0
 
 
+def _drawn(value: float) -> float:
+    """The same of a value that may be below 0."""
+    return -shown(-value) if value < 0 else shown(value)
+
+
 def _frame(body: str, caption: str, *, width: float = _WIDTH, height: float = _HEIGHT, kind: str = "") -> Markup:
     text = escape(caption)
     return Markup(  # noqa: S704 - every text in it went through escape()
@@ -81,10 +92,10 @@ def _frame(body: str, caption: str, *, width: float = _WIDTH, height: float = _H
 
 
 def _grid(top: Sequence[float], say: Say) -> tuple[str, float]:
-    scale = (_FLOOR - _TOP) / top[-1]
+    scale = (_FLOOR - _TOP) / (top[-1] - top[0])
     lines = []
     for value in top:
-        y = _FLOOR - value * scale
+        y = _FLOOR - (value - top[0]) * scale
         lines.append(f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
         lines.append(
             f'<text class="axis" x="{_LEFT - 10}" y="{y + 4:.1f}" text-anchor="end">{escape(say(value))}</text>'
@@ -106,20 +117,24 @@ def _title(point: Point) -> str:
 
 
 def line(points: Sequence[Point], caption: str, say: Say = short) -> Markup:
-    """A line over time with the area below it."""
+    """A line over time with the area between it and 0."""
     if not points:
         return Markup("")
-    grid, scale = _grid(ticks(max(shown(point.value) for point in points)), say)
+    values = [_drawn(point.value) for point in points]
+    low = min([0.0, *values])
+    marks = both_ways(low, max(values)) if low < 0 else ticks(max(values))
+    grid, scale = _grid(marks, say)
+    zero = _FLOOR + marks[0] * scale
     step = (_WIDTH - _LEFT - _RIGHT) / max(len(points) - 1, 1)
     xs = [_LEFT + step * place for place in range(len(points))]
-    ys = [_FLOOR - shown(point.value) * scale for point in points]
+    ys = [zero - value * scale for value in values]
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(xs, ys, strict=True))
     dots = "".join(
         f'<g class="point"><rect x="{x - step / 2:.1f}" y="{_TOP}" width="{step:.1f}" height="{_FLOOR - _TOP}"/>'
         f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4"/>{_title(point)}</g>'
         for x, y, point in zip(xs, ys, points, strict=True)
     )
-    area = f'<polygon class="area" points="{xs[0]:.1f},{_FLOOR} {path} {xs[-1]:.1f},{_FLOOR}"/>'
+    area = f'<polygon class="area" points="{xs[0]:.1f},{zero:.1f} {path} {xs[-1]:.1f},{zero:.1f}"/>'
     return _frame(grid + area + f'<polyline class="line" points="{path}"/>' + dots + _labels(points, xs), caption)
 
 

@@ -19,6 +19,7 @@ from shopkeeper.apps.console.words import Words
 from shopkeeper.apps.http.gate import language_for
 from shopkeeper.locale import LANGUAGES, language_of
 from shopkeeper.shop import Shop
+from shopkeeper.shop.demo import notice_in
 
 LANGUAGE_COOKIE: Final = "shopkeeper_language"
 HEADERS: Final = {
@@ -103,8 +104,9 @@ class Visit:
             notes = [self.words(key, **facts) for key, facts in self.session.notes]
             self.session.notes.clear()
         shop = self.shop.settings.shop
+        notice = notice_in(self.words.language, shop.notice)
         body = templates().get_template(template).render(
-            t=self.words, say=self.words, at=address, shop_name=shop.name, notice=shop.notice, notes=notes,
+            t=self.words, say=self.words, at=address, shop_name=shop.name, notice=notice, notes=notes,
             token=self.session.token if self.session else "", inside=self.session is not None,
             here=self.request.url.path.removeprefix(PREFIX) or "/", languages=self._languages(), **values,
         )  # fmt: skip

@@ -10,6 +10,7 @@ from functools import cache, partial
 from typing import Any, Final, TypeVar
 
 import msgspec
+from starlette.requests import ClientDisconnect
 
 from shopkeeper.apps.http.refusal import Refused
 from shopkeeper.apps.http.routes import Visit
@@ -46,7 +47,7 @@ async def read_body(visit: Visit) -> bytes:
     """The body, unpacked.
 
     Raises:
-        Refused: 408 too slow, 413 too large, 415 of an unknown kind.
+        Refused: 400 cut off, 408 too slow, 413 too large, 415 of an unknown kind.
         Unavailable: too much is in work already.
     """
     call = visit.call
@@ -61,6 +62,8 @@ async def read_body(visit: Visit) -> bytes:
             packed = await _stream(visit)
     except TimeoutError:
         raise Refused(408, "too_slow", seconds=int(_SECONDS)) from None
+    except ClientDisconnect:
+        raise Refused(400, "request_bad", where="body", why="the connection ended before it") from None
     if encoding == "gzip":
         plain = _unpacked(packed)
         visit.weigh(len(plain))
@@ -94,7 +97,7 @@ def _unpacked(packed: bytes) -> bytes:
 
 def events_of(body: bytes, name: str = "events", sent: str = "sent_at") -> Batch:
     """The events of a batch (a list called ``name``, or a bare one), as they were sent: what is wrong with one of them
-    is that one's verdict.
+    is that one's verdict, also where it is no object. A list without any object is no batch.
 
     Raises:
         Refused: the batch as a whole makes no sense.
@@ -105,6 +108,8 @@ def events_of(body: bytes, name: str = "events", sent: str = "sent_at") -> Batch
         raise Refused(400, "request_bad", where="$", why=f'expected an array, or {{"{name}": [...]}}')
     if not events:
         raise Refused(400, "request_bad", where=f"$.{name}", why="no event in it")
+    if not any(isinstance(one, dict) for one in events):
+        raise Refused(400, "request_bad", where=f"$.{name}[0]", why="expected an object: there is no event in it")
     if len(events) > MAX_EVENTS:
         raise Refused(413, "too_many", limit=MAX_EVENTS)
     sent_at = document.get(sent) if isinstance(document, dict) else None

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import errno
 import gc
+import resource
 import signal
 import socket
 import sys
@@ -29,6 +30,7 @@ _HEADER_SECONDS: Final = 15.0
 _IDLE_SECONDS: Final = 30
 _STOP_SECONDS: Final = 10
 _MOST_CONNECTIONS: Final = 4096
+_HANDLES: Final = 4 * _MOST_CONNECTIONS
 _GC: Final = (20_000, 20, 20)
 """Answering makes and drops a thousand objects a request, hardly one of them in a cycle: look for those more rarely."""
 _SWITCH_SECONDS: Final = 0.0005
@@ -83,6 +85,15 @@ def bind(host: str, port: int) -> socket.socket:
     return taken
 
 
+def raise_handles() -> None:
+    """Let this process open as many files as it is allowed to: what services and shells begin with is less than the
+    connections that are let in."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _HANDLES if hard == resource.RLIM_INFINITY else min(hard, _HANDLES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def serve(
     engine: Engine, host: str, port: int, *, extra_routes: Sequence[BaseRoute] = (),
     started: Callable[[str], None] = unheard,
@@ -97,6 +108,7 @@ def serve(
         ShopkeeperError: the models cannot be loaded.
     """
     with contextlib.closing(bind(host, port)) as taken:
+        raise_handles()
         logs.start()
         sys.setswitchinterval(_SWITCH_SECONDS)
         shown = f"[{host}]" if ":" in host else host

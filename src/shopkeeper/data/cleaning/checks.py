@@ -23,6 +23,8 @@ MAX_RATING: Final = 10
 FUTURE: Final = timedelta(hours=24)
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _NOT_A_TIME: Final = ("0001-01-01", "1899-12-30", "1899-12-31", "1900-01-01", "1970-01-01", "9999-12-31")
+_END: Final = datetime(9999, 12, 30, tzinfo=UTC)
+"""The end of time, in whatever zone and format it is written."""
 _EXCEL: Final = r"[0-9](\.[0-9]+)?[Ee]\+[0-9]{2}"
 _excel = re.compile(_EXCEL, re.ASCII).fullmatch
 
@@ -101,8 +103,11 @@ UNKNOWN_CURRENCY = _words("unknown_currency", CURRENCIES)
 NOT_A_TIME = _unreadable("not_a_time")
 PLACEHOLDER_TIME = Check(
     "placeholder_time",
-    lambda raw, _v, _: f"substr({raw}, 1, 10) IN ({', '.join(map(quoted, _NOT_A_TIME))}) OR {raw} = '0'",
-    lambda raw, _v, _: raw[:10] in _NOT_A_TIME or raw == "0",
+    lambda raw, value, _: (
+        f"substr({raw}, 1, 10) IN ({', '.join(map(quoted, _NOT_A_TIME))}) OR {raw} = '0' "
+        f"OR coalesce({value} >= TIMESTAMPTZ '{_END.isoformat()}', false)"
+    ),
+    lambda raw, value, _: raw[:10] in _NOT_A_TIME or raw == "0" or (value is not None and value >= _END),
 )
 TOO_EARLY = Check(
     "too_early",

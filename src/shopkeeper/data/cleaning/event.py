@@ -13,11 +13,12 @@ from unicodedata import normalize
 from shopkeeper.core.action import Action
 from shopkeeper.core.event import Event, OrderLine
 from shopkeeper.core.ids import ID_MAX_CHARS
-from shopkeeper.core.money import Money, exponent
+from shopkeeper.core.money import Money
 from shopkeeper.core.swift import maker_of
 from shopkeeper.data.cleaning.checks import CURRENCIES, FUTURE, IN_FUTURE, found
-from shopkeeper.data.cleaning.clock import MAX_SKEW, skew_of, zoned
-from shopkeeper.data.cleaning.rows import RULES, LargeDiscount, Rule
+from shopkeeper.data.cleaning.clock import MAX_SKEW, local, skew_of, zoned
+from shopkeeper.data.cleaning.oddities import odd_local, odd_text
+from shopkeeper.data.cleaning.rules import RULES, Rule, ZeroPrice
 from shopkeeper.data.cleaning.values import FORMS, Reading, epoch_of, trimmed
 from shopkeeper.data.rows import RAW_MAX, Held, Warn
 
@@ -51,10 +52,16 @@ _LINE_KNOWN: Final = frozenset(_LINE_FIELDS) | set(_AMOUNTS)
 _NAMES: Final = frozenset({"visitor", "customer", "product", "order", "decision"})
 """Fields that name something: an empty text names nothing, and is not the same as saying nothing."""
 _RULES: Final = {
-    action: tuple(rule for rule in RULES["events"] if not isinstance(rule, Rule) or action.word in rule.actions)
+    (action, free): tuple(
+        rule
+        for rule in RULES["events"]
+        if not (isinstance(rule, Rule) and action.word not in rule.actions)
+        and not (isinstance(rule, ZeroPrice) and (free or action.word in rule.sums))
+    )
     for action in Action
+    for free in (False, True)
 }
-"""The rules that an event of each action can break."""
+"""The rules that an event of each action can break, in a shop that gives nothing away (or does: ``free``)."""
 _EVIDENT: Final = {
     "id": re.compile(rf"[!-*,-~]{{1,{ID_MAX_CHARS}}}", re.ASCII).fullmatch,
     "person": re.compile(rf"[A-Za-z1-9][!-*,-~]{{0,{ID_MAX_CHARS - 2}}}[0-9]", re.ASCII).fullmatch,
@@ -91,20 +98,23 @@ def _reading(currency: str) -> Reading:
 
 def clean_event(
     raw: Mapping[str, Any], *, received_at: datetime, currency: str, allowed: frozenset[Action] | None = None,
-    source: str = "", notes: list[Warn] | None = None,
+    source: str = "", notes: list[Warn] | None = None, free: bool = False, timezone: str = "UTC",
 ) -> Event | Held:  # fmt: skip
     """An event as the wire format writes it, or what is wrong with it: ``Held`` with reason, field and event.
 
     ``notes``: gets what was believed but changed, such as the time of a clock that was wrong.
 
-    Identity, money and time are never guessed: a number for an id, a float with too many places, a time without a zone
-    are held. ``allowed``: the actions this key may report. Without ``at`` the event happened when it was received.
-    ``source``: whose event it is, whatever it says of that itself.
+    Identity, money and time are never guessed: a number for an id, a float with too many places, a date whose order of
+    day and month is not certain are held. ``timezone``: the shop's, of times that name none. ``allowed``: the actions
+    this key may report. Without ``at`` the event happened when it was received.
+    ``source``: whose event it is, whatever it says of that itself. ``free``: the shop gives things away, so a price may
+    be zero and a discount more than its line costs.
     """
     try:
-        return _event(raw, received_at, currency, allowed, source, [] if notes is None else notes)
+        return _event(raw, received_at, currency, allowed, source, [] if notes is None else notes, free, timezone)
     except _Bad as bad:
-        shown = str(bad.value)[:200].encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
+        said = json.dumps(bad.value) if isinstance(bad.value, bool) else str(bad.value)
+        shown = said[:200].encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
         facts: dict[str, str | int] = {"column": bad.field, "value": shown}
         if bad.reason == "not_text" and (place := _NOT_TEXT(str(bad.value))):
             facts["offset"] = place.start() + 1
@@ -120,24 +130,26 @@ def _as_json(raw: object) -> str:
 
 def _event(
     raw: Mapping[str, Any], received_at: datetime, shop_currency: str, allowed: frozenset[Action] | None, source: str,
-    notes: list[Warn],
+    notes: list[Warn], free: bool, timezone: str,
 ) -> Event:  # fmt: skip
     if not isinstance(raw, Mapping):
         raise _Bad("not_an_object", "event", type(raw).__name__)
     fields = _fields_of(tuple(raw))
     reading = _reading(_currency(raw.get("currency"), shop_currency))
     action = _action(raw.get("action"), allowed)
-    values = {name: value for name, form in fields if (value := _value(name, form, raw[name], reading)) is not None}
+    values = {
+        name: value for name, form in fields if (value := _value(name, form, raw[name], reading, notes)) is not None
+    }
     if "id" not in values:
         raise _Bad("missing_value", "id")
     price = _amount("price", raw.get("price"), reading)
-    judged = {**values, "action": action.word, "price": price}
-    for rule in _RULES[action]:
+    judged = {**values, "action": action.word, "price": None if price is None else price.minor}
+    for rule in _RULES[action, free]:
         if rule.bad(judged):
             raise _Bad(rule.name, rule.column)
     return _made(
-        at=_time(raw, received_at, notes), action=action, price=price,
-        lines=_lines(raw.get("lines"), action, reading),
+        at=_time(raw, received_at, action, timezone, notes), action=action, price=price,
+        lines=_lines(raw.get("lines"), action, reading, free, notes),
         received_at=received_at, properties=_properties(raw.get("properties"), notes),
         source=_source(raw.get("source"), source),
         **values,
@@ -163,7 +175,7 @@ def _action(value: object, allowed: frozenset[Action] | None) -> Action:
     return action
 
 
-def _value(name: str, form: str, value: object, reading: Reading) -> Any:
+def _value(name: str, form: str, value: object, reading: Reading, notes: list[Warn]) -> Any:
     """A field's value; None where it is null or blank."""
     if form in _EVIDENT and isinstance(value, str) and _EVIDENT[form](value):
         return value
@@ -172,13 +184,20 @@ def _value(name: str, form: str, value: object, reading: Reading) -> Any:
         if value is not None and name in _NAMES:
             raise _Bad("empty_text", name)
         return None
-    if form in ("id", "person") and not text.isascii():
-        text = normalize("NFC", text)
+    if isinstance(value, str) and not value.isascii():
+        _note_odd(notes, name, form, value)
+        text = normalize("NFC", text) if form in ("id", "person") else text
     its = text if form in _TEXT_FORMS else FORMS[form].python(text, reading)
     reason = found(form, text, its, reading)
     if reason is not None:
         raise _Bad(reason, name, value)
     return its
+
+
+def _note_odd(notes: list[Warn], name: str, form: str, text: str) -> None:
+    """Warn of what is odd in a text that is not ASCII; of each kind once an event."""
+    said = {note.key for note in notes}
+    notes += [note for note in odd_text(name, form, text) if note.key not in said]
 
 
 def _words(name: str, value: object) -> str | None:
@@ -234,7 +253,7 @@ def _amount(name: str, value: object, reading: Reading) -> Money | None:
     return Money(minor, reading.currency)
 
 
-def _time(raw: Mapping[str, Any], received_at: datetime, notes: list[Warn]) -> datetime:
+def _time(raw: Mapping[str, Any], received_at: datetime, action: Action, timezone: str, notes: list[Warn]) -> datetime:
     """When it happened by the sender's clock, put right by when it says it was sent. What would still lie in the future
     happened when it was received."""
     value = raw.get("at")
@@ -242,22 +261,24 @@ def _time(raw: Mapping[str, Any], received_at: datetime, notes: list[Warn]) -> d
         return received_at
     if value == "":
         raise _Bad("empty_text", "at")
-    skew = skew_of(raw, received_at)
+    skew = skew_of(raw, received_at, timezone)
     if skew is None:
         raise _Bad("not_a_time", "sent_at", raw.get("sent_at"))
-    at = _moment(value, received_at)
+    at = _moment(value, received_at, timezone, notes)
     if not isinstance(value, str):
         notes.append(Warn(key="epoch_times", facts={"column": "at", "value": str(value), "at": at.isoformat()}))
     if skew and not -MAX_SKEW < skew < MAX_SKEW:
         notes.append(Warn(key="clock_corrected", facts={"column": "at", "seconds": round(-skew.total_seconds())}))
         at += skew
     if at > received_at + FUTURE:
+        if action is Action.PRICE_CHANGE:  # it may be meant so: when a price begins is not guessed
+            raise _Bad(IN_FUTURE.name, "at", value)
         notes.append(Warn(key="future_time", facts={"column": "at", "value": at.isoformat()}))
         return received_at
     return at
 
 
-def _moment(value: object, received_at: datetime) -> datetime:
+def _moment(value: object, received_at: datetime, timezone: str, notes: list[Warn]) -> datetime:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise _Bad("not_a_time", "at", value)
     if not isinstance(value, str):
@@ -266,6 +287,8 @@ def _moment(value: object, received_at: datetime) -> datetime:
     else:
         text = trimmed(value[:64]) or ""
         at = zoned(text)
+        if at is None and (at := local(text, timezone)) is not None:
+            notes += odd_local("at", text, at, timezone)
     reason = found("time", text, at, Reading(now=received_at))
     if reason is not None and reason != IN_FUTURE.name:
         raise _Bad(reason, "at", value)
@@ -273,7 +296,7 @@ def _moment(value: object, received_at: datetime) -> datetime:
     return at
 
 
-def _lines(value: object, action: Action, reading: Reading) -> tuple[OrderLine, ...]:
+def _lines(value: object, action: Action, reading: Reading, free: bool, notes: list[Warn]) -> tuple[OrderLine, ...]:
     if value is None:
         return ()
     if not isinstance(value, list):
@@ -282,26 +305,28 @@ def _lines(value: object, action: Action, reading: Reading) -> tuple[OrderLine, 
         raise _Bad("too_many_lines", "lines", len(value))
     if value and action not in (Action.ORDER, Action.ORDER_RETURN, Action.ORDER_CANCEL, Action.CHECKOUT):
         raise _Bad("lines_without_order", "lines", action.word)
-    return tuple(_line(one, f"lines[{place}]", reading) for place, one in enumerate(value))
+    return tuple(_line(one, f"lines[{place}]", reading, free, notes) for place, one in enumerate(value))
 
 
-def _line(one: object, where: str, reading: Reading) -> OrderLine:
+def _line(one: object, where: str, reading: Reading, free: bool, notes: list[Warn]) -> OrderLine:
     if not isinstance(one, Mapping):
         raise _Bad("not_an_object", where, one)
     for name in one:
         if name not in _LINE_KNOWN:
             raise _Bad("unknown_field", f"{where}.{name}"[:100], name)
     values = {
-        name: _value(f"{where}.{name}", form, one[name], reading) for name, form in _LINE_FIELDS.items() if name in one
+        name: _value(f"{where}.{name}", form, one[name], reading, notes)
+        for name, form in _LINE_FIELDS.items()
+        if name in one
     }
     if values.get("product") is None:
         raise _Bad("missing_product", f"{where}.product")
     amounts: dict[str, Any] = {name: _amount(f"{where}.{name}", one[name], reading) for name in _AMOUNTS if name in one}
-    discount, price = amounts.get("discount"), amounts.get("price")
-    if discount is not None and price is not None:
-        judged = {"discount": discount.minor, "price": price.minor, "quantity": values.get("quantity")}
-        if _LARGE_DISCOUNT.bad(judged):
-            raise _Bad(_LARGE_DISCOUNT.name, f"{where}.discount", one["discount"])
+    if not free and amounts:
+        judged = {name: None if its is None else its.minor for name, its in amounts.items()}
+        for rule in RULES["order_lines"]:
+            if rule.bad({**judged, "quantity": values.get("quantity")}):
+                raise _Bad(rule.name, f"{where}.{rule.column}", one[rule.column])
     return OrderLine(**{name: value for name, value in values.items() if value is not None}, **amounts)
 
 
@@ -313,7 +338,7 @@ def _properties(value: object, notes: list[Warn]) -> Mapping[str, str]:
     if len(value) > _MAX_PROPERTIES:
         notes.append(Warn(key="properties_capped", facts={"count": len(value), "limit": _MAX_PROPERTIES}))
     several = islice(value.items(), _MAX_PROPERTIES)
-    return {_key(name): _property(str(name), its) for name, its in several if its is not None}
+    return {_key(name): _property(str(name), its, notes) for name, its in several if its is not None}
 
 
 def _key(name: object) -> str:
@@ -323,59 +348,19 @@ def _key(name: object) -> str:
     return text
 
 
-def _property(name: str, value: object) -> str:
+def _property(name: str, value: object, notes: list[Warn]) -> str:
     field = f"properties.{name}"[:100]
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
         return _plain(field, value)
-    return _words(field, value) or ""
+    text = _words(field, value) or ""
+    if not text.isascii():
+        _note_odd(notes, field, "text", text)
+    return text
 
 
 def _source(value: object, ours: str) -> str:
     """What we know of where it came from, before what it says itself."""
     said = None if value is None else _words("source", value)
     return ours or said or ""
-
-
-_LARGE_DISCOUNT: Final = LargeDiscount()
-_TO_WIRE: Final = tuple(name for name in _FIELDS if name != "id")
-
-
-def to_wire(event: Event) -> dict[str, Any]:
-    """The wire format of an event: ``clean_event`` of it gives the event again (amounts as decimal text)."""
-    wire: dict[str, Any] = {"id": event.id, "at": event.at.isoformat(), "action": event.action.word}
-    for name in _TO_WIRE:
-        value = getattr(event, name)
-        if value is not None and value != "":
-            wire[name] = value
-    if event.price is not None:
-        wire |= {"price": _decimal(event.price), "currency": event.price.currency}
-    if event.lines:
-        wire["lines"] = [_wire_line(line) for line in event.lines]
-        money = next((amount for line in event.lines for amount in _line_amounts(line) if amount is not None), None)
-        if money is not None:
-            wire["currency"] = money.currency
-    if event.properties:
-        wire["properties"] = dict(event.properties)
-    if event.source:
-        wire["source"] = event.source
-    return wire
-
-
-def _line_amounts(line: OrderLine) -> tuple[Money | None, ...]:
-    return (line.price, line.discount, line.tax, line.refund)
-
-
-def _wire_line(line: OrderLine) -> dict[str, Any]:
-    wire: dict[str, Any] = {"product": line.product, "quantity": line.quantity}
-    if line.variant:
-        wire["variant"] = line.variant
-    amounts = zip(_AMOUNTS, _line_amounts(line), strict=True)
-    return wire | {name: _decimal(amount) for name, amount in amounts if amount is not None}
-
-
-def _decimal(amount: Money) -> str:
-    places = exponent(amount.currency)
-    sign, digits = "-" if amount.minor < 0 else "", str(abs(amount.minor)).rjust(places + 1, "0")
-    return f"{sign}{digits[:-places]}.{digits[-places:]}" if places else sign + digits

@@ -4,14 +4,27 @@ Each is one warning a file with an example; nothing here holds a row. Texts are 
 the file say that there may be something (``Rows.strange``); times by the first rows.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from unicodedata import normalize
 from zoneinfo import ZoneInfo
 
 from shopkeeper.core.visible import visible
 from shopkeeper.data.cleaning.columns import COLUMNS, Kind
-from shopkeeper.data.cleaning.values import BLANKS, EPOCH, SLASH_TIME, TIME, epoch_of, parsed_sql, quoted, trimmed_sql
+from shopkeeper.data.cleaning.values import (
+    BLANKS,
+    EPOCH,
+    SLASH_TIME,
+    TIME,
+    Reading,
+    epoch_of,
+    now_sql,
+    parsed_sql,
+    quoted,
+    trimmed_sql,
+)
 from shopkeeper.data.mapping import MapFile
 from shopkeeper.data.rows import Rows, Warn, identifier
 
@@ -29,6 +42,23 @@ _ODD: Final[Mapping[str, str]] = {
     "ids_composed": "nfc_normalize(CELL) <> CELL",
 }
 """SQL conditions of a cell that is not ASCII."""
+_hides, _garbles = (
+    re.compile(re.sub(r"\\x\{([0-9a-f]+)\}", lambda sign: chr(int(sign[1], 16)), pattern)).search
+    for pattern in (_INVISIBLE, _GARBLED)
+)
+
+
+def odd_text(name: str, form: str, text: str) -> Iterator[Warn]:
+    """The same warnings about one field of a request."""
+    if text.isascii():
+        return
+    found = {"garbled_text": bool(_garbles(text)), "invisible_characters": bool(_hides(text.strip(BLANKS)))}
+    if form in _IDS:
+        found["blanks_trimmed"] = text[0] in _WIDE or text[-1] in _WIDE
+        found["ids_composed"] = normalize("NFC", text) != text
+    for key, odd in found.items():
+        if odd:
+            yield Warn(key=key, facts={"column": name, "count": 1, "value": visible(text)[:_SHOWN]})
 
 
 def odd_texts(con: Any, kind: Kind, rows: Rows, theirs: Mapping[str, str]) -> tuple[Warn, ...]:
@@ -109,6 +139,14 @@ def odd_times(con: Any, rows: Rows, columns: Sequence[str], mapping: MapFile, ti
             yield Warn(key="local_times", facts={"column": column, "value": local, "timezone": timezone})
 
 
+def future_times(con: Any, staged: str, column: str, reading: Reading) -> tuple[Warn, ...]:
+    """A warning where rows of a table said that they happen later, and have the moment of the reading instead."""
+    same = f'SELECT count(*) FROM {staged} WHERE code = 0 AND "at" = {now_sql(reading)}'
+    ((count,),) = con.execute(same).fetchall()
+    facts = {"column": column, "count": count, "at": reading.now.isoformat()}
+    return (Warn(key="future_times", facts=facts),) if count else ()
+
+
 def clock_changes(con: Any, staged: str, timezone: str) -> tuple[Warn, ...]:
     """A warning where times of a table lie in an hour that the clocks of their zone skipped or repeated."""
     if timezone == "UTC":
@@ -121,8 +159,22 @@ def clock_changes(con: Any, staged: str, timezone: str) -> tuple[Warn, ...]:
         micros = int(change.timestamp()) * 1_000_000
         inside = f'epoch_us("at") BETWEEN {micros - by} AND {micros + by - 1}'
         if con.execute(f"SELECT 1 FROM {staged} WHERE code = 0 AND {inside} LIMIT 1").fetchall():
-            return (Warn(key="clock_changed", facts={"timezone": timezone, "value": f"{change:%Y-%m-%d %H:%M} UTC"}),)
+            return (_clock_changed(timezone, change),)
     return ()
+
+
+def odd_local(name: str, text: str, at: datetime, timezone: str) -> Iterator[Warn]:
+    """The same warnings about a time of a request that names no zone."""
+    yield Warn(key="local_times", facts={"column": name, "value": text, "timezone": timezone})
+    if timezone != "UTC":
+        micros = round(at.timestamp() * 1_000_000)
+        for change, by in _changes(timezone, micros, micros):
+            if abs(change - at) <= timedelta(microseconds=by) and at - change < timedelta(microseconds=by):
+                yield _clock_changed(timezone, change)
+
+
+def _clock_changed(timezone: str, change: datetime) -> Warn:
+    return Warn(key="clock_changed", facts={"timezone": timezone, "value": f"{change:%Y-%m-%d %H:%M} UTC"})
 
 
 def _changes(timezone: str, first: int, last: int) -> Iterator[tuple[datetime, int]]:

@@ -1,125 +1,24 @@
-"""The cleaning of a whole file as one SQL statement, and the rules that need more than one cell.
+"""The cleaning of a whole file as one SQL statement.
 
 ``staged_sql`` reads a relation of texts once and gives the lake's columns, the number of the reason for which a row
 is held (0 = none) with the row's own text, and half a hash (``key``) that rows of one identity have in common. What the
 whole row says is hashed only where it is asked for.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from shopkeeper.core.action import BACK, PRODUCT_ACTIONS, Action
-from shopkeeper.data.cleaning.checks import CHECKS
+from shopkeeper.core.action import Action
+from shopkeeper.data.cleaning.checks import CHECKS, FUTURE, IN_FUTURE
 from shopkeeper.data.cleaning.columns import COLUMNS, Column, Kind, Matched
 from shopkeeper.data.cleaning.quick import quick_sql, usual_sql
+from shopkeeper.data.cleaning.rules import AnyRule, rules_of
 from shopkeeper.data.cleaning.values import FORMS, Reading, now_sql, quoted, trimmed_sql
 from shopkeeper.data.mapping import MapFile
 from shopkeeper.data.rows import LINE, Rows, identifier
 from shopkeeper.data.schema import FOLLOWS
 
-_NOBODYS: Final = BACK | {Action.STOCK_CHANGE, Action.PRICE_CHANGE}
-"""What is about a product, or about an order, which says itself whose it is."""
-NEEDS_PRODUCT: Final = frozenset(action.word for action in PRODUCT_ACTIONS)
-NEEDS_PERSON: Final = frozenset(action.word for action in Action if action not in _NOBODYS)
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A check of a whole row: it is bad where all of ``absent`` are, though its action is one of ``actions``."""
-
-    name: str
-    column: str
-    absent: tuple[str, ...]
-    actions: frozenset[str]
-
-    def sql(self, value: Callable[[str], str]) -> str:
-        """True for bad rows; ``value`` gives a column's typed expression."""
-        missing = " AND ".join(f"{value(name)} IS NULL" for name in self.absent)
-        return f"{missing} AND {value('action')} IN ({_among(self.actions)})"
-
-    def good(self, value: Callable[[str], str]) -> str:
-        """True for good rows."""
-        there = " OR ".join(f"{value(name)} IS NOT NULL" for name in self.absent)
-        return f"({there} OR {value('action')} NOT IN ({_among(self.actions)}))"
-
-    def bad(self, row: Mapping[str, Any]) -> bool:
-        """The same of one row."""
-        if row.get("action") not in self.actions:
-            return False
-        for name in self.absent:  # noqa: SIM110  # asked of every event: all() takes twice as long
-            if row.get(name) is not None:
-                return False
-        return True
-
-
-@dataclass(frozen=True, slots=True)
-class ZeroQuantity:
-    """Nothing cannot be bought, viewed or returned: a quantity of zero is bad, but as a stock level."""
-
-    name: str = "zero_quantity"
-    column: str = "quantity"
-    level: str = Action.STOCK_CHANGE.word
-
-    def sql(self, value: Callable[[str], str]) -> str:
-        """True for bad rows; ``value`` gives a column's typed expression."""
-        return f"coalesce({value('quantity')} = 0, false) AND {value('action')} <> {quoted(self.level)}"
-
-    def good(self, value: Callable[[str], str]) -> str:
-        """True for good rows."""
-        quantity = value("quantity")
-        return f"({quantity} IS NULL OR {quantity} <> 0 OR {value('action')} = {quoted(self.level)})"
-
-    def bad(self, row: Mapping[str, Any]) -> bool:
-        """The same of one row."""
-        return row.get("quantity") == 0 and row.get("action") != self.level
-
-
-@dataclass(frozen=True, slots=True)
-class ZeroPrice:
-    """What costs nothing is a gift or a mistake: it is kept where the file is declared to give things away."""
-
-    name: str = "zero_price"
-    column: str = "price"
-
-    def sql(self, value: Callable[[str], str]) -> str:
-        """True for bad rows; ``value`` gives a column's typed expression."""
-        return f"coalesce({value('price')} = 0, false)"
-
-    def good(self, value: Callable[[str], str]) -> str:
-        """True for good rows."""
-        return f"({value('price')} IS NULL OR {value('price')} <> 0)"
-
-    def bad(self, row: Mapping[str, Any]) -> bool:
-        """The same of one row."""
-        return row.get("price") == 0
-
-
-@dataclass(frozen=True, slots=True)
-class LargeDiscount:
-    """A discount is an amount of money of the whole line; more than the line costs is a rate, or a mistake."""
-
-    name: str = "discount_too_large"
-    column: str = "discount"
-
-    def _most(self, value: Callable[[str], str]) -> str:
-        return f"{value('price')} * greatest(abs(coalesce({value('quantity')}, 1)), 1)"
-
-    def sql(self, value: Callable[[str], str]) -> str:
-        """True for bad rows; ``value`` gives a column's typed expression."""
-        return f"coalesce({value('discount')} > {self._most(value)}, false)"
-
-    def good(self, value: Callable[[str], str]) -> str:
-        """True for good rows."""
-        return f"NOT {self.sql(value)}"
-
-    def bad(self, row: Mapping[str, Any]) -> bool:
-        """The same of one row."""
-        discount, price, quantity = row.get("discount"), row.get("price"), row.get("quantity")
-        return discount is not None and price is not None and discount > price * max(abs(quantity or 1), 1)
-
-
-AnyRule = Rule | ZeroQuantity | ZeroPrice | LargeDiscount
 TOTALS: Final = (
     "total", "totals", "grand total", "subtotal", "sub total", "sum", "gesamt", "summe", "total général",
     "合计", "总计", "小计", "共计", "汇总", "总额", "合計", "總計", "小計",
@@ -127,32 +26,6 @@ TOTALS: Final = (
 """What a spreadsheet writes in the line below its rows."""
 _WORDS: Final = frozenset({"id", "person", "text", "time"})
 """Forms of cells that can hold such a word."""
-
-
-def _among(words: frozenset[str]) -> str:
-    return ", ".join(quoted(word) for word in sorted(words))
-
-
-MISSING_PRODUCT = Rule("missing_product", "product", ("product",), NEEDS_PRODUCT)
-MISSING_PERSON = Rule("missing_person", "customer", ("customer", "visitor"), NEEDS_PERSON)
-MISSING_PRICE = Rule("missing_price", "price", ("price",), frozenset({"price_change"}))
-MISSING_ORDER = Rule("missing_order", "order", ("order",), frozenset({"order", "order_cancel", "order_return"}))
-RULES: Final[Mapping[Kind, tuple[AnyRule, ...]]] = {
-    "events": (MISSING_PRODUCT, MISSING_PERSON, MISSING_PRICE, MISSING_ORDER, ZeroQuantity()),
-    "order_lines": (ZeroPrice(), LargeDiscount()), "products": (ZeroPrice(),), "customers": (),
-    "prices": (ZeroPrice(),), "competitor_prices": (ZeroPrice(),), "attributes": (),
-}  # fmt: skip
-
-
-def rules_of(kind: Kind, mapping: MapFile, names: set[str]) -> list[AnyRule]:
-    """The rules that apply to a file with these columns of ours."""
-    return [
-        rule
-        for rule in RULES[kind]
-        if not (isinstance(rule, ZeroPrice) and (mapping.free or "price" not in names))
-        and not (isinstance(rule, LargeDiscount) and (mapping.free or not {"discount", "price"} <= names))
-    ]
-
 
 _NOT_CONTENT: Final = frozenset({"received_at", "source", "event_id"})
 """Columns that say where a row came from, not what it says."""
@@ -172,6 +45,10 @@ _ALIKE: Final[Mapping[Kind, tuple[str, ...]]] = {
 }  # fmt: skip
 """Lake columns that rows of equal content have in common, and few others do: cheaper to compare than all of it."""
 
+HAPPENED: Final[frozenset[Kind]] = frozenset({"events", "order_lines"})
+"""Kinds whose rows happened at their moment: one of the future is a clock that was wrong, and becomes that of receipt,
+but of an event without an id, which would be another one the next time. The moment of the other kinds says from when
+something holds, and so does that of a price change: it is not guessed."""
 VERSIONED: Final[frozenset[Kind]] = frozenset({"products", "customers", "attributes"})
 """Kinds whose rows hold until the next of the same name; without a moment of their own they hold from now on."""
 
@@ -281,17 +158,27 @@ def _reasons(
         reasons.append((name, column, matched.theirs.get(column, "")))
         branches.append(f"WHEN {condition} THEN {len(reasons)}")
 
+    names = {column.name for column in present}
     add("looks_like_total", present[0].name, _total(present))
     for column in present:
         if column.required:
             add("missing_value", column.name, f"r_{column.name} IS NULL")
         for check in CHECKS[column.form]:
+            bad = check.sql(f"r_{column.name}", f"v_{column.name}", reading)
+            if check is IN_FUTURE and column.name == "at" and kind == "order_lines":
+                continue
+            if check is IN_FUTURE and column.name == "at" and kind == "events" and "id" in names:
+                bad = f"({bad}) AND v_action = '{Action.PRICE_CHANGE.word}'"
             if not (mapping.returns and check.name == "negative_quantity"):
-                add(check.name, column.name, check.sql(f"r_{column.name}", f"v_{column.name}", reading))
-    names = {column.name for column in present}
+                add(check.name, column.name, bad)
     for rule in rules_of(kind, mapping, names):
         add(rule.name, rule.column, rule.sql(lambda name: f"v_{name}" if name in names else "NULL"))
     return reasons, branches
+
+
+def latest_sql(reading: Reading) -> str:
+    """The last moment that is believed."""
+    return f"TIMESTAMPTZ '{(reading.now + FUTURE).isoformat()}'"
 
 
 def _total(present: Sequence[Column]) -> str:
@@ -337,6 +224,10 @@ def short_hash_sql(columns: str) -> str:
     return f"(hash({columns}) >> 32)::UINTEGER"
 
 
+_AS_SAID: Final = 'CASE WHEN "at" = received_at THEN NULL ELSE "at" END'
+"""The moment of what happened; nothing where that of receipt stands for it, which differs each time it is told."""
+
+
 def content_sql(kind: Kind, lake: Iterable[str], *, by_content: bool) -> str:
     """A hash of everything a row of the lake (or one staged for it) says."""
     skip = set(_NOT_CONTENT)
@@ -344,7 +235,8 @@ def content_sql(kind: Kind, lake: Iterable[str], *, by_content: bool) -> str:
         skip.add("id" if kind == "events" else "line")
     if kind in VERSIONED:
         skip.add("at")
-    return f"hash({', '.join(identifier(name) for name in lake if name not in skip)})"
+    said = (_AS_SAID if name == "at" and kind in HAPPENED else identifier(name) for name in lake if name not in skip)
+    return f"hash({', '.join(said)})"
 
 
 def _follows(kind: Kind, present: Sequence[Column], reading: Reading) -> dict[str, str]:
@@ -381,4 +273,6 @@ def _landed(name: str, kind: Kind, present: Sequence[Column], reading: Reading, 
         special |= {"at": f"coalesce({value}, {now})", "active": f"coalesce({value}, true)"}
     if kind == "order_lines":
         special["quantity"] = f"coalesce({value}, 1)"
+    if kind in HAPPENED and "at" in its:
+        special["at"] = f"CASE WHEN v_at > {latest_sql(reading)} THEN {now} ELSE v_at END"
     return special.get(name, value)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, TextIO
 
 from shopkeeper.core.errors import DataError
+from shopkeeper.data.held_pile import HeldPile
 from shopkeeper.data.mapping import NO_MAPPING, MapFile
 from shopkeeper.data.rows import LINE, RAW_MAX, Held, Rows, Warn
 from shopkeeper.data.sources.encodings import SAMPLE, detect_encoding, guessed
@@ -21,6 +22,10 @@ from shopkeeper.data.sources.shape import IRREGULAR, MAX_RECORD, shape_of
 from shopkeeper.data.sources.strange import is_strange
 
 _CHUNK: Final = 1 << 20
+_MANY: Final = 5_000
+_PLACES, _PLACE = 64, 1 << 16
+"""How many pieces of a file a sample has, and their bytes."""
+_LARGE: Final = 1 << 23
 _NO_TEXT: Final = "shopkeeper.no_text"
 codecs.register_error(_NO_TEXT, lambda error: ("\0", getattr(error, "end", 0)))
 """Bytes of UTF-16 that are no text become NUL, for which their line is held."""
@@ -62,7 +67,7 @@ class Delimited:
         if sure and encoding not in ("utf-8", "utf-8-sig"):
             warnings.append(Warn(key="encoding_read_as", facts={"encoding": encoding.upper()}))
         whole = encoding in ("utf-8", "utf-8-sig") and header.line == 1
-        shape = shape_of(path, header.delimiter) if whole else IRREGULAR
+        shape = shape_of(path, header.delimiter) if whole and not _often_ragged(path, header) else IRREGULAR
         if header.titled:
             warnings.append(Warn(key="title_skipped", facts={"line": header.line, "names": ", ".join(header.names)}))
         if shape.regular:
@@ -70,17 +75,34 @@ class Delimited:
             return Rows(
                 relation=relation, columns=header.names, numbered=False, first_line=2, plain=shape.plain,
                 strange=shape.strange, warnings=tuple(warnings), unnamed=header.unnamed, open_end=shape.open_end,
-                rejects=lambda: _rejects(con, path, header.delimiter, numbered=False),
+                rejects=lambda: _rejects(con, path, header.delimiter, scratch, numbered=False),
             )  # fmt: skip
-        clean, held = scratch / "clean.csv", list[Held]()
+        clean, held = scratch / "clean.csv", HeldPile(scratch)
         with clean.open("w", encoding="utf-8", newline="") as out:
             last = _rewrite(_lines(path, encoding, held), out, header, path, held)
         relation = _read_csv(clean, (LINE, *header.names), header.delimiter)
         return Rows(
-            relation=relation, columns=header.names, numbered=True, warnings=tuple(warnings), held=tuple(held),
+            relation=relation, columns=header.names, numbered=True, warnings=tuple(warnings), held=held,
             strange=_strange_in(clean), unnamed=header.unnamed, open_end=0 if _ended(path) else last,
-            rejects=lambda: _rejects(con, clean, header.delimiter, numbered=True),
+            rejects=lambda: _rejects(con, clean, header.delimiter, scratch, numbered=True),
         )  # fmt: skip
+
+
+def _often_ragged(path: Path, header: Header) -> bool:
+    """Whether more than one line in a hundred of a large file has too few or too many cells, as far as a sample tells:
+    DuckDB keeps some kilobytes of each line that it refuses, outside of its memory limit."""
+    size, wanted = path.stat().st_size, len(header.names) - 1
+    if size < _LARGE:
+        return False
+    delimiter, ragged, lines = header.delimiter.encode(), 0, 0
+    with path.open("rb") as file:
+        for place in range(0, size, size // _PLACES):
+            file.seek(place)
+            for line in file.read(_PLACE).split(b"\n")[1:-1]:
+                if b'"' not in line and line.strip():
+                    lines += 1
+                    ragged += line.count(delimiter) != wanted
+    return ragged * 100 > lines
 
 
 def _sample(path: Path, encoding: str) -> str:
@@ -105,42 +127,55 @@ def _text(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _rejects(con: Any, path: Path, delimiter: str, *, numbered: bool) -> list[Held]:
+def _rejects(con: Any, path: Path, delimiter: str, scratch: Path, *, numbered: bool) -> HeldPile:
     """What DuckDB refused, one entry a record."""
-    rows = con.execute(
+    held = HeldPile(scratch)
+    found = con.execute(
         "SELECT DISTINCT ON (e.line) e.line, e.column_name, e.error_type, left(e.csv_line, ?), "
         "min(e.line_byte_position) OVER one < max(e.line_byte_position) OVER one FROM reject_errors e "
         "JOIN reject_scans s USING (scan_id, file_id) WHERE s.file_path = ? "
         "WINDOW one AS (PARTITION BY e.line) ORDER BY e.line, e.error_type",
         [RAW_MAX, str(path)],
-    ).fetchall()
-    # A record whose quotes end too early is refused in pieces; DuckDB gives the record before as the first one's text.
-    texts = _records(path, {line for line, *_, raw, pieces in rows if pieces or not raw}, delimiter, numbered=numbered)
-    held = []
-    for line, column, kind, told, _ in rows:
-        raw = texts.get(line, told)
-        number, text = (line, raw) if not numbered else _own_number(raw, line)
-        reason = _REJECTS.get(str(kind), "unreadable_row")
-        its = "" if column == LINE else column or ""
-        held.append(Held(reason=reason, line=number, column=its, facts={"column": its, "offset": 0}, raw=text))
+    )
+    records = _Records(path, delimiter, numbered=numbered)
+    while rows := found.fetchmany(_MANY):
+        # A record whose quotes end too early is refused in pieces; DuckDB gives the record before as the first's text.
+        texts = records.of({line for line, *_, raw, pieces in rows if pieces or not raw})
+        for line, column, kind, told, _ in rows:
+            raw = texts.get(line, told)
+            number, text = (line, raw) if not numbered else _own_number(raw, line)
+            reason = _REJECTS.get(str(kind), "unreadable_row")
+            its = "" if column == LINE else column or ""
+            held.append(Held(reason=reason, line=number, column=its, facts={"column": its, "offset": 0}, raw=text))
     return held
 
 
-def _records(path: Path, wanted: set[int], delimiter: str, *, numbered: bool) -> dict[int, str]:
-    """The beginnings of some records, by their number from 1; in a file that is read as it is each line is one."""
-    found: dict[int, str] = {}
-    if not wanted:
+class _Records:
+    """The records of a file, gone through once; in a file that is read as it is each line is one."""
+
+    def __init__(self, path: Path, delimiter: str, *, numbered: bool) -> None:
+        self._path, self._delimiter, self._numbered = path, delimiter, numbered
+        self._all: Iterator[tuple[int, str]] | None = None
+
+    def of(self, wanted: set[int]) -> dict[int, str]:
+        """The beginnings of some records by their numbers from 1, all after those that were asked for before."""
+        found: dict[int, str] = {}
+        if wanted:
+            self._all = self._all or self._read()
+            for number, text in self._all:
+                if number in wanted:
+                    found[number] = text
+                if len(found) == len(wanted):
+                    break
         return found
-    with path.open(encoding="utf-8", errors="replace", newline="\n") as file:
-        for number, line in enumerate(file, 1):
-            record = [line.rstrip("\r\n")]
-            while numbered and _opens(record, delimiter) and (more := file.readline()):
-                record.append(more.rstrip("\r\n"))
-            if number in wanted:
-                found[number] = "\n".join(record)[:RAW_MAX].removeprefix("\ufeff")
-            if len(found) == len(wanted):
-                break
-    return found
+
+    def _read(self) -> Iterator[tuple[int, str]]:
+        with self._path.open(encoding="utf-8", errors="replace", newline="\n") as file:
+            for number, line in enumerate(file, 1):
+                record = [line.rstrip("\r\n")]
+                while self._numbered and _opens(record, self._delimiter) and (more := file.readline()):
+                    record.append(more.rstrip("\r\n"))
+                yield number, "\n".join(record)[:RAW_MAX].removeprefix("\ufeff")
 
 
 def _own_number(raw: str, line: int) -> tuple[int, str]:
@@ -150,7 +185,7 @@ def _own_number(raw: str, line: int) -> tuple[int, str]:
     return line, raw
 
 
-def _lines(path: Path, encoding: str, held: list[Held]) -> Iterator[tuple[int, str]]:
+def _lines(path: Path, encoding: str, held: HeldPile) -> Iterator[tuple[int, str]]:
     """(physical line number, text without its end); lines that are no text are held instead."""
     if encoding.startswith("utf-16"):
         with path.open(encoding=encoding, errors=_NO_TEXT, newline=None) as file:
@@ -173,7 +208,7 @@ def _lines(path: Path, encoding: str, held: list[Held]) -> Iterator[tuple[int, s
                 yield from _good(number, text.removeprefix("\ufeff"), held)
 
 
-def _good(number: int, text: str, held: list[Held]) -> Iterator[tuple[int, str]]:
+def _good(number: int, text: str, held: HeldPile) -> Iterator[tuple[int, str]]:
     if "\0" in text:
         facts = {"offset": text.index("\0") + 1}
         held.append(Held(reason="not_text", line=number, facts=facts, raw=text.replace("\0", "\\0")[:RAW_MAX]))
@@ -193,7 +228,7 @@ def _strange_in(path: Path) -> bool:
         return any(is_strange(chunk) for chunk in iter(lambda: file.read(_CHUNK), b""))
 
 
-def _rewrite(lines: Iterator[tuple[int, str]], out: TextIO, header: Header, path: Path, held: list[Held]) -> int:
+def _rewrite(lines: Iterator[tuple[int, str]], out: TextIO, header: Header, path: Path, held: HeldPile) -> int:
     """Records as one stream with their line numbers; the number of the last line. A quote opens only at the start of a
     cell."""
     first = next((number for number, _ in chain(lines) if number >= header.line), None)
@@ -215,8 +250,15 @@ def _rewrite(lines: Iterator[tuple[int, str]], out: TextIO, header: Header, path
         if size > MAX_RECORD:
             held.append(Held(reason="line_too_long", line=number, raw=text[:RAW_MAX]))
             continue
+        if '"' not in text and (cells := text.count(header.delimiter) + 1) != len(header.names):
+            few = cells < len(header.names)
+            its = header.names[cells] if few else ""
+            reason = _REJECTS["MISSING COLUMNS" if few else "TOO MANY COLUMNS"]
+            facts: dict[str, str | int | float] = {"column": its, "offset": 0}
+            held.append(Held(reason=reason, line=number, column=its, facts=facts, raw=text[:RAW_MAX]))
+            continue
         out.write(f"{number}{header.delimiter}" + "\n".join(record) + "\n")
-    return max([last, *(one.line or 0 for one in held[-1:])])
+    return max([last, *held.lines[-1:]])
 
 
 def _opens(record: list[str], delimiter: str) -> bool:

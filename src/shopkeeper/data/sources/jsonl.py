@@ -12,6 +12,7 @@ import msgspec
 
 from shopkeeper.core.errors import DataError
 from shopkeeper.data.cleaning.columns import COLUMNS
+from shopkeeper.data.held_pile import HeldPile
 from shopkeeper.data.mapping import NO_MAPPING, MapFile
 from shopkeeper.data.rows import RAW_MAX, Held, Rows, Warn
 from shopkeeper.data.sources.chunks import SIZE, Chunks
@@ -38,15 +39,15 @@ class JsonLines:
     """NDJSON files, as exported by Segment, GA4, Gorse and others."""
 
     def open(self, con: Any, path: Path, mapping: MapFile = NO_MAPPING, scratch: Path = Path()) -> Rows:  # noqa: ARG002
-        reader, chunks = _Reader(path), Chunks(scratch)
+        reader, chunks = _Reader(path, HeldPile(scratch)), Chunks(scratch)
         for numbers, objects in reader.batches():
             chunks.add(numbers, objects)
-        if not chunks.names and not reader.held:
+        if not chunks.names and not len(reader.held):
             raise DataError("file_empty", file=str(path))
         if not chunks.names:
             raise DataError("file_other_format", file=str(path), format="-")
         return Rows(
-            relation=chunks.relation, columns=tuple(chunks.names), numbered=True, held=tuple(reader.held),
+            relation=chunks.relation, columns=tuple(chunks.names), numbered=True, held=reader.held,
             strange=reader.strange, warnings=reader.warnings(),
         )  # fmt: skip
 
@@ -56,7 +57,7 @@ class _Reader:
     """One pass over a file: its objects, the lines that are none, and what was odd."""
 
     path: Path
-    held: list[Held] = field(default_factory=list)
+    held: HeldPile
     names: set[str] = field(default_factory=set)
     beyond: dict[str, None] = field(default_factory=dict)
     twice: dict[str, None] = field(default_factory=dict)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from typing import Any, Final
 
-from shopkeeper.core.errors import ShopkeeperError, Unavailable
+from shopkeeper.core.errors import DataError, ShopkeeperError, Unavailable
 from shopkeeper.core.figures import StreamFigures, Tally
 from shopkeeper.data.journal import Entry, Kind, Outcome
 from shopkeeper.data.journal_rows import Kept
@@ -74,6 +74,8 @@ class KafkaJournal:
         except BufferError:
             raise Unavailable("overloaded", retry_after_seconds=1) from None
         except library().KafkaException as error:
+            if _too_large(error.args[0]):
+                raise self._too_large() from error
             self._retire(producer)
             raise self.topic.unreachable(error.args[0]) from error
         finally:
@@ -145,18 +147,22 @@ class KafkaJournal:
         if not before:
             _log.error("Kafka is away: %s", error)
 
-    def failed(self, error: Any) -> Unavailable:
+    def _too_large(self) -> DataError:
+        return DataError("stream_too_large", topic=self.topic.name)
+
+    def failed(self, error: Any) -> Unavailable | DataError:
         """What a delivery that failed is answered with."""
         with self._lock:
             self._refused += 1
-        return self.topic.unreachable(error)
+        return self._too_large() if _too_large(error) else self.topic.unreachable(error)
 
-    def ended(self, delivery: "_Delivery", seconds: float, error: Unavailable | None) -> None:
-        """Count a batch that was answered. Brokers that took nothing since it was sent are away."""
+    def ended(self, delivery: "_Delivery", seconds: float, error: Unavailable | DataError | None) -> None:
+        """Count a batch that was answered. Brokers that took nothing since it was sent are away; those that say why
+        they cannot take this one are there."""
         self._tally.took(seconds, failed=error is not None)
         now = time.monotonic()
         self._let_others_try(delivery)
-        if error is not None:
+        if isinstance(error, Unavailable):
             if self._took_at < now - seconds:
                 self._went(error)
                 self._retire(delivery.producer)
@@ -231,6 +237,11 @@ class KafkaJournal:
             self._thread.join()
 
 
+def _too_large(error: Any) -> bool:
+    """Whether brokers, or the client's own limit, refuse a message for its size: to send it again would not help."""
+    return bool(error.code() == library().KafkaError.MSG_SIZE_TOO_LARGE)
+
+
 class _Delivery:
     """Counts the answers of a batch; the future is done with the last of them."""
 
@@ -238,7 +249,7 @@ class _Delivery:
         self.future: Future[list[Outcome]] = Future()
         self.producer: Any = None
         self._journal, self._count, self._left = journal, count, count
-        self._error: Unavailable | None = None
+        self._error: Unavailable | DataError | None = None
         self._lock = threading.Lock()
         self._began = time.perf_counter()
         if not count:

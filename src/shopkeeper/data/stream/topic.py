@@ -1,6 +1,6 @@
 """A Kafka topic by its address: reached, made where it is absent, and named in errors."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Final, TypeVar
@@ -50,10 +50,13 @@ class Topic:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A topic as the brokers know it. ``identity`` changes where a topic of the same name is made anew."""
+    """A topic as the brokers know it. ``identity`` changes where a topic of the same name is made anew; of brokers that
+    number no topics it is the name."""
 
     identity: str
     partitions: int
+    forbidden: frozenset[str] = frozenset()
+    """What our user may not do with it (``read``, ``write``), where the brokers say so."""
 
 
 def library() -> ModuleType:
@@ -87,14 +90,28 @@ def look(topic: Topic, *, partitions: int = 0, seconds: float = _SECONDS) -> Fou
             wanted = kafka.admin.NewTopic(topic.name, num_partitions=partitions, replication_factor=-1)
             _made(topic, kafka, admin, wanted)
         described = _asked(
-            topic, lambda: admin.describe_topics(kafka.TopicCollection([topic.name]))[topic.name].result(seconds)
-        )
+            topic, lambda: admin.describe_topics(
+                kafka.TopicCollection([topic.name]), include_authorized_operations=True
+            )[topic.name].result(seconds),
+        )  # fmt: skip
     except Unavailable as error:
         admin.poll(0)  # the cause, such as a refused connection, is told by the way
         if error.key == "stream_unreachable" and told:
             raise topic.unreachable(told[0]) from error
         raise
-    return Found(identity=str(described.topic_id), partitions=len(described.partitions))
+    numbered = str(described.topic_id)
+    return Found(
+        identity=topic.name if numbered.strip("A=") == "" else numbered, partitions=len(described.partitions),
+        forbidden=forbidden(one.name for one in described.authorized_operations or ()),
+    )  # fmt: skip
+
+
+def forbidden(allowed: Iterable[str]) -> frozenset[str]:
+    """What is needed and not among the operations that brokers with access lists name; without any they have none."""
+    named = {name.upper() for name in allowed}
+    if not named or "ALL" in named:
+        return frozenset()
+    return frozenset(need for need in ("read", "write") if need.upper() not in named)
 
 
 def check(url: str, options: Mapping[str, str] | None = None) -> Found:

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Final
 
 from shopkeeper.data import spark_check
+from shopkeeper.data.lake import Lake
 from shopkeeper.data.store import check as state_check
 from shopkeeper.data.store.state import FILE
-from shopkeeper.data.stream import redis_profiles, topic
+from shopkeeper.data.stream import reader, redis_profiles, topic
 from shopkeeper.settings import Settings
 from shopkeeper.shop.doctor.finding import Finding
 
@@ -34,13 +35,23 @@ def state(folder: Path, settings: Settings) -> Iterator[Finding]:
         yield Finding(level="ok", key="state", facts=facts)
 
 
-def stream(_: Path, settings: Settings) -> Iterator[Finding]:
-    """Kafka answers and has the topic."""
+def stream(folder: Path, settings: Settings) -> Iterator[Finding]:
+    """Kafka answers, has the topic and lets us use it; what was not read yet is still there."""
     asked = settings.stream
-    if asked.url:
-        found = topic.check(asked.url, asked.options)
-        where = topic.Topic.of(asked.url)
-        facts = {"servers": where.servers, "topic": where.name, "partitions": found.partitions}
+    if not asked.url:
+        return
+    where, gaps = topic.Topic.of(asked.url, asked.options), list[reader.Gap]()
+    found = topic.look(where)
+    facts = {"servers": where.servers, "topic": where.name, "partitions": found.partitions}
+    for what in sorted(found.forbidden):
+        yield Finding(level="wrong", key="stream_forbidden", facts={**facts, "what": what})
+    if "read" not in found.forbidden:
+        lake = Lake(folder / "lake", readonly=True)
+        reader.Reader(where, lake, group=asked.group, lost=gaps.append).close()
+    for gap in gaps:
+        told = {"topic": gap.topic, "partition": gap.partition, "first": gap.first, "last": gap.last}
+        yield Finding(level="wrong", key="stream_deleted", facts=told)
+    if not found.forbidden and not gaps:
         yield Finding(level="ok", key="stream", facts=facts)
 
 

@@ -12,7 +12,8 @@ from typing import Any, Final
 from shopkeeper.core.money import EXPONENTS
 from shopkeeper.data.cleaning.columns import Kind
 from shopkeeper.data.cleaning.values import quoted, trimmed_sql
-from shopkeeper.data.rows import LINE, Held, Refused, Rows, Warn, identifier, shifts
+from shopkeeper.data.held_pile import HeldPile
+from shopkeeper.data.rows import LINE, Refused, Rejects, Rows, Warn, identifier, shifts
 
 THEIRS: Final = "theirs"
 OURS: Final = "ours"
@@ -31,6 +32,8 @@ class Part:
     returns: bool = False
     """Whether negative quantities are returns."""
     refused: tuple[Refused, ...] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Which of ours those columns are that keep the file's own names."""
     so_far: bool = False
     """Whether its returns and cancellations state what has come back of the whole order so far."""
 
@@ -88,7 +91,7 @@ class Known:
         line = LINE if rows.numbered else f"row_number() OVER () + {rows.first_line - 1}"
         con.execute(f"CREATE TABLE {THEIRS} AS SELECT {line} AS {LINE}, {', '.join(cells)} FROM {rows.relation}")
         refused = rows.rejects()
-        if refused and not rows.numbered:
+        if len(refused) and not rows.numbered:
             _renumber(con, refused)
         return Rows(
             relation=THEIRS,
@@ -98,7 +101,7 @@ class Known:
             unnamed=rows.unnamed,
             open_end=rows.open_end,
             warnings=rows.warnings,
-            held=(*rows.held, *refused),
+            held=_both(rows.held, refused),
         )
 
     def _cell(self, name: str, *, plain_rows: bool) -> str:
@@ -114,6 +117,16 @@ class Known:
             return ()
         names = ", ".join(f"{what} {count:,}" for what, count in found)
         return (Warn(key="rows_skipped", facts={"count": sum(count for _, count in found), "names": names}),)
+
+
+def _both(held: Rejects, refused: Rejects) -> Rejects:
+    """What is no text and what is no row, where one of them is none as it is."""
+    if not len(held) or not len(refused):
+        return held if len(held) else refused
+    if isinstance(held, HeldPile):
+        held.extend(refused)
+        return held
+    return (*held, *refused)
 
 
 def part_rows(con: Any, part: Part, loaded: Rows, now: datetime, *, main: bool, dates: str = "") -> Rows:
@@ -140,7 +153,7 @@ def plain(name: str) -> str:
     return name.strip().casefold().replace(" ", "_").replace("-", "_")
 
 
-def _renumber(con: Any, refused: Sequence[Held]) -> None:
+def _renumber(con: Any, refused: Rejects) -> None:
     """Count the lines that were refused into the numbers of those after them."""
     con.register("refused_lines", shifts(refused))
     con.execute(

@@ -45,12 +45,16 @@ def _stock(rows: Rows, mapping: MapFile, file: str) -> Part:
         constant = mapping.constants.get(name)
         return quoted(constant) if constant is not None else identifier(theirs[name]) if name in theirs else "NULL"
 
-    at = f', {cell("at")} AS "at"' if cell("at") != "NULL" else ', {now} AS "at"'
+    ours = {"product": "product", "level": "quantity", "at": "at"}
+    columns = {our: theirs[name] for name, our in ours.items() if name in theirs and name not in mapping.constants}
+    named = {name: identifier(columns.get(our, our)) for name, our in ours.items()}
+    at = cell("at") if cell("at") != "NULL" else "{now}"
     place = f"to_json({{{{location: {cell('location')}}}}})::VARCHAR" if cell("location") != "NULL" else "NULL"
     return Part(
         kind="events",
-        select=f"SELECT {{line}}, 'stock_change' AS action, {cell('product')} AS product, {cell('level')} AS quantity, "
-        f"{place} AS properties{at} FROM {{rows}}",
+        select=f"SELECT {{line}}, 'stock_change' AS action, {cell('product')} AS {named['product']}, "
+        f"{cell('level')} AS {named['level']}, {place} AS properties, {at} AS {named['at']} FROM {{rows}}",
+        columns=columns,
     )
 
 
