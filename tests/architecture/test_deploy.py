@@ -165,7 +165,8 @@ def test_containers_have_their_limits_their_places_and_no_secrets() -> None:
     assert all(re.fullmatch(r"(\d+g|\$\{SHOPKEEPER_MEMORY:-\d+g\})", its["mem_limit"]) for its in services.values())
     assert {name: its["volumes"] for name, its in services.items() if "volumes" in its} == {
         **{name: ["shop:/shop"] for name in ("shopkeeper", "trainer", "drain")}, "kafka": ["kafka:/var/lib/kafka/data"],
-        **{name: ["checkpoints:/checkpoints"] for name in ("jobmanager", "taskmanager")}, "postgres": ["postgres:/var/lib/postgresql/data"],
+        **{name: ["checkpoints:/checkpoints"] for name in ("jobmanager", "taskmanager")},
+        "postgres": ["postgres:/var/lib/postgresql/data"],
     }  # fmt: skip
     assert services["kafka"]["environment"]["KAFKA_LOG_DIRS"] == "/var/lib/kafka/data"
     assert f"EXPOSE {port}" in image
