@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from draining import drained_until_done
 from shopkeeper.core.errors import Unavailable
 from shopkeeper.data import seen
 from shopkeeper.data.journal import DECISION, EVENT, Entry, Journal
@@ -92,17 +93,13 @@ def test_an_entry_that_waits_is_found_by_its_id(tmp_path: Path) -> None:
 def test_each_id_is_stored_once_while_the_drain_works(tmp_path: Path) -> None:
     """Four threads send the same ids again and again while entries leave: no moment at which an id is unknown."""
     journal = Journal(tmp_path / "journal.db")
-    left: list[str] = []
 
     def send(_: int) -> list[str]:
         return [outcome for part in range(20) for outcome in journal.append(_entries(*_ids(part)))]
 
     with ThreadPoolExecutor(5) as pool:
         senders = [pool.submit(send, number) for number in range(4)]
-        while not all(sender.done() for sender in senders):
-            if waiting := journal.undrained(limit=30):
-                left += [kept.id for kept in waiting]
-                journal.forget_drained(waiting[-1].seq)
+        left = drained_until_done(journal, senders, 30)
     outcomes = [outcome for sender in senders for outcome in sender.result()]
     left += [kept.id for kept in journal.undrained()]
     assert outcomes.count("stored") == 20 * 25

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from draining import drained_until_done
 from shopkeeper.core.action import Action
 from shopkeeper.core.event import Event, OrderLine
 from shopkeeper.core.ids import CustomerId, EventId, OrderId, ProductId
@@ -106,17 +107,13 @@ def test_an_order_has_one_effect(tmp_path: Path) -> None:
 def test_one_of_many_that_tell_at_once_counts(tmp_path: Path) -> None:
     """Sixteen threads that tell forty orders, each under its own event ids, while entries leave: one counts."""
     journal = Journal(tmp_path / "journal.db")
-    left: list[str] = []
 
     def send(number: int) -> list[Outcome]:
         return journal.append(_entries(*(_order(f"e{number}-{k}", f"o{(number + k) % 40}") for k in range(20))))
 
     with ThreadPoolExecutor(16) as pool:
         answers = [pool.submit(send, number) for number in range(64)]
-        while not all(answer.done() for answer in answers):
-            if waiting := journal.undrained(limit=7):
-                left += [kept.id for kept in waiting]
-                journal.forget_drained(waiting[-1].seq)
+        left = drained_until_done(journal, answers, 7)
     said = Counter(outcome for answer in answers for outcome in answer.result())
     assert said == {"stored": 40, "duplicate": 64 * 20 - 40}
     assert len(left) + journal.waiting() == 40

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import duckdb
 import pyarrow as pa
@@ -49,6 +49,7 @@ _WORDS: Final = ("order", "order_return")
 class ImportRun:
     """One import while it lasts: a DuckDB of its own and a scratch folder."""
 
+    MARKING: ClassVar[type[Marking]] = Marking
     id: str
     lake: Lake
     path: Path
@@ -206,7 +207,7 @@ class ImportRun:
         return matched, plan, rejects
 
     def _marking(self, plan: Staging, *, timed: bool, told: tuple[str, ...]) -> Marking:
-        return Marking(
+        return self.MARKING(
             self.con, self.facts, self.kind, plan, timed=timed, threads=self.threads, told=told, before=self._before()
         )
 

@@ -21,7 +21,6 @@ from shopkeeper.core.ids import new_id
 from shopkeeper.core.ports import Progress, quiet
 from shopkeeper.data.account import Account
 from shopkeeper.data.cleaning.columns import Kind
-from shopkeeper.data.cleaning.rows import Staging
 from shopkeeper.data.disk import seal
 from shopkeeper.data.import_run import ImportRun
 from shopkeeper.data.importing import SOURCES, Importer, Look
@@ -68,15 +67,12 @@ class SparkMarking(Marking):
 class SparkRun(ImportRun):
     """One import while it lasts, on Spark."""
 
+    MARKING = SparkMarking
+
     @property
     def facts(self) -> Facts:
         """See ``ImportRun.facts``."""
         return SparkFacts(self.con, self.lake)
-
-    def _marking(self, plan: Staging, *, timed: bool, told: tuple[str, ...]) -> Marking:
-        return SparkMarking(
-            self.con, self.facts, self.kind, plan, timed=timed, threads=self.threads, told=told, before=self._before()
-        )
 
     def _placed_sql(self, rows: Rows, rejects: Rejects) -> str:  # noqa: ARG002  # rows of files are always numbered
         return f"(SELECT *, {LINE} % {FILE} AS place FROM whole)"
