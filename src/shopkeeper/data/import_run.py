@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -27,7 +27,7 @@ from shopkeeper.data.kill_points import reached
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.mapping import MapFile
 from shopkeeper.data.marking import Facts, Marking, orders_sql
-from shopkeeper.data.marks import DUPLICATE, PERSONS, REASONS
+from shopkeeper.data.marks import DERIVED, DUPLICATE, PERSONS, REASONS
 from shopkeeper.data.preview import PreviewRow
 from shopkeeper.data.rows import LINE, Held, Rejects, Rows, Source, Warn, identifier, line_in, shifts
 from shopkeeper.data.schema import lake_types
@@ -43,6 +43,13 @@ _PARQUET: Final = "FORMAT parquet, DICTIONARY_SIZE_LIMIT 4096"
 """Ids are mostly different from row to row: looking for a dictionary of them for long costs more than writing them."""
 _WORDS: Final = ("order", "order_return")
 """What events of order lines are."""
+
+
+PERSON_KEYS: Final[Mapping[str, str]] = {
+    "customers": "id",
+    **dict.fromkeys(("events", "order_lines"), "coalesce(customer, 'visitor:' || visitor)"),
+}
+"""By kind of row: SQL of the person it is of. A browser speaks for itself, whoever it belongs to."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,6 +71,10 @@ class ImportRun:
     threads: int = 2
     orders: bool = True
     """Whether order lines make the events of their orders."""
+    naming: bool = False
+    """Whether the account says of whom rows were known already."""
+    derived: bool = False
+    """Whether these products only follow from what happened to them."""
     tried: tuple[datetime, ...] = ()
     """When rows of the same file came in before, where these were held then."""
     named: str = ""
@@ -110,11 +121,19 @@ class ImportRun:
         self._tell(0)
         return reader.open(self.con, self.path, self.mapping, self.scratch)
 
-    def part(self, kind: Kind, mapping: MapFile, reading: Reading, *, orders: bool) -> "ImportRun":
+    def part(self, kind: Kind, mapping: MapFile, reading: Reading, *, orders: bool, derived: bool) -> "ImportRun":
         """Another run on the same connection, for what the same file says of another kind."""
         self._clear()
         return replace(
-            self, id=new_id("i"), kind=kind, mapping=mapping, reading=reading, orders=orders, files={}, named=""
+            self,
+            id=new_id("i"),
+            kind=kind,
+            mapping=mapping,
+            reading=reading,
+            orders=orders,
+            derived=derived,
+            files={},
+            named="",
         )
 
     def _clear(self) -> None:
@@ -128,6 +147,7 @@ class ImportRun:
         matched, plan, rejects = self.stage(rows)
         reached("import.staged")
         self._tell(3)
+        again = self._people_again() if self.naming else ()
         held = HeldPile(self.scratch)
         for some in (rows.held, rejects, self._held(plan, rows, matched, rejects)):
             held.extend(some)
@@ -138,7 +158,7 @@ class ImportRun:
             self._name_products()
         reached("import.written")
         self._tell(4)
-        return self._account(rows, matched, rejects, held, kept, orders), held
+        return replace(self._account(rows, matched, rejects, held, kept, orders), again=again), held
 
     def preview(self, rows: Rows, count: int) -> tuple[PreviewRow, ...]:
         """What would become of the first rows; nothing is written."""
@@ -187,6 +207,17 @@ class ImportRun:
             self.con.execute(f"CREATE OR REPLACE TABLE orders AS {theirs}")
         self.con.execute("DELETE FROM staged WHERE rowid IN (SELECT row FROM marks)")
 
+    def _people_again(self) -> tuple[str, ...]:
+        """The people of the rows that are duplicates, in order."""
+        key = PERSON_KEYS.get(self.kind)
+        if key is None:
+            return ()
+        twice = f"SELECT row FROM marks WHERE what = {DUPLICATE}"
+        theirs = f"SELECT DISTINCT {key} AS person FROM whole WHERE code = 0 AND row IN ({twice})"
+        return tuple(
+            person for (person,) in self.con.execute(f"SELECT person FROM ({theirs}) ORDER BY 1").fetchall() if person
+        )
+
     def _name_products(self) -> None:
         """Keep which products the written rows name, while the file they are in is sealed."""
         self.named = f"named_{self.id}"
@@ -208,7 +239,15 @@ class ImportRun:
 
     def _marking(self, plan: Staging, *, timed: bool, told: tuple[str, ...]) -> Marking:
         return self.MARKING(
-            self.con, self.facts, self.kind, plan, timed=timed, threads=self.threads, told=told, before=self._before()
+            self.con,
+            self.facts,
+            self.kind,
+            plan,
+            timed=timed,
+            threads=self.threads,
+            told=told,
+            before=self._before(),
+            derived=self.derived,
         )
 
     def _before(self) -> str:
@@ -312,7 +351,10 @@ class ImportRun:
 
     def _store(self, rows: Rows, matched: Matched, plan: Staging, rejects: Rejects) -> int:
         """Write the kept rows as Parquet into the lake's folder. How many."""
-        values = {"line": "coalesce(line, place::INTEGER)", "source": _always(self.source)}
+        values = {
+            "line": "coalesce(line, place::INTEGER)",
+            "source": _always(DERIVED + self.source if self.derived else self.source),
+        }
         if "currency" not in matched.theirs and "currency" not in self.mapping.constants:
             values["currency"] = f"CASE WHEN currency IS NOT NULL THEN {_always(self.reading.currency)} END"
         said = [name for name in self.types if name not in plan.absent or name in values]
