@@ -11,18 +11,21 @@ import json
 import os
 import platform
 import re
+import subprocess
 import sys
 import tempfile
 import time
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as Xml
 
 ROOT = Path(__file__).parents[1]
 for folder in ("src", "tests", "tests/reliability", "tests/journeys"):
@@ -40,9 +43,16 @@ import overload  # noqa: E402
 import soaking  # noqa: E402
 
 DOCS = ROOT / "docs"
+SOURCE = subprocess.run(
+    ["git", "-C", str(ROOT), "rev-parse", "--short=10", "HEAD:src"], capture_output=True, text=True, check=False
+).stdout.strip()
+"""Which software is tried: the name that git gives to the folder ``src``; empty outside of a repository."""
 TELL_SECONDS = 30.0
 MEMORY = Path("/dev/shm")  # noqa: S108  # folders of their own, made by tempfile
+ONE_LIFE = 4_500.0
 Facts = dict[str, Any]
+MUTATED = ("files", "refused", "bodies", "events", "requests", "inputs")
+"""What the long tests of the corpus say of themselves."""
 
 
 def p99(seconds: list[float]) -> float:
@@ -75,7 +85,7 @@ class Run:
         return {
             **facts,
             "run": {
-                "date": f"{datetime.now(UTC):%Y-%m-%d}", "minutes": round((time.monotonic() - self.began) / 60, 1),
+                "date": f"{datetime.now(UTC):%Y-%m-%d}", "source": SOURCE, "minutes": round((time.monotonic() - self.began) / 60, 1),
                 "load": round(sum(self.loads) / len(self.loads), 1), "cores": os.cpu_count(),
                 "machine": f"{platform.system()} {platform.machine()}", "python": platform.python_version(),
             },
@@ -268,6 +278,21 @@ def imports(aside: Path, run: Run) -> Facts:
     return run.until(100, step, facts)
 
 
+def mutations(aside: Path, run: Run) -> Facts:  # noqa: ARG001  # as many as the tests make, however long
+    """Bad input: the long tests of the corpus, in a process of their own; what they say they tried, and what failed."""
+    report = aside / "report.xml"
+    words = ["-q", "-m", "slow", "-p", "no:cacheprovider", "-o", "junit_family=xunit1", f"--junitxml={report}"]
+    subprocess.run([sys.executable, "-m", "pytest", *words, str(ROOT / "tests" / "corpus")], cwd=ROOT, check=False)
+    found: Facts = {"tests": 0, **dict.fromkeys(MUTATED, 0), "failed": []}
+    for case in Xml.parse(report).iter("testcase"):  # noqa: S314  # written by the line above
+        found["tests"] += 1
+        if any(part.tag in ("failure", "error", "skipped") for part in case):
+            found["failed"].append(case.get("name"))
+        for told in case.iter("property"):
+            found[told.attrib["name"]] += int(told.attrib["value"])
+    return found
+
+
 def lives(aside: Path, run: Run) -> Facts:  # noqa: ARG001  # a machine has places of its own
     """Shops to which anything happens in any order, against a model of each."""
     total, turns = machine.Lived(), count(1)
@@ -282,13 +307,19 @@ def lives(aside: Path, run: Run) -> Facts:  # noqa: ARG001  # a machine has plac
 
 
 def soak(aside: Path, run: Run) -> Facts:
-    """A shop that does everything for as long as there is time, alone and on engines of its own."""
+    """A shop that does everything for as long as there is time, alone, and beside it one on engines of its own. A first
+    life takes most of the time, or all of it where that is short: what grows shows in one process."""
+    life = run.seconds * (0.6 if run.seconds >= ONE_LIFE else 1.0)
     facts: Facts = {}
-    for name in ("alone", "engines"):
+
+    def lived(name: str) -> None:
         (aside / name).mkdir()
-        pace = soaking.Pace(life=min(1_260.0, run.seconds / 4))
-        facts[name] = soaking.run(aside / name, seconds=run.seconds / 2, pace=pace, engines=name == "engines")
+        pace = soaking.Pace(life=life)
+        facts[name] = soaking.run(aside / name, seconds=run.seconds, pace=pace, engines=name == "engines")
         run.tell(run.about(facts))
+
+    with ThreadPoolExecutor(2) as shops:
+        list(shops.map(lived, ("alone", "engines")))
     return facts
 
 
@@ -296,7 +327,7 @@ PARTS: dict[str, tuple[float, Callable[[Path, Run], Facts]]] = {
     "random_kills": (0.15, random_kills), "named_kills": (0.2, named_kills), "power_cuts": (0.2, power_cuts),
     "broken_servers": (0.1, broken_servers), "disk_faults": (0.12, disk_faults), "damages": (0.1, damages),
     "backups": (0.08, saved), "too_much": (0.05, too_much), "imports": (0.1, imports), "lives": (0.05, lives),
-    "soak": (0.1, soak),
+    "soak": (0.1, soak), "mutations": (0.0, mutations),
 }  # fmt: skip
 """Each part with its share of the time."""
 
