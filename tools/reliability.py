@@ -43,9 +43,10 @@ import overload  # noqa: E402
 import soaking  # noqa: E402
 
 DOCS = ROOT / "docs"
-SOURCE = subprocess.run(
-    ["git", "-C", str(ROOT), "rev-parse", "--short=10", "HEAD:src"], capture_output=True, text=True, check=False
-).stdout.strip()
+SOURCE = subprocess.run(  # noqa: S603  # words of our own
+    ["git", "-C", str(ROOT), "rev-parse", "--short=10", "HEAD:src"],  # noqa: S607  # whichever git there is
+    capture_output=True, text=True, check=False,
+).stdout.strip()  # fmt: skip
 """Which software is tried: the name that git gives to the folder ``src``; empty outside of a repository."""
 TELL_SECONDS = 30.0
 MEMORY = Path("/dev/shm")  # noqa: S108  # folders of their own, made by tempfile
@@ -53,6 +54,7 @@ ONE_LIFE = 4_500.0
 Facts = dict[str, Any]
 MUTATED = ("files", "refused", "bodies", "events", "requests", "inputs")
 """What the long tests of the corpus say of themselves."""
+TRIED = ("files", "bodies", "events", "requests", "inputs")
 
 
 def p99(seconds: list[float]) -> float:
@@ -85,7 +87,8 @@ class Run:
         return {
             **facts,
             "run": {
-                "date": f"{datetime.now(UTC):%Y-%m-%d}", "source": SOURCE, "minutes": round((time.monotonic() - self.began) / 60, 1),
+                "date": f"{datetime.now(UTC):%Y-%m-%d}", "source": SOURCE,
+                "minutes": round((time.monotonic() - self.began) / 60, 1),
                 "load": round(sum(self.loads) / len(self.loads), 1), "cores": os.cpu_count(),
                 "machine": f"{platform.system()} {platform.machine()}", "python": platform.python_version(),
             },
@@ -282,7 +285,8 @@ def mutations(aside: Path, run: Run) -> Facts:  # noqa: ARG001  # as many as the
     """Bad input: the long tests of the corpus, in a process of their own; what they say they tried, and what failed."""
     report = aside / "report.xml"
     words = ["-q", "-m", "slow", "-p", "no:cacheprovider", "-o", "junit_family=xunit1", f"--junitxml={report}"]
-    subprocess.run([sys.executable, "-m", "pytest", *words, str(ROOT / "tests" / "corpus")], cwd=ROOT, check=False)
+    words = [sys.executable, "-m", "pytest", *words, str(ROOT / "tests" / "corpus")]
+    subprocess.run(words, cwd=ROOT, check=False)  # noqa: S603  # words of our own
     found: Facts = {"tests": 0, **dict.fromkeys(MUTATED, 0), "failed": []}
     for case in Xml.parse(report).iter("testcase"):  # noqa: S314  # written by the line above
         found["tests"] += 1
@@ -378,8 +382,9 @@ def of_soak(facts: Facts, words: dict[str, str]) -> str:
 
 
 def of_run(run: Facts, words: dict[str, str]) -> str:
-    """When a part ran, in how long, beside how much else."""
-    return words["of_run"].format(**run)
+    """Of which software a part ran, when, in how long, beside how much else."""
+    source = words["of_source"].format(**run) if run.get("source") else ""
+    return source + words["of_run"].format(**run)
 
 
 def rows(found: Facts, words: dict[str, str]) -> Iterator[tuple[str, str, Facts]]:
@@ -402,6 +407,10 @@ def rows(found: Facts, words: dict[str, str]) -> Iterator[tuple[str, str, Facts]
         facts, kills = found["imports"], found["imports"]["kills"]
         said = words["brought"].format(**kills, rows=facts["rows"], wrong=len(facts["wrong"]))
         yield words["imports"], f"{sum(kills.values()):,} | | | | {said}", facts["run"]
+    if "mutations" in found:
+        facts = {**found["mutations"], "failed": ", ".join(found["mutations"]["failed"]) or 0}
+        said = words["mutated"].format(**facts)
+        yield words["mutations"], f"{sum(facts[name] for name in TRIED):,} | | | | {said}", facts["run"]
     if "lives" in found:
         facts = found["lives"]
         yield words["lives"], f"{facts['lives']:,} | | 0 | 0 | {words['lived'].format(**facts)}", facts["run"]
@@ -419,7 +428,8 @@ def rows(found: Facts, words: dict[str, str]) -> Iterator[tuple[str, str, Facts]
 
 def table(found: Facts, words: dict[str, str]) -> str:
     """The counts as Markdown."""
-    lines = [words["run"].format(**next(facts["run"] for facts in found.values())), "", words["head"]]
+    about = {**next(facts["run"] for facts in found.values()), "source": SOURCE}
+    lines = [words["run"].format(**about), "", words["head"]]
     lines += ["|---|---|---|---|---|---|---|"]
     lines += [f"| {what} | {cells} | {of_run(run, words)} |" for what, cells, run in rows(found, words)]
     if "broken_servers" in found:
