@@ -11,18 +11,21 @@ import json
 import os
 import platform
 import re
+import subprocess
 import sys
 import tempfile
 import time
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as Xml
 
 ROOT = Path(__file__).parents[1]
 for folder in ("src", "tests", "tests/reliability", "tests/journeys"):
@@ -40,9 +43,18 @@ import overload  # noqa: E402
 import soaking  # noqa: E402
 
 DOCS = ROOT / "docs"
+SOURCE = subprocess.run(  # noqa: S603  # words of our own
+    ["git", "-C", str(ROOT), "rev-parse", "--short=10", "HEAD:src"],  # noqa: S607  # whichever git there is
+    capture_output=True, text=True, check=False,
+).stdout.strip()  # fmt: skip
+"""Which software is tried: the name that git gives to the folder ``src``; empty outside of a repository."""
 TELL_SECONDS = 30.0
 MEMORY = Path("/dev/shm")  # noqa: S108  # folders of their own, made by tempfile
+ONE_LIFE = 4_500.0
 Facts = dict[str, Any]
+MUTATED = ("files", "refused", "bodies", "events", "requests", "inputs")
+"""What the long tests of the corpus say of themselves."""
+TRIED = ("files", "bodies", "events", "requests", "inputs")
 
 
 def p99(seconds: list[float]) -> float:
@@ -75,7 +87,8 @@ class Run:
         return {
             **facts,
             "run": {
-                "date": f"{datetime.now(UTC):%Y-%m-%d}", "minutes": round((time.monotonic() - self.began) / 60, 1),
+                "date": f"{datetime.now(UTC):%Y-%m-%d}", "source": SOURCE,
+                "minutes": round((time.monotonic() - self.began) / 60, 1),
                 "load": round(sum(self.loads) / len(self.loads), 1), "cores": os.cpu_count(),
                 "machine": f"{platform.system()} {platform.machine()}", "python": platform.python_version(),
             },
@@ -268,6 +281,22 @@ def imports(aside: Path, run: Run) -> Facts:
     return run.until(100, step, facts)
 
 
+def mutations(aside: Path, run: Run) -> Facts:  # noqa: ARG001  # as many as the tests make, however long
+    """Bad input: the long tests of the corpus, in a process of their own; what they say they tried, and what failed."""
+    report = aside / "report.xml"
+    words = ["-q", "-m", "slow", "-p", "no:cacheprovider", "-o", "junit_family=xunit1", f"--junitxml={report}"]
+    words = [sys.executable, "-m", "pytest", *words, str(ROOT / "tests" / "corpus")]
+    subprocess.run(words, cwd=ROOT, check=False)  # noqa: S603  # words of our own
+    found: Facts = {"tests": 0, **dict.fromkeys(MUTATED, 0), "failed": []}
+    for case in Xml.parse(report).iter("testcase"):  # noqa: S314  # written by the line above
+        found["tests"] += 1
+        if any(part.tag in ("failure", "error", "skipped") for part in case):
+            found["failed"].append(case.get("name"))
+        for told in case.iter("property"):
+            found[told.attrib["name"]] += int(told.attrib["value"])
+    return found
+
+
 def lives(aside: Path, run: Run) -> Facts:  # noqa: ARG001  # a machine has places of its own
     """Shops to which anything happens in any order, against a model of each."""
     total, turns = machine.Lived(), count(1)
@@ -282,13 +311,19 @@ def lives(aside: Path, run: Run) -> Facts:  # noqa: ARG001  # a machine has plac
 
 
 def soak(aside: Path, run: Run) -> Facts:
-    """A shop that does everything for as long as there is time, alone and on engines of its own."""
+    """A shop that does everything for as long as there is time, alone, and beside it one on engines of its own. A first
+    life takes most of the time, or all of it where that is short: what grows shows in one process."""
+    life = run.seconds * (0.6 if run.seconds >= ONE_LIFE else 1.0)
     facts: Facts = {}
-    for name in ("alone", "engines"):
+
+    def lived(name: str) -> None:
         (aside / name).mkdir()
-        pace = soaking.Pace(life=min(1_260.0, run.seconds / 4))
-        facts[name] = soaking.run(aside / name, seconds=run.seconds / 2, pace=pace, engines=name == "engines")
+        pace = soaking.Pace(life=life)
+        facts[name] = soaking.run(aside / name, seconds=run.seconds, pace=pace, engines=name == "engines")
         run.tell(run.about(facts))
+
+    with ThreadPoolExecutor(2) as shops:
+        list(shops.map(lived, ("alone", "engines")))
     return facts
 
 
@@ -296,7 +331,7 @@ PARTS: dict[str, tuple[float, Callable[[Path, Run], Facts]]] = {
     "random_kills": (0.15, random_kills), "named_kills": (0.2, named_kills), "power_cuts": (0.2, power_cuts),
     "broken_servers": (0.1, broken_servers), "disk_faults": (0.12, disk_faults), "damages": (0.1, damages),
     "backups": (0.08, saved), "too_much": (0.05, too_much), "imports": (0.1, imports), "lives": (0.05, lives),
-    "soak": (0.1, soak),
+    "soak": (0.1, soak), "mutations": (0.0, mutations),
 }  # fmt: skip
 """Each part with its share of the time."""
 
@@ -347,8 +382,9 @@ def of_soak(facts: Facts, words: dict[str, str]) -> str:
 
 
 def of_run(run: Facts, words: dict[str, str]) -> str:
-    """When a part ran, in how long, beside how much else."""
-    return words["of_run"].format(**run)
+    """Of which software a part ran, when, in how long, beside how much else."""
+    source = words["of_source"].format(**run) if run.get("source") else ""
+    return source + words["of_run"].format(**run)
 
 
 def rows(found: Facts, words: dict[str, str]) -> Iterator[tuple[str, str, Facts]]:
@@ -371,6 +407,10 @@ def rows(found: Facts, words: dict[str, str]) -> Iterator[tuple[str, str, Facts]
         facts, kills = found["imports"], found["imports"]["kills"]
         said = words["brought"].format(**kills, rows=facts["rows"], wrong=len(facts["wrong"]))
         yield words["imports"], f"{sum(kills.values()):,} | | | | {said}", facts["run"]
+    if "mutations" in found:
+        facts = {**found["mutations"], "failed": ", ".join(found["mutations"]["failed"]) or 0}
+        said = words["mutated"].format(**facts)
+        yield words["mutations"], f"{sum(facts[name] for name in TRIED):,} | | | | {said}", facts["run"]
     if "lives" in found:
         facts = found["lives"]
         yield words["lives"], f"{facts['lives']:,} | | 0 | 0 | {words['lived'].format(**facts)}", facts["run"]
@@ -388,7 +428,8 @@ def rows(found: Facts, words: dict[str, str]) -> Iterator[tuple[str, str, Facts]
 
 def table(found: Facts, words: dict[str, str]) -> str:
     """The counts as Markdown."""
-    lines = [words["run"].format(**next(facts["run"] for facts in found.values())), "", words["head"]]
+    about = {**next(facts["run"] for facts in found.values()), "source": SOURCE}
+    lines = [words["run"].format(**about), "", words["head"]]
     lines += ["|---|---|---|---|---|---|---|"]
     lines += [f"| {what} | {cells} | {of_run(run, words)} |" for what, cells, run in rows(found, words)]
     if "broken_servers" in found:

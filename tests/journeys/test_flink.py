@@ -16,9 +16,10 @@ import pytest
 
 from live_events import expected, kept, messages_of, some_events
 from servers import Started, absent, other_broker, port_that_is_free, started, wait_until
+from shopkeeper.core.action import Action
 from shopkeeper.core.errors import Unavailable
 from shopkeeper.core.event import Event
-from shopkeeper.core.ids import PersonKey, VisitorId
+from shopkeeper.core.ids import EventId, OrderId, PersonKey, VisitorId
 from shopkeeper.data.stream.kafka_journal import KafkaJournal
 from shopkeeper.data.stream.redis_live import RedisLive
 from shopkeeper.data.stream.redis_profiles import RedisProfiles
@@ -68,16 +69,23 @@ def _deeds(store: RedisProfiles) -> dict[str, Any]:
 
 
 def _with_trouble(events: list[Event], dice: random.Random) -> list[Event]:
-    """Some of it sent again, some signed in on a browser, some of it late by its place in the topic."""
-    signed = [replace(event, visitor=VisitorId("v1")) if dice.random() < 0.1 else event for event in events]
+    """Some of it sent again, some orders told again under another id, some signed in on a browser, some of it late by
+    its place in the topic."""
+    named = [replace(event, order=_order_of(event)) for event in events]
+    signed = [replace(event, visitor=VisitorId("v1")) if dice.random() < 0.1 else event for event in named]
     late = sorted(signed, key=lambda event: signed.index(event) + dice.choice([0, 0, 0, 0, 25]))
-    return [*late, *dice.sample(late, 40)]
+    orders = dice.sample([event for event in late if event.order], 30)
+    return [*late, *dice.sample(late, 40), *(replace(event, id=EventId(f"{event.id}-again")) for event in orders)]
+
+
+def _order_of(event: Event) -> OrderId | None:
+    return OrderId(f"o{event.id}") if event.action is Action.ORDER else None
 
 
 def test_the_job_writes_what_the_fold_writes(broker: Started, shared_redis: str) -> None:
     """The same topic, read by the job (two workers at once) and by the drain's fold: visits, decayed counts, last acts,
     hours and scores of what is trending, deeds and sign-ins are equal to the last bit, although events come late, out
-    of order and twice; running the job again over its own results changes nothing."""
+    of order and twice, and orders under two ids; running the job again over its own results changes nothing."""
     name = f"flink-{uuid.uuid4().hex}"
     events = _with_trouble(some_events(600, SEED), random.Random(SEED))  # noqa: S311 - events, not secrets
     journal = KafkaJournal(Topic.of(f"kafka://127.0.0.1:{broker.port}/{name}"), partitions=3, group="g")
@@ -85,7 +93,10 @@ def test_the_job_writes_what_the_fold_writes(broker: Started, shared_redis: str)
         journal.append([entry_of(event)])
     journal.close()
     stores = [RedisProfiles(shared_redis, prefix=f"{name}-{who}") for who in ("fold", "job")]
-    once = list({event.id: event for event in events}.values())
+    first: dict[str, Event] = {}
+    for event in events:
+        first.setdefault(event.order or event.id, event)
+    once = [*first.values()]
     assert len(once) == 600 < len(events)
     LiveFolding(RedisLive(stores[0]), "CNY").fold(messages_of(once))
     ProfileWriter(stores[0], "CNY").tell(once)

@@ -46,6 +46,7 @@ def test_the_server_goes_on_without_its_database(folder: Path, postgresql: Postg
             return said.json()
 
         assert answer("c01")["personal"]
+        server.client.post("/console/login", data={"key": key})
         postgresql.stop(how=3)
         deadline = time.monotonic() + 30
         while answer("c02")["personal"]:  # until the server has noticed: so long it goes by what it last knew
@@ -56,6 +57,8 @@ def test_the_server_goes_on_without_its_database(folder: Path, postgresql: Postg
         assert server.post([view]).status_code == 200
         agreed = {"id": "no", "action": "consent", "customer": "c03", "properties": {"personalise": "false"}}
         assert server.post([agreed]).status_code == 503
+        page = server.client.get("/console/customer", params={"id": "c01"})
+        assert (page.status_code, page.headers["Retry-After"].isdecimal()) == (503, True)
         postgresql.start()
         deadline = time.monotonic() + 30
         while not answer("c02")["personal"]:

@@ -1,14 +1,18 @@
 """Laws of training by itself: only when it is due, beside the server, and never in the way of an answer."""
 
+import gc
 import os
 import shutil
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from running import new_shop, secret_key, serving
 from small_shop import build
 
+from shopkeeper.core.decision import Request
+from shopkeeper.core.ids import CustomerId, ProductId
 from shopkeeper.settings import FILE
 from shopkeeper.shop import Shop
 from shopkeeper.shop.retraining import Retraining
@@ -104,3 +108,33 @@ def test_a_training_that_fails_is_told_and_not_repeated_at_once(
         assert not (folder / "tmp" / "training.log").exists()
         retraining.stop()
     assert (folder / "models" / "current").read_text("utf-8") == version
+
+
+def _mapped() -> int:
+    """How many files of models this process has mapped."""
+    return sum("/models/" in line for line in Path("/proc/self/maps").read_text("utf-8").splitlines())
+
+
+def test_a_version_that_answers_no_more_is_let_go(ready: Path) -> None:
+    """However many versions a server has loaded and asked, it maps the files of one, and of some what is remembered of
+    the newest few; nobody has to look for what is left over."""
+    told, counts = datetime(2026, 11, 1, tzinfo=UTC), []
+    gc.collect()
+    gc.disable()
+    try:
+        with Shop.open(ready, readonly=True) as shop:
+            for _ in range(14):
+                shop.reload(anew=True)
+                for placement in ("home", "product", "cart"):
+                    page = ProductId("p05") if placement == "product" else None
+                    cart = (ProductId("p05"),) if placement == "cart" else ()
+                    shop.preview(
+                        Request(
+                            placement=placement, at=told, customer=CustomerId("c05"), product=page, cart=cart, count=5
+                        )
+                    )
+                counts.append(_mapped())
+    finally:
+        gc.enable()
+    assert counts[0] > 20
+    assert counts[-1] == counts[-4]

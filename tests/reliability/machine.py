@@ -132,7 +132,8 @@ class Life(RuleBasedStateMachine):
         self.agreed: dict[tuple[str, str], bool] = {}
         self.days: dict[str, datetime] = {}
         """When each event was received."""
-        self.imported: list[dict[str, Any]] = []
+        self.imported: list[tuple[dict[str, Any], bool]] = []
+        """Lines of files, and whether they lay ahead of the clock when they came."""
         self.orders: dict[str, str] = {}
         """Events that imports made of orders, and whose they are."""
         self.bad_lines: list[str] = []
@@ -275,21 +276,24 @@ class Life(RuleBasedStateMachine):
 
     @rule(person=people, bought=st.lists(products, min_size=1, max_size=3, unique=True), again=either)
     def import_an_order(self, person: str, bought: list[str], again: bool) -> None:
-        """A new order, one line of which cannot be believed, beside one that is known."""
+        """A new order, one line of which cannot be believed, beside one that is known. What lies ahead of a clock that
+        was put back says another moment, and so something else than the same line before: such are tried elsewhere."""
         self.number += 1
         at = (NOON - timedelta(days=1)).isoformat()
+        ahead = self.now < NOON - timedelta(days=2)
         new = [
             {"order": f"f{self.number}", "line": line, "customer": person, "product": product, "quantity": 1,
              "price": "2.00", "at": at} for line, product in enumerate(bought, 1)
         ]  # fmt: skip
-        known = [row for row in self.imported if (row["order"], row["line"]) in self.lines][-3:] if again else []
+        there = [row for row, was in self.imported if was == ahead and (row["order"], row["line"]) in self.lines]
+        known = there[-3:] if again else []
         bad = {**new[0], "line": 9, "quantity": "many"}
         ((_, account),) = _import(self.shop, "order_lines", [*known, *new, bad])
         assert (account.read, account.kept, account.duplicate, account.quarantined) == (
             len(known) + len(new) + 1, len(new), len(known), 1,
         )  # fmt: skip
         self.lines |= {(row["order"], row["line"]): person for row in new}
-        self.imported += new
+        self.imported += [(row, ahead) for row in new]
         self.others.add(f"order:f{self.number}")
         self.orders[f"order:f{self.number}"] = person
         self.bad_lines.append(person)

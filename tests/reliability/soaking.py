@@ -48,6 +48,8 @@ _AGAIN, _NONSENSE = 0.1, 0.02
 _MIB = 2**20
 _WARM = 0.4
 """The share of a life after which nothing may grow any more."""
+_EVERY = 300.0
+"""Of memory the median of so many seconds is told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,6 +247,8 @@ class Life:
             recent = sorted(took for at, took in self.soaked.seconds if at > seen["at"] - 60)
             seen["p99"] = recent[int(len(recent) * 0.99)] * 1000 if recent else 0.0
             self.soaked.samples.append({**seen, "life": self._seed})
+        with (self.aside / "samples.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps({**seen, "life": self._seed}) + "\n")
 
 
 def of_disk(folder: Path) -> dict[str, float]:
@@ -421,10 +425,18 @@ def _lives(samples: list[dict[str, float]]) -> list[dict[str, Any]]:
                 name: round(_slope([(sample["at"], sample[name]) for sample in warm]) * 3_600, 2)
                 for name in names if name.endswith("rss")
             },
+            "every 5 min": {name: _medians([(sample["at"] - began, sample[name]) for sample in its])
+                            for name in names if name.endswith("rss")},
             **{name: [round(max(sample[name] for sample in part), 1) for part in (warm[:half] or warm, warm[half:])]
                for name in names},
         })  # fmt: skip
     return lives
+
+
+def _medians(points: list[tuple[float, float]]) -> list[float]:
+    """One of each stretch of time."""
+    found = itertools.groupby(points, lambda point: point[0] // _EVERY)
+    return [round(statistics.median(value for _, value in part), 1) for _, part in found]
 
 
 def _slope(points: list[tuple[float, float]]) -> float:

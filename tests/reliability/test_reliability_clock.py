@@ -4,6 +4,7 @@ older one, an event has one effect, and the server answers on."""
 import os
 import shutil
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ from running import serving
 
 from shopkeeper.core.consent import Purpose
 from shopkeeper.core.ids import PersonKey
+from shopkeeper.data.account import Account
 from shopkeeper.settings import FILE
 from shopkeeper.shop import Shop
+from shopkeeper.shop.importing import import_files, replay
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 ANN = PersonKey("ann")
@@ -158,3 +161,28 @@ def test_a_server_whose_clock_jumps_takes_and_answers(tmp_path: Path, monkeypatc
         shop.drain()
         kept = shop.snapshot(LATER).query("SELECT id FROM events").column(0).to_pylist()
     assert sorted(kept) == sorted(name for number in range(batch + 1) for name in ids(number))
+
+
+def test_a_file_that_comes_again_ahead_of_the_clock_is_held(quick_path: Path) -> None:
+    """The clock was put back by more than a day: what a file tells lies ahead, and is not taken for what is known.
+    Nothing is doubled, it is held; with the clock put right a replay finds that it is known."""
+    now = [NOON]
+    lines = quick_path / "lines.csv"
+    lines.write_text(
+        "order,line,at,customer,product,quantity,price\n"
+        "o1,1,2026-11-01T09:00:00Z,ann,p1,1,2.00\no1,2,2026-11-01T09:00:00Z,ann,p2,1,2.00\n"
+    )
+
+    def counts(accounts: Iterable[Account]) -> list[tuple[int, int, int, int]]:
+        return [(each.read, each.kept, each.duplicate, each.quarantined) for each in accounts]
+
+    with Shop.open(new_shop(quick_path / "shop"), clock=lambda: now[0]) as shop:
+        assert counts(account for _, account in import_files(shop, [lines])) == [(2, 2, 0, 0)]
+        now[0] -= timedelta(hours=49)
+        assert counts(account for _, account in import_files(shop, [lines])) == [(2, 0, 0, 2)]
+        assert shop.quarantine.counts() == {"id_conflict": 2}
+        now[0] = NOON + timedelta(hours=1)
+        assert counts(replay(shop)) == [(2, 0, 2, 0)]
+        assert shop.quarantine.counts() == {}
+        told = shop.snapshot().query('SELECT order_id, "line" FROM order_lines').to_pylist()
+        assert sorted(row["line"] for row in told) == [1, 2]

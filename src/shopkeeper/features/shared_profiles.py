@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Final
 
+from shopkeeper.core.action import Action
 from shopkeeper.core.errors import Unavailable
 from shopkeeper.core.event import Event
 from shopkeeper.core.histories import Histories
@@ -19,6 +20,7 @@ from shopkeeper.features.state import micros_of
 
 _log: Final = logging.getLogger(__name__)
 _SECOND: Final = 1_000_000
+_ORDER: Final = int(Action.ORDER)
 
 
 class ProfileWriter:
@@ -106,7 +108,7 @@ class SharedProfiles:
     def _facts(self, key: PersonKey, deeds: Sequence[Deed]) -> list[Fact]:
         """What came after the training, as a training would hand it over to memory."""
         since = self._since
-        late = [deed for deed in deeds if deed.received > since - _SECOND and deed.received != since]
+        late = [deed for deed in told_once(deeds) if deed.received > since - _SECOND and deed.received != since]
         return [fact for fact in self._past.facts(late) if not self._past.has(key, fact)]
 
     def forget(self, person: PersonKey) -> None:
@@ -118,3 +120,24 @@ class SharedProfiles:
         self._past.forget(person)
         self._joining.forget(person)
         self._store.forget([person])
+
+
+def told_once(deeds: Sequence[Deed]) -> Sequence[Deed]:
+    """Somebody's deeds without what tells of an order that they told before under another event id: what was received
+    first counts, as it does for whoever judges the topic later."""
+    first: dict[str, tuple[int, str]] = {}
+    several = False
+    for deed in deeds:
+        if deed.action == _ORDER:
+            told = (deed.received, _event(deed))
+            before = first.setdefault(deed.order, told)
+            several |= before[1] != told[1]
+            first[deed.order] = min(told, before)
+    if not several:
+        return deeds
+    return [deed for deed in deeds if deed.action != _ORDER or first[deed.order][1] == _event(deed)]
+
+
+def _event(deed: Deed) -> str:
+    """Of which event a line of an order is told."""
+    return deed.id.rpartition("#")[0]

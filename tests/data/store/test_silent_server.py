@@ -4,6 +4,9 @@ import logging
 import os
 import signal
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import Any
 from urllib.parse import quote
 
 import psutil
@@ -20,7 +23,7 @@ from shopkeeper.data.store import database
 from shopkeeper.data.store.database import Database
 from shopkeeper.data.store.patient import NoAnswer, Patient, connected
 from shopkeeper.data.store.state import State
-from shopkeeper.data.store.tables import changes
+from shopkeeper.data.store.tables import changes, consent
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +125,29 @@ def test_a_refusal_is_no_absence(own: postgres.PostgreSQL) -> None:
         assert place.read(select(changes.c.number))
     finally:
         place.close()
+
+
+def test_a_copy_waits_for_who_wipes_a_table(own: postgres.PostgreSQL) -> None:
+    """An erasure writes tables anew, and nobody reads them meanwhile: a backup waits longer than an answer may."""
+    url, waiting = (
+        own.address() + quote(" -c lock_timeout=100"),
+        text("SELECT count(*) FROM pg_locks WHERE NOT granted"),
+    )
+    with closing(Database(url)) as place, closing(Database(url)) as other, ThreadPoolExecutor(1) as beside:
+        with place.transaction() as connection:
+            connection.execute(text("LOCK TABLE consent IN ACCESS EXCLUSIVE MODE"))
+            with pytest.raises(Unavailable, match="lock timeout"):
+                other.read(select(consent.c.person))
+            copied = beside.submit(_copied, other)
+            wait_until(lambda: connection.execute(waiting).scalar_one() == 1, "the copy to wait")
+            connection.execute(text("SELECT pg_sleep(0.2)"))  # longer than an answer would have waited
+            assert not copied.done()
+        assert copied.result(30) == []
+
+
+def _copied(place: Database) -> list[Any]:
+    with place.still() as connection:
+        return [*connection.execute(select(consent.c.person))]
 
 
 def test_a_wrong_password_is_said_and_never_shown(own: postgres.PostgreSQL) -> None:

@@ -1,5 +1,7 @@
 """What words speak of: whole matches before half ones, rare words more, Chinese by its words, plurals as singulars."""
 
+import gc
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -78,3 +80,16 @@ def test_without_texts_nothing_is_found() -> None:
 def test_plurals(plural: str, singular: str) -> None:
     """The s-stemmer: plurals and singulars are one word, other endings stay."""
     assert search_words(plural) == search_words(singular) == [singular]
+
+
+def test_a_model_goes_with_its_last_user() -> None:
+    """Law: a server that loads version after version keeps none of the words of before, and need not look for them."""
+    model = _model()
+    assert model.find("milk")
+    words = weakref.ref(model.words)
+    gc.disable()
+    try:
+        del model
+        assert words() is None
+    finally:
+        gc.enable()

@@ -17,6 +17,7 @@ from shopkeeper.apps.console import audience_pages, prediction_pages, segment_vi
 from shopkeeper.apps.console.doors import Doors, right_token, same_origin
 from shopkeeper.apps.console.visit import PREFIX, Visit, address, finished, language_asked, static
 from shopkeeper.apps.console.words import Words
+from shopkeeper.apps.http.refusal import headers_of
 from shopkeeper.apps.http.work import waited
 from shopkeeper.core.errors import DataError, NotAllowed, ShopkeeperError
 from shopkeeper.decide.failure import where, why
@@ -143,7 +144,9 @@ class Console:
             error = ShopkeeperError("internal")
         visit = self._visit(request, {})
         told = visit.words.of("errors", error.key, **error.facts) if visit.session or not error.facts else None
-        return visit.page("error.html", status=error.http_status, message=told or error.key)
+        page = visit.page("error.html", status=error.http_status, message=told or error.key)
+        page.headers.update(headers_of(error))
+        return page
 
     async def _nowhere(self, request: Request, error: Exception) -> Response:
         """404 and 405 of the router."""

@@ -258,7 +258,7 @@ class Database:
         """A connection that sees one moment of every table, whatever others write."""
         level = {"isolation_level": "REPEATABLE READ"} if self._opened.remote else {}
         with self._write_lock, self._errors(), self._opened.write.execution_options(**level).connect() as connection:
-            self._opened.patience(connection, None)
+            self._opened.still(connection)
             yield connection
             connection.rollback()
 

@@ -19,7 +19,8 @@ _BUSY_SECONDS: Final = 30.0
 _PRAGMAS: Final = ("synchronous=FULL", "secure_delete=ON", "foreign_keys=ON", "temp_store=MEMORY")
 _SERVER_OPTIONS: Final = "-c timezone=UTC -c lock_timeout=8000"
 """Whoever waits for another's change gives up before it would look as if the server were gone."""
-_LONG_LOCK: Final = "30s"
+_LONG_LOCK: Final = "60s"
+"""What nobody's answer waits for may wait longer."""
 _CONNECT_SECONDS: Final = 5
 _CONNECTIONS: Final = 4
 """That stay open."""
@@ -46,6 +47,8 @@ class Opened:
     patience: Callable[[Connection, float | None], None]
     """How many seconds of silence of the server are too many from now on; None: as many as its work may take, while it
     answers others."""
+    still: Callable[[Connection], None]
+    """Makes the transaction wait for whoever wipes a table, for whom nobody's answer would wait."""
 
 
 def opened(place: Path | str) -> Opened:
@@ -74,7 +77,7 @@ def _sqlite(path: Path) -> Opened:
 
     return Opened(
         where=str(path), write=write, read=read, remote=False, alone=lambda _: None,
-        wipe=lambda engine, _: _empty_wal(engine), patience=lambda *_: None,
+        wipe=lambda engine, _: _empty_wal(engine), patience=lambda *_: None, still=lambda _: None,
     )  # fmt: skip
 
 
@@ -127,7 +130,7 @@ def _postgresql(address: str) -> Opened:
     event.listen(engine, "do_connect", _connected)
     return Opened(
         where=shown(address), write=engine, read=engine.execution_options(isolation_level="AUTOCOMMIT"), remote=True,
-        alone=_locked, wipe=_vacuum, patience=_patience,
+        alone=_locked, wipe=_vacuum, patience=_patience, still=_patiently,
     )  # fmt: skip
 
 
@@ -150,9 +153,13 @@ def _url(address: str) -> URL:
     return url.set(drivername="postgresql+psycopg")
 
 
-def _locked(connection: Connection) -> None:
+def _patiently(connection: Connection) -> None:
     _patience(connection, None)
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LONG_LOCK}'")
+
+
+def _locked(connection: Connection) -> None:
+    _patiently(connection)
     connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _UPGRADE_LOCK})
 
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final
 
 import numpy as np
@@ -99,7 +99,8 @@ class SearchWordsModel:
     _found: Any = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_found", lru_cache(2_000)(self._find))
+        # of the arrays and not of this model: a model that remembers itself stays until all memory is searched for such
+        object.__setattr__(self, "_found", lru_cache(2_000)(partial(_find, self.arrays())))
         if any("\u3400" <= word[:1] <= "\u9fff" for word in self.words[-1:].tolist()):
             search_words("掌柜")  # the Chinese dictionary is read now, not while somebody waits
 
@@ -107,24 +108,6 @@ class SearchWordsModel:
         """(product, how well it matches: 0 to 1) of the best, best first; none where no word is known."""
         found: tuple[Match, ...] = self._found(text.casefold().strip(), count)
         return found
-
-    def _find(self, text: str, count: int) -> tuple[Match, ...]:
-        asked = list(dict.fromkeys(search_words(text)))[:_MOST_WORDS]
-        if not asked or not len(self.words):
-            return ()
-        place = np.minimum(np.searchsorted(self.words, asked), len(self.words) - 1)
-        here = place[self.words[place] == np.array(asked)]
-        unknown = (len(asked) - len(here)) * float(self.rarity.max())  # nobody says it: as rare as a word can be
-        whole = float(self.rarity[here].sum()) + unknown
-        cuts = [slice(int(self.offsets[word]), int(self.offsets[word + 1])) for word in here]
-        if not cuts:
-            return ()
-        product = np.concatenate([self.product[cut] for cut in cuts])
-        said = [self.weight[cut] * self.rarity[word] for cut, word in zip(cuts, here, strict=True)]
-        own, at = np.unique(product, return_inverse=True)
-        strength = np.bincount(at, np.concatenate(said)) / whole * (1 - _KNOWN + _KNOWN * self.known[own])
-        best = np.argsort(-strength, kind="stable")[:count]
-        return tuple(zip(own[best].tolist(), strength[best].tolist(), strict=True))
 
     def arrays(self) -> Arrays:
         return {name: getattr(self, name) for name in ("words", "rarity", "offsets", "product", "weight", "known")}
@@ -135,3 +118,23 @@ class SearchWordsModel:
     @classmethod
     def restore(cls, arrays: Arrays, facts: Mapping[str, Any]) -> "SearchWordsModel":  # noqa: ARG003 - all is in the arrays
         return cls(**dict(arrays))
+
+
+def _find(index: Arrays, text: str, count: int) -> tuple[Match, ...]:
+    words, rarity, offsets = index["words"], index["rarity"], index["offsets"]
+    asked = list(dict.fromkeys(search_words(text)))[:_MOST_WORDS]
+    if not asked or not len(words):
+        return ()
+    place = np.minimum(np.searchsorted(words, asked), len(words) - 1)
+    here = place[words[place] == np.array(asked)]
+    unknown = (len(asked) - len(here)) * float(rarity.max())  # nobody says it: as rare as a word can be
+    whole = float(rarity[here].sum()) + unknown
+    cuts = [slice(int(offsets[word]), int(offsets[word + 1])) for word in here]
+    if not cuts:
+        return ()
+    product = np.concatenate([index["product"][cut] for cut in cuts])
+    said = [index["weight"][cut] * rarity[word] for cut, word in zip(cuts, here, strict=True)]
+    own, at = np.unique(product, return_inverse=True)
+    strength = np.bincount(at, np.concatenate(said)) / whole * (1 - _KNOWN + _KNOWN * index["known"][own])
+    best = np.argsort(-strength, kind="stable")[:count]
+    return tuple(zip(own[best].tolist(), strength[best].tolist(), strict=True))

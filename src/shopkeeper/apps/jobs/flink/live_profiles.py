@@ -1,8 +1,9 @@
 """The events topic into live profiles and trending products in Redis, as a PyFlink job.
 
-Two keyed steps. By person: an id counts once, the profile is folded (the same code as in the drain) and written, and
-each act with a product goes on. By product: acts are counted by the hour and written with the product's score. What is
-written is the whole state, so that writing it again after a restart from a checkpoint changes nothing.
+Two keyed steps. By person: an id counts once, and so does an order under whatever ids; the profile is folded (the same
+code as in the drain) and written, and each act with a product goes on. By product: acts are counted by the hour and
+written with the product's score. What is written is the whole state, so that writing it again after a restart from a
+checkpoint changes nothing.
 
 Event time: watermarks follow the events by five minutes, reader by reader. A late event is folded like any other
 (the sums do not ask for order, a visit may grow or join its neighbour) and counted as late; what came three days late
@@ -100,10 +101,11 @@ class People(_Writing):
 
     def process_element(self, value: str, context: Any) -> Iterator[tuple[str, int, int, int]]:
         told = told_of(value)
-        if told is None or self._seen.contains(told.event.id):
+        if told is None or any(self._seen.contains(name) for name in told.names):
             return
         self._note(told.at_ms, context)
-        self._seen.put(told.event.id, told.at_ms)
+        for name in told.names:
+            self._seen.put(name, told.at_ms)
         self._keep(told, context)
         person = person_of(told.event)
         if person is not None:

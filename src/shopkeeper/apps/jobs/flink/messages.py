@@ -2,14 +2,18 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final
 
 import msgspec
 
 from shopkeeper.core.event import Event
 from shopkeeper.data.journal import EVENT
+from shopkeeper.data.orders import orders_in
 from shopkeeper.data.stream.envelope import unwrapped
 from shopkeeper.features.state import micros_of
 
+_APART: Final = "\x1f"
+"""What no id begins with."""
 _events = msgspec.json.Decoder(Event)
 
 
@@ -20,6 +24,11 @@ class Told:
     key: str
     at_ms: int
     event: Event
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Under what it must not have been told before: its id and, where it is an order, that order."""
+        return (str(self.event.id), *(f"{_APART}{order}" for order in orders_in([self.event])))
 
 
 @lru_cache(4)
