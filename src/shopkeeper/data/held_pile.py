@@ -9,9 +9,10 @@ from typing import Final
 
 import msgspec
 
+from shopkeeper.core.ids import new_id
 from shopkeeper.data.rows import Held
 
-_PIECE: Final = 5_000
+PIECE: Final = 5_000
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[Held]).decode
 _SIZE: Final = struct.Struct("<Q")
@@ -20,7 +21,7 @@ _SIZE: Final = struct.Struct("<Q")
 class HeldPile:
     """Can be read again and again, in the order in which they came."""
 
-    def __init__(self, folder: Path, *, piece: int = _PIECE) -> None:
+    def __init__(self, folder: Path, *, piece: int = PIECE) -> None:
         self._folder, self._piece = folder, piece
         self._path: Path | None = None
         self._last: list[Held] = []
@@ -47,15 +48,26 @@ class HeldPile:
 
     def __iter__(self) -> Iterator[Held]:
         if self._path is not None:
-            with self._path.open("rb") as file:
-                while head := file.read(_SIZE.size):
-                    yield from _decode(file.read(_SIZE.unpack(head)[0]))
+            yield from put_away(self._path)
         yield from self._last
+
+    def whole(self) -> Path | None:
+        """The file with all of it, for another process; None where there is nothing."""
+        if self._last:
+            self._put_away()
+        return self._path
 
     def _put_away(self) -> None:
         if self._path is None:
-            self._path = self._folder / f"held_{id(self):x}.pile"
+            self._path = self._folder / f"_{new_id('h')}.pile"
         data = _encode(self._last)
         with self._path.open("ab") as file:
             file.write(_SIZE.pack(len(data)) + data)
         self._last = []
+
+
+def put_away(path: Path) -> Iterator[Held]:
+    """The rows of a pile's file."""
+    with path.open("rb") as file:
+        while head := file.read(_SIZE.size):
+            yield from _decode(file.read(_SIZE.unpack(head)[0]))

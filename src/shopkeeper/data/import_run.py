@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 import duckdb
-import pyarrow as pa
 
 from shopkeeper.core.ids import new_id
 from shopkeeper.core.ports import Progress
@@ -31,7 +30,7 @@ from shopkeeper.data.marks import DUPLICATE, PERSONS, REASONS
 from shopkeeper.data.preview import PreviewRow
 from shopkeeper.data.rows import LINE, Held, Rejects, Rows, Source, Warn, identifier, line_in, shifts
 from shopkeeper.data.schema import lake_types
-from shopkeeper.data.sources.known.format import THEIRS
+from shopkeeper.data.sources.known.format import OURS, THEIRS
 from shopkeeper.data.told_after import shared_phones, unknown_products
 
 _STEPS: Final = 5
@@ -112,12 +111,13 @@ class ImportRun:
 
     def part(self, kind: Kind, mapping: MapFile, reading: Reading, *, orders: bool) -> "ImportRun":
         """Another run on the same connection, for what the same file says of another kind."""
-        self._clear()
+        self.clear()
         return replace(
             self, id=new_id("i"), kind=kind, mapping=mapping, reading=reading, orders=orders, files={}, named=""
         )
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
+        """Give back what was made of these rows, before those of another kind are looked for."""
         _drop(self.con)
         self.con.execute(f"SET TimeZone='{self.reading.timezone}'")
         self.con.execute("SET preserve_insertion_order=true")
@@ -166,7 +166,7 @@ class ImportRun:
 
     def adopt(self) -> None:
         """Let what was written be part of the lake; what is needed no more is given back meanwhile."""
-        dropped = self.sealing.submit(_drop, self.con.cursor())
+        dropped = self.sealing.submit(_drop, self.con.cursor(), (THEIRS, OURS))
         for name, files in self.files.items():
             self.lake.adopt(name, [file.result() for file in files], key=f"import:{self.id}")
             reached("import.adopted")
@@ -257,7 +257,7 @@ class ImportRun:
         """Rows with a reason or a mark, with their physical lines."""
         place = LINE if rows.numbered else "rowid"
         line = line_in(rows, rejects)
-        told, theirs = "NULL", ""
+        told, theirs = "NULL::VARCHAR", ""
         if rows.numbered and self._theirs():  # a text, where the file was written anew
             told = f"CASE WHEN t.{LINE} IS NOT NULL THEN to_json(t)::VARCHAR END"
             theirs = f"LEFT JOIN {THEIRS} t ON t.{LINE}::BIGINT = s.{LINE}::BIGINT"
@@ -266,17 +266,19 @@ class ImportRun:
             for at, code, raw, original in zip(*(column.to_pylist() for column in piece.columns), strict=True):
                 one = self._one(plan.reasons[code - 1], line(int(at)), raw)
                 yield replace(one, original=original) if original else one
-        marked = self.con.execute(
-            f"SELECT s.{place}, what, s.rowid, {told} AS told FROM marks JOIN staged s ON s.rowid = row {theirs} "
-            f"WHERE what > {DUPLICATE} ORDER BY row"
-        ).fetchall()
-        raws = self._raws(rows, [row for _, _, row, _ in marked])
-        timed = self._timed(matched)
-        known = known_sides(self.con, self.facts, self.kind, plan, timed=timed) if marked else {}
-        for at, what, row, original in marked:
-            ours = PERSONS.get(what) or ("order" if self.kind == "order_lines" else "id")
-            one = self._one((REASONS[what], ours, matched.theirs.get(ours, "")), line(int(at)), raws.get(row, ""))
-            yield replace(one, facts={**one.facts, "known": known.get(row, "…")}, original=original or "")
+        if not self._count(f"SELECT count(*) FROM marks WHERE what > {DUPLICATE}"):
+            return
+        self._tell_raws(rows)
+        known = known_sides(self.con, self.facts, self.kind, plan, timed=self._timed(matched))
+        marked = (
+            f"SELECT s.{place}, m.what, m.row, r.raw, {told} AS told FROM marks m JOIN staged s ON s.rowid = m.row "
+            f"LEFT JOIN raws r ON r.row = m.row {theirs} WHERE m.what > {DUPLICATE} ORDER BY m.row"
+        )
+        for piece in self.con.sql(marked).to_arrow_reader(_PIECE):
+            for at, what, row, raw, original in zip(*(column.to_pylist() for column in piece.columns), strict=True):
+                ours = PERSONS.get(what) or ("order" if self.kind == "order_lines" else "id")
+                one = self._one((REASONS[what], ours, matched.theirs.get(ours, "")), line(int(at)), raw or "")
+                yield replace(one, facts={**one.facts, "known": known.get(row, "…")}, original=original or "")
 
     def _theirs(self) -> bool:
         """Whether a known format made other columns of the file's rows."""
@@ -294,17 +296,14 @@ class ImportRun:
             raw=raw,
         )  # fmt: skip
 
-    def _raws(self, rows: Rows, wanted: list[int]) -> dict[int, str]:
-        """The texts of rows that looked right by themselves: read once more, only where there are any."""
-        if not wanted:
-            return {}
-        self.con.register("wanted_rows", pa.table({"row": pa.array(wanted, pa.int64())}))
+    def _tell_raws(self, rows: Rows) -> None:
+        """Make a table (``raws``) of the texts of rows that looked right by themselves: they are read once more."""
         raw = ", ".join(f"{quoted(name)}: {identifier(name)}" for name in rows.columns)
-        again = self.con.execute(
-            f"SELECT place, raw FROM (SELECT {self._place_sql()} AS place, to_json({{{raw}}})::VARCHAR AS raw "
-            f"FROM {rows.relation}) WHERE place IN (SELECT row FROM wanted_rows)"
-        ).fetchall()
-        return dict(again)
+        self.con.execute(
+            f"CREATE TABLE raws AS SELECT place AS row, raw FROM (SELECT {self._place_sql()} AS place, "
+            f"to_json({{{raw}}})::VARCHAR AS raw FROM {rows.relation}) "
+            f"WHERE place IN (SELECT row FROM marks WHERE what > {DUPLICATE})"
+        )
 
     def _place_sql(self) -> str:
         """The ``row`` that a row of the file has once it is staged."""
@@ -363,10 +362,10 @@ class ImportRun:
         return self._copy("events", f"SELECT * FROM (SELECT {select} FROM orders) o {new}")
 
 
-def _drop(con: Any) -> None:
-    """Give back what was made of one kind of row."""
+def _drop(con: Any, others: Iterable[str] = ()) -> None:
+    """Give back what was made of one kind of row, and other tables."""
     con.execute("DROP VIEW IF EXISTS whole")
-    for name in ("staged", "marked", "marks", "orders", "known", "late", "sold", "sums"):
+    for name in ("staged", "marked", "marks", "raws", "orders", "known", "late", "sold", "sums", *others):
         con.execute(f"DROP TABLE IF EXISTS {name}")
 
 

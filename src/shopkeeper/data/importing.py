@@ -92,6 +92,8 @@ class Importer:
             for found, part in self._parts(run, path, kind, mapping):
                 account, held = part.take(found.rows)
                 done.append((part, replace(account, format=found.format), held))
+                if found.format:
+                    part.clear()
             for part, _, _ in done:
                 part.adopt()
             done = [(part, _joined(account, part.told_after()), held) for part, account, held in done]
@@ -179,7 +181,7 @@ class Importer:
         kept_with: Mapping[str, Any] | None = None,
     ) -> None:  # fmt: skip
         """Put rows of a file into the quarantine, with what the run was told. ``kept_with``: what else is kept."""
-        self.quarantine.add(
+        self.quarantine.keep(
             held, import_id=account.import_id, kind=account.kind, file=str(path), at=self.clock(),
             reading={
                 "mapping": asdict(run.mapping), "source": run.source, "format": account.format,

@@ -51,10 +51,12 @@ _COLUMNS: Final = (
 
 
 def _ids(kind: str, file: str, held: Iterable[Held]) -> Iterator[tuple[str, Held]]:
-    """Rows with their ids. The same row of the same file has the same one, so importing a file again holds nothing
-    twice; of rows of one line that say the same, each has its own."""
-    seen, again = set[str](), Counter[str]()
+    """Rows with their ids; those of one line stand together. The same row of the same file has the same one, so
+    importing a file again holds nothing twice; of rows of one line that say the same, each has its own."""
+    line, seen, again = None, set[str](), Counter[str]()
     for one in held:
+        if one.line != line:
+            line, seen, again = one.line, set(), Counter()
         said = json.dumps([kind, file, one.line, one.reason, one.raw[:RAW_MAX]])
         own = _id(said)
         if own in seen:
@@ -63,12 +65,6 @@ def _ids(kind: str, file: str, held: Iterable[Held]) -> Iterator[tuple[str, Held
         else:
             seen.add(own)
             yield own, one
-
-
-def _noting(rows: Iterable[Sequence[Any]], ids: list_[str]) -> Iterator[Sequence[Any]]:
-    for row in rows:
-        ids.append(row[0])
-        yield row
 
 
 def _id(said: str) -> str:
@@ -171,7 +167,15 @@ class Quarantine:
 
         ``reading`` is what the import was told about the file, kept so that its rows can be replayed the same way.
         """
-        ids = list_[str]()
+        rows = list_(held)
+        self.keep(rows, import_id=import_id, kind=kind, file=file, at=at, reading=reading)
+        return [held_id for held_id, _ in _ids(kind, file, rows)]
+
+    def keep(
+        self, held: Iterable[Held], *, import_id: str, kind: str, file: str, at: datetime,
+        reading: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        """The same of any number of rows, made while they are written."""
         rows = (
             (
                 held_id, import_id, kind, file, one.line, one.column, one.reason,
@@ -182,9 +186,8 @@ class Quarantine:
         )  # fmt: skip
         first = next(rows, None)
         about = [(import_id, at.isoformat(), file, kind, json.dumps(dict(reading or {}), ensure_ascii=False))]
-        if first is not None:  # the others are made while they are written: there may be millions
-            self._write([(_INSERT_IMPORT, about), (_INSERT, _noting(chain([first], rows), ids))])
-        return ids
+        if first is not None:
+            self._write([(_INSERT_IMPORT, about), (_INSERT, chain([first], rows))])
 
     def explain(self, reasons: Mapping[str, Held]) -> int:
         """Give held rows a new reason: what a replay found."""

@@ -4,13 +4,16 @@ A table is Parquet in a folder that every worker reaches; what is read of one mo
 """
 
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
+from shopkeeper.core.ids import new_id
 from shopkeeper.data.rows import LINE
 from shopkeeper.data.spark_functions import teach
 from shopkeeper.data.spark_sql import spark_sql
@@ -53,7 +56,7 @@ class SparkConnection:
             found = form.match(sql.strip())
             if found:
                 return Answer(getattr(self, f"_{name}")(*found.groups()))
-        return Answer(self.frame(sql, values))
+        return Answer(self.frame(sql, values), self.folder)
 
     def sql(self, sql: str) -> "Answer":
         return self.execute(sql)
@@ -142,6 +145,8 @@ class Answer:
     """What came of a statement."""
 
     frame: Any = None
+    folder: Path = Path()
+    """Where it is kept while it is read piece by piece."""
 
     @property
     def description(self) -> list[tuple[str]]:
@@ -158,4 +163,10 @@ class Answer:
         return self.frame.toArrow()
 
     def to_arrow_reader(self, size: int) -> Iterator[pa.RecordBatch]:
-        return iter(self.to_arrow_table().to_batches(size))
+        """Pieces, in order: written by the workers, so that no process has all of it at once."""
+        path = self.folder / new_id("a")
+        self.frame.write.parquet(str(path))
+        for part in sorted(path.glob("*.parquet")):
+            with pq.ParquetFile(part) as file:
+                yield from file.iter_batches(size)
+        shutil.rmtree(path)

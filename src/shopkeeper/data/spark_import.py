@@ -22,12 +22,13 @@ from shopkeeper.core.ports import Progress, quiet
 from shopkeeper.data.account import Account
 from shopkeeper.data.cleaning.columns import Kind
 from shopkeeper.data.disk import seal
+from shopkeeper.data.held_pile import PIECE, HeldPile
 from shopkeeper.data.import_run import ImportRun
 from shopkeeper.data.importing import SOURCES, Importer, Look
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.mapping import NO_MAPPING, MapFile
 from shopkeeper.data.marking import Facts, Marking
-from shopkeeper.data.rows import LINE, Held, Rejects, Rows
+from shopkeeper.data.rows import LINE, Rejects, Rows
 from shopkeeper.data.spark import SparkBatch, lake_rows
 from shopkeeper.data.spark_con import SparkConnection
 from shopkeeper.data.spark_reading import FILE, Told, read_files
@@ -133,12 +134,13 @@ class SparkImporter:
             account, held = run.take(self._read(run, files, look))
             run.adopt()
             warnings = (*account.warnings, *run.told_after())
-            by_file: dict[int, list[Held]] = {}
+            by_file = [HeldPile(run.scratch, piece=1 + PIECE // len(files)) for _ in files]
             for one in held:
                 number, line = divmod(one.line or 0, FILE)
-                by_file.setdefault(number, []).append(replace(one, line=line))
-        for number in sorted(by_file):
-            self.importer.hold(by_file[number], account, files[number], run, kept_with)
+                by_file[number].append(replace(one, line=line))
+            for file, its in zip(files, by_file, strict=True):
+                if len(its):
+                    self.importer.hold(its, account, file, run, kept_with)
         return replace(account, warnings=warnings, seconds=time.perf_counter() - started)
 
     def _start(self, folder: Path, look: Look, source: str, progress: Progress) -> SparkRun:

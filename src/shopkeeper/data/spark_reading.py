@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -15,9 +15,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from shopkeeper.core.errors import DataError
+from shopkeeper.data.held_pile import HeldPile, put_away
 from shopkeeper.data.importing import reader_of
 from shopkeeper.data.mapping import MapFile
-from shopkeeper.data.rows import LINE, Held, Rejects, Rows, identifier, lines_of
+from shopkeeper.data.rows import LINE, Rejects, Rows, identifier, lines_of
 
 FILE: Final = 1 << 40
 """A row's number is that of its file times this, and its line."""
@@ -42,7 +43,7 @@ class Read:
 
     plain: bool
     strange: bool
-    held: tuple[Held, ...]
+    held: HeldPile
     """What could not be read as a row, under the numbers of rows."""
 
 
@@ -61,10 +62,11 @@ def read_files(session: Any, files: Sequence[Path], told: Told) -> Read:
         if one["problem"]:
             key, facts = json.loads(one["problem"])
             raise DataError(key, **facts)
-    held = (Held(**its) for one in found for its in json.loads(one["held"]))
-    return Read(
-        plain=all(one["plain"] for one in found), strange=any(one["strange"] for one in found), held=tuple(held)
-    )
+    held = HeldPile(told.folder)
+    for one in found:
+        if one["held"]:
+            held.extend(put_away(Path(one["held"])))
+    return Read(plain=all(one["plain"] for one in found), strange=any(one["strange"] for one in found), held=held)
 
 
 def _reading(told: Told) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
@@ -77,7 +79,7 @@ def _reading(told: Told) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.Rec
 
 
 def _one(number: int, path: Path, told: Told) -> dict[str, Any]:
-    said: dict[str, Any] = {"number": number, "plain": True, "strange": False, "held": "[]", "problem": ""}
+    said: dict[str, Any] = {"number": number, "plain": True, "strange": False, "held": "", "problem": ""}
     try:
         with TemporaryDirectory() as scratch, duckdb.connect() as con:
             con.execute("SET threads=1")
@@ -87,14 +89,16 @@ def _one(number: int, path: Path, told: Told) -> dict[str, Any]:
             if set(rows.columns) != set(told.columns):
                 found, wanted = ", ".join(rows.columns), ", ".join(told.columns)
                 raise DataError("columns_differ", file=str(path), found=found, wanted=wanted)
-            held = [*rows.held, *_write(con, rows, number, told)]
+            held = HeldPile(told.folder)
+            for some in (rows.held, _write(con, rows, number, told)):
+                held.extend(replace(one, line=number * FILE + (one.line or 0)) for one in some)
+            file = held.whole()
     except DataError as error:
         return said | {"problem": json.dumps([error.key, {name: str(its) for name, its in error.facts.items()}])}
     except duckdb.Error as error:
         facts = {"file": str(path), "why": str(error).splitlines()[0]}
         return said | {"problem": json.dumps(["import_failed", facts])}
-    told_of = [asdict(one) | {"line": number * FILE + (one.line or 0)} for one in held]
-    return said | {"plain": rows.plain, "strange": rows.strange, "held": json.dumps(told_of)}
+    return said | {"plain": rows.plain, "strange": rows.strange, "held": str(file or "")}
 
 
 def _write(con: Any, rows: Rows, number: int, told: Told) -> Rejects:

@@ -1,6 +1,7 @@
 """Files into a shop: their rows into the lake, the consent their people gave into the consent book."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -47,12 +48,20 @@ _BROWSER: Final = "browser"
 
 
 def importer(shop: Shop) -> Importer:
-    """What brings files into this shop."""
+    """What brings files into this shop. Its engine counts not all that it takes, and is not all that takes some: it may
+    have half of what a job may."""
+    engine = shop.settings.engine
     return Importer(
         lake=shop.lake, quarantine=shop.quarantine, currency=shop.settings.shop.currency,
-        timezone=shop.settings.shop.timezone, memory=shop.settings.engine.memory, threads=shop.settings.engine.threads,
+        timezone=shop.settings.shop.timezone, memory=_half(engine.memory), threads=engine.threads,
         clock=shop.clock,
     )  # fmt: skip
+
+
+def _half(memory: str) -> str:
+    """Half of as much, as the engine writes it; what it will refuse stays as it is."""
+    found = re.fullmatch(r"\s*([0-9.]+)(.*)", memory)
+    return f"{float(found[1]) / 2}{found[2]}" if found else memory
 
 
 def import_files(

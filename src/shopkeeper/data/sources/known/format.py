@@ -133,7 +133,8 @@ def part_rows(con: Any, part: Part, loaded: Rows, now: datetime, *, main: bool, 
     """The rows of one part. What could not be read at all is told with the main one, a format's last. ``dates``: how
     they are written, where it is not the usual way."""
     select = part.select.format(rows=THEIRS, line=LINE, now=quoted(now.isoformat()), dates=quoted(dates))
-    con.execute(f"CREATE OR REPLACE TABLE {OURS} AS {select} ORDER BY {LINE}")
+    con.execute(f"DROP TABLE IF EXISTS {OURS}")
+    con.execute(f"CREATE TABLE {OURS} AS {select} ORDER BY {LINE}")
     names = tuple(row[0] for row in con.execute(f"DESCRIBE {OURS}").fetchall() if row[0] != LINE)
     return Rows(
         relation=OURS,
