@@ -17,9 +17,9 @@ from shopkeeper.core.ports import Progress, quiet
 from shopkeeper.data.cleaning.clock import applied
 from shopkeeper.data.cleaning.columns import KINDS, Kind
 from shopkeeper.data.cleaning.event import clean_event
-from shopkeeper.data.import_run import PERSON_KEYS
 from shopkeeper.data.importing import Account, Importer
 from shopkeeper.data.mapping import NO_MAPPING, MapFile, declare, load_mapping, mapping_of, pairs_of, table_of
+from shopkeeper.data.people_again import PERSON_KEYS
 from shopkeeper.data.preview import Preview
 from shopkeeper.data.quarantine import HeldRow
 from shopkeeper.data.rows import Held
