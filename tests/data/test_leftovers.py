@@ -85,7 +85,8 @@ def test_a_disk_that_refuses_does_not_keep_the_shop_closed(folder: Path, monkeyp
 
 
 def test_the_lakes_log_keeps_a_day(tmp_path: Path) -> None:
-    """Versions that a checkpoint holds go a day later; the table, read anew, is the same, and so is what it is told."""
+    """Versions that a checkpoint holds go a day later, and of checkpoints the newest two stay; the table, read anew, is
+    the same, and so is what it is told."""
     lake = Lake(tmp_path / "lake")
     log = tmp_path / "lake" / "prices" / "_delta_log"
     rows = table_of("prices", [dict.fromkeys(TABLES["prices"].names) | {"product": "p1"}])
@@ -107,6 +108,11 @@ def test_the_lakes_log_keeps_a_day(tmp_path: Path) -> None:
     assert len(again.files("prices")) == 2 * delta_log.CHECKPOINT_EVERY
     assert again.landed("prices", "t") == 2 * delta_log.CHECKPOINT_EVERY
     assert not again.append("prices", rows, key="t", number=2 * delta_log.CHECKPOINT_EVERY)
+    lake = again
+    commits(2 * delta_log.CHECKPOINT_EVERY + 1)
+    copies = sorted(int(path.name[:20]) for path in log.glob("*.checkpoint*"))
+    assert copies == [2 * delta_log.CHECKPOINT_EVERY, 3 * delta_log.CHECKPOINT_EVERY]
+    assert len(Lake(tmp_path / "lake").files("prices")) == 3 * delta_log.CHECKPOINT_EVERY
 
 
 def test_a_shop_that_is_open_is_not_tidied(folder: Path) -> None:

@@ -27,7 +27,7 @@ from shopkeeper.learn.snapshot import ArraySnapshot
 from two_engines import MARKS, MOMENT, START, both_engines, plain
 
 VALUES = {"currency": "CNY", "timezone": "Asia/Shanghai", "since": START + timedelta(days=3), "most": 5,
-          "alpha": 0.5, "shrink": 2.0, **PATTERNS}  # fmt: skip
+          "line_limit": 60, "alpha": 0.5, "shrink": 2.0, **PATTERNS}  # fmt: skip
 """What a file's parameters stand for."""
 SUMS_OF_FRACTIONS = {
     "customer_habits",

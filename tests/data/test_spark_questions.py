@@ -31,7 +31,7 @@ VALUES: Mapping[str, Any] = {
     "size": 40, "skip": 2, "most": 50, "count": 10, "currency": "CNY", "since": START, "start": START, "end": MOMENT,
     "lately": MOMENT - timedelta(days=30), "version": "v1", "moment": MOMENT, "click": int(Action.CLICK),
     "order": int(Action.ORDER), "scale": 100, "most_customers": 3, "most_visitors": 4,
-    "bought": 3.0, "timezone": "Asia/Shanghai",
+    "bought": 3.0, "line_limit": 2**62, "timezone": "Asia/Shanghai",
 }  # fmt: skip
 OTHERS: Mapping[str, Mapping[str, Any]] = {
     "shop.order_returns._ORDER": {"order": "O3"}, "data.reports._SINCE": {"since": MOMENT - timedelta(days=9)},

@@ -57,7 +57,7 @@ def test_the_server_goes_on_without_its_database(folder: Path, postgresql: Postg
         assert server.post([view]).status_code == 200
         agreed = {"id": "no", "action": "consent", "customer": "c03", "properties": {"personalise": "false"}}
         assert server.post([agreed]).status_code == 503
-        page = server.client.get("/console/customer", params={"id": "c01"})
+        page = server.client.get("/console/customers")
         assert (page.status_code, page.headers["Retry-After"].isdecimal()) == (503, True)
         postgresql.start()
         deadline = time.monotonic() + 30

@@ -16,13 +16,14 @@ from shopkeeper.core.prediction import Meter, Prediction
 from shopkeeper.features.tables import feature_sql
 from shopkeeper.learn.propensity.comparing import by_fold_of, compare
 from shopkeeper.learn.propensity.foretell import outcome_of
-from shopkeeper.learn.propensity.line_returns import TABLE, line_panel
+from shopkeeper.learn.propensity.line_returns import ALL_LINES, TABLE, line_panel
 from shopkeeper.shop import Shop, order_returns
 from shopkeeper.shop.order_returns import newest_orders, order_risk
 from shopkeeper.shop.predicting import panel_for
 from shopkeeper.shop.telling import told_order
 
 LATER = ("age_days", "back_days")
+ASKED = {"currency": "EUR", "line_limit": ALL_LINES}
 
 
 def same(found: list[dict[str, Any]], wanted: list[dict[str, Any]]) -> None:
@@ -54,10 +55,10 @@ def test_every_learner_finds_what_comes_back(shop: Shop) -> None:
 
 def test_a_line_knows_nothing_of_later(shop: Shop) -> None:
     """Law: what is said of a line when it was ordered stays the same whatever happens afterwards."""
-    known, asked = shop.snapshot(), {"currency": "EUR"}
+    known = shop.snapshot()
     moment = NOW - timedelta(days=200)
-    before = known.as_of(moment).query(feature_sql(TABLE), asked).drop_columns(LATER)
-    now = known.query(feature_sql(TABLE), asked).drop_columns(LATER)
+    before = known.as_of(moment).query(feature_sql(TABLE), ASKED).drop_columns(LATER)
+    now = known.query(feature_sql(TABLE), ASKED).drop_columns(LATER)
     assert 500 < before.num_rows < now.num_rows
     same(now.slice(0, before.num_rows).to_pylist(), before.to_pylist())
 
@@ -65,13 +66,29 @@ def test_a_line_knows_nothing_of_later(shop: Shop) -> None:
 def test_one_order_reads_as_in_the_whole(shop: Shop) -> None:
     """Law: the rows of one order, read over what it needs alone, are those of the whole table."""
     known = shop.snapshot()
-    whole = known.query(feature_sql(TABLE), {"currency": "EUR"})
+    whole = known.query(feature_sql(TABLE), ASKED)
     rows, orders = whole.to_pylist(), whole.column("order_id").to_pylist()
     sql = order_returns._ORDER.format(inner=feature_sql(TABLE))
     for order in (orders[10], orders[len(orders) // 2], orders[-1]):
-        own = known.query(sql, {"order": order, "currency": "EUR"}).to_pylist()
+        own = known.query(sql, {"order": order, **ASKED}).to_pylist()
         assert own
         same(own, sorted((row for row in rows if row["order_id"] == order), key=lambda row: row["product"]))
+
+
+def test_of_too_many_lines_whole_people_are_drawn(shop: Shop) -> None:
+    """Law: a limit leaves out people, never a line of somebody who stays, and changes nothing of what stays; it is
+    passed by fewer lines than one group of people has; the same people are drawn under a wider limit."""
+    known = shop.snapshot()
+    whole = known.query(feature_sql(TABLE), ASKED).to_pylist()
+    drawn: list[set[str]] = []
+    for limit in (1, 500, 2000):
+        found = known.query(feature_sql(TABLE), {**ASKED, "line_limit": limit}).to_pylist()
+        people = {row["person"] for row in found}
+        same(found, [row for row in whole if row["person"] in people])
+        most = max(sum(row["person"] == person for row in whole) for person in people)
+        assert 0 < len(found) < limit + most
+        drawn.append(people)
+    assert drawn[0] < drawn[1] < drawn[2] < {row["person"] for row in whole}
 
 
 def test_a_return_belongs_to_the_newest_order_before_it_or_to_the_one_it_names(tmp_path: Path) -> None:
@@ -86,9 +103,7 @@ def test_a_return_belongs_to_the_newest_order_before_it_or_to_the_one_it_names(t
         line_of("b", "C1", day[0] - timedelta(days=5), "p2", quantity=-1),
     ]  # fmt: skip
     with shop_of(tmp_path, lines) as shop:
-        rows = {
-            row["order_id"]: row for row in shop.snapshot().query(feature_sql(TABLE), {"currency": "EUR"}).to_pylist()
-        }
+        rows = {row["order_id"]: row for row in shop.snapshot().query(feature_sql(TABLE), ASKED).to_pylist()}
     assert {order: row["back_days"] for order, row in rows.items()} == {
         "o1": 40, "o2": 10, "o3": None, "o4": None, "o5": None}  # fmt: skip
     assert [rows[order]["own_lines"] for order in ("o1", "o2", "o3")] == [0, 1, 2]

@@ -21,6 +21,8 @@ CHECKPOINT_EVERY: Final = 50
 _DIGITS: Final = 20
 _KEPT_SECONDS: Final = 86_400.0
 LAST: Final = "_last_checkpoint"
+_COPY: Final = ".checkpoint"
+"""In the name of a checkpoint, which is a copy of what the versions say."""
 _MAKES: Final = '{"metaData":'
 _SEAL: Final = "shopkeeperSeal"
 """A digest of a version's table, number and actions, in its own commitInfo."""
@@ -80,11 +82,18 @@ def commit(table: Path, version: int, actions: Iterable[Action]) -> None:
 
 def trim(log: Path, checkpoint: int) -> None:
     """Forget versions that a checkpoint holds, but those of the last day: each commit is a file of its own, and a shop
-    makes thousands a day."""
+    makes thousands a day. Of checkpoints, which name every file that went in that day, the one before is kept too: it
+    may just be read."""
     limit = time.time() - _KEPT_SECONDS
     for path in log.iterdir():
         number = path.name[:_DIGITS]
-        if number.isdigit() and int(number) < checkpoint and path.stat().st_mtime < limit:
+        if not number.isdigit():
+            continue
+        if _COPY in path.name:
+            gone = int(number) < checkpoint - CHECKPOINT_EVERY
+        else:
+            gone = int(number) < checkpoint and path.stat().st_mtime < limit
+        if gone:
             path.unlink(missing_ok=True)
 
 

@@ -33,7 +33,8 @@ from shopkeeper.data.schema import FOLLOWS, TABLES, lake_types
 
 SMALL_FILE_BYTES = 32 * 2**20
 _READERS, _STAGING, _REWRITING = "readers.lock", "staging.lock", "rewrite.lock"
-_CONFIGURATION = {"delta.dataSkippingNumIndexedCols": "0"}
+_CONFIGURATION = {"delta.dataSkippingNumIndexedCols": "0", "delta.deletedFileRetentionDuration": "interval 1 days"}
+"""Files that went are named for a day, not for the usual week: nobody asks for them, and every checkpoint does it."""
 
 
 class Lake:

@@ -15,7 +15,7 @@ from shopkeeper.core.prediction import Answer, Meter, Prediction
 from shopkeeper.features.tables import feature_sql
 from shopkeeper.learn.propensity.foretell import NAME, columns_like
 from shopkeeper.learn.propensity.learned import Learned
-from shopkeeper.learn.propensity.line_returns import TABLE, asked_of
+from shopkeeper.learn.propensity.line_returns import ALL_LINES, TABLE, asked_of
 from shopkeeper.shop.of_version import why_none
 from shopkeeper.shop.predicting import foretold, meter_of
 from shopkeeper.shop.shop import Shop
@@ -80,7 +80,7 @@ def order_risk(shop: Shop, order_id: str) -> OrderRisk:
         NotFound: no such order of a known buyer.
     """
     known = shop.snapshot()
-    asked = {"order": order_id, "currency": known.currency}
+    asked = {"order": order_id, "currency": known.currency, "line_limit": ALL_LINES}
     table = known.query(_ORDER.format(inner=feature_sql(TABLE)), asked)
     if not table.num_rows:
         raise NotFound("unknown_order", order=order_id)

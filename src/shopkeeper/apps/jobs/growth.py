@@ -12,6 +12,7 @@ from shopkeeper.core.ports import quiet
 from shopkeeper.data.sources.synthetic import SyntheticShop
 from shopkeeper.features.tables import FORETELLING, HANDED_ON, PROFILE, TABLES, feature_sql
 from shopkeeper.features.tone import PATTERNS
+from shopkeeper.learn.propensity.line_returns import MOST_LINES
 from shopkeeper.shop import Shop
 from shopkeeper.shop.importing import import_files
 
@@ -41,7 +42,7 @@ def measure_features(folder: Path) -> dict[str, Any]:
         known = shop.snapshot()
         told = {
             "currency": shop.settings.shop.currency, "timezone": shop.settings.shop.timezone, "moment": known.moment,
-            "since": known.moment - timedelta(days=_OUTCOME_DAYS), **PATTERNS,
+            "since": known.moment - timedelta(days=_OUTCOME_DAYS), "line_limit": MOST_LINES, **PATTERNS,
         }  # fmt: skip
         for name in dict.fromkeys((*TABLES, *FORETELLING, *PROFILE)):
             sql = feature_sql(name)
