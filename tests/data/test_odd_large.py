@@ -92,6 +92,19 @@ def test_a_log_with_every_third_row_bad(importer: Importer, tmp_path: Path, monk
     assert kept["small.csv"] == kept["large.csv"]
 
 
+def test_duckdb_refuses_few_lines_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It keeps what it refuses: one line in two hundred is few of a small file and many of a larger one."""
+    monkeypatch.setattr("shopkeeper.data.sources.delimited._LARGE", 1 << 16)
+    monkeypatch.setattr("shopkeeper.data.sources.delimited._REFUSED", 60)
+    found = []
+    for rows in (8_000, 20_000):
+        path = tmp_path / f"{rows}.csv"
+        lines = (f"2026-03-01 10:00:00 UTC,view,{n},22,a.b,x,1.5,u{n}" for n in range(rows))
+        path.write_text(HEADER + "".join(f"{line},s\n" if n % 200 else f"{line}\n" for n, line in enumerate(lines)))
+        found.append(_often_ragged(path, read_header(HEADER, WHEN, path)))
+    assert found == [False, True]
+
+
 @pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
 def test_baskets_are_read_in_pieces(
     importer: Importer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: str

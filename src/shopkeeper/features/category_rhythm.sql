@@ -12,13 +12,15 @@ WITH days AS (
          sum(CASE WHEN age < 28 THEN 1 ELSE 0 END) AS category_days_28,
          sum(CASE WHEN age < 112 THEN 1 ELSE 0 END) AS category_days_112, sum(lines) / count(*) AS category_lines_a_day
   FROM days GROUP BY buyer, category
+), order_days AS (
+  SELECT buyer, day, max(age) AS oldest, min(age) AS newest FROM days GROUP BY buyer, day
 ), whole AS (
-  SELECT buyer, count(DISTINCT day) AS order_days, max(age) AS first_days, min(age) AS last_days,
-         count(DISTINCT CASE WHEN age < 28 THEN day END) AS days_28
-  FROM days GROUP BY buyer
+  SELECT buyer, count(*) AS order_days, max(oldest) AS first_days, min(newest) AS last_days,
+         count(CASE WHEN newest < 28 THEN 1 END) AS days_28
+  FROM order_days GROUP BY buyer
 ), usual AS (
-  SELECT category, count(DISTINCT buyer) AS category_buyers, count(*) / count(DISTINCT buyer) AS category_rate
-  FROM days GROUP BY category
+  SELECT category, count(*) AS category_buyers, sum(category_days) / count(*) AS category_rate
+  FROM mine GROUP BY category
 )
 SELECT mine.buyer || chr(31) || mine.category AS person, mine.* EXCLUDE (buyer, category), whole.* EXCLUDE (buyer),
        category_days / order_days AS category_share, category_buyers, category_rate

@@ -9,8 +9,8 @@ WITH lines AS (
          CAST(floor(abs(coalesce(quantity, 1)) * coalesce(price_minor, 0) + 0.5) AS BIGINT) AS gross,
          coalesce(discount_minor, 0) AS discount, refund_minor
   FROM order_lines WHERE product IS NOT NULL
-), buyers AS (
-  SELECT product, person, count(DISTINCT CASE WHEN bought THEN event END) AS orders,
+), by_order AS (
+  SELECT product, person, CASE WHEN bought THEN event END AS bought_in,
          sum(CASE WHEN bought THEN millionths ELSE 0 END) AS sold,
          sum(CASE WHEN bought THEN 0 ELSE millionths END) AS returned,
          sum(CASE WHEN NOT ours THEN 0
@@ -20,7 +20,11 @@ WITH lines AS (
                millionths * pow(2.0, (epoch_us("at") - epoch_us($moment)) / (60 * 86400000000.0)) * 1e3 + 0.5) AS HUGEINT)
                   ELSE 0 END) AS recent,
          max(CASE WHEN bought THEN "at" END) AS last_sold_at
-  FROM lines GROUP BY product, person
+  FROM lines GROUP BY 1, 2, 3
+), buyers AS (
+  SELECT product, person, count(bought_in) AS orders, sum(sold) AS sold, sum(returned) AS returned, sum(paid) AS paid,
+         sum(recent) AS recent, max(last_sold_at) AS last_sold_at
+  FROM by_order GROUP BY product, person
 ), selling AS (
   SELECT product, sum(CASE WHEN orders > 0 AND person IS NOT NULL THEN 1 ELSE 0 END) AS buyers,
          sum(CASE WHEN orders > 1 AND person IS NOT NULL THEN 1 ELSE 0 END) AS repeat_buyers,

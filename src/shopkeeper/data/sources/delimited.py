@@ -26,6 +26,8 @@ _MANY: Final = 5_000
 _PLACES, _PLACE = 64, 1 << 16
 """How many pieces of a file a sample has, and their bytes."""
 _LARGE: Final = 1 << 23
+_REFUSED: Final = 200_000
+"""How many lines DuckDB may refuse of a file."""
 _NO_TEXT: Final = "shopkeeper.no_text"
 codecs.register_error(_NO_TEXT, lambda error: ("\0", getattr(error, "end", 0)))
 """Bytes of UTF-16 that are no text become NUL, for which their line is held."""
@@ -89,20 +91,20 @@ class Delimited:
 
 
 def _often_ragged(path: Path, header: Header) -> bool:
-    """Whether more than one line in a hundred of a large file has too few or too many cells, as far as a sample tells:
-    DuckDB keeps some kilobytes of each line that it refuses, outside of its memory limit."""
+    """Whether more than a hundredth of a large file, or very many lines, have too few or too many cells, as far as a
+    sample tells: DuckDB keeps more than a kilobyte of each line that it refuses, outside of its memory limit."""
     size, wanted = path.stat().st_size, len(header.names) - 1
     if size < _LARGE:
         return False
-    delimiter, ragged, lines = header.delimiter.encode(), 0, 0
+    delimiter, ragged, lines, seen = header.delimiter.encode(), 0, 0, 0
     with path.open("rb") as file:
         for place in range(0, size, size // _PLACES):
             file.seek(place)
             for line in file.read(_PLACE).split(b"\n")[1:-1]:
                 if b'"' not in line and line.strip():
-                    lines += 1
+                    lines, seen = lines + 1, seen + len(line)
                     ragged += line.count(delimiter) != wanted
-    return ragged * 100 > lines
+    return ragged * 100 > lines or ragged * size > _REFUSED * seen
 
 
 def _sample(path: Path, encoding: str) -> str:

@@ -17,6 +17,7 @@ from typing import Any, Final
 from python_calamine import CalamineError, CalamineWorkbook
 
 from shopkeeper.core.errors import DataError
+from shopkeeper.data.held_pile import HeldPile
 from shopkeeper.data.mapping import NO_MAPPING, MapFile
 from shopkeeper.data.rows import Held, Rows, Warn
 from shopkeeper.data.sources.chunks import SIZE, Chunks
@@ -75,18 +76,15 @@ def _opened(path: Path, mapping: MapFile, scratch: Path) -> Rows:
     if sheet.total_height * len(names) > _MAX_CELLS:
         raise DataError("too_many_cells_in_sheet", file=str(path), limit=_MAX_CELLS)
     odd, warnings = _odd_cells(path, name, place)
-    held, chunks = list[Held](), Chunks(scratch)
+    held, chunks = HeldPile(scratch), Chunks(scratch)
     columns = tuple(names.values())
     chunks.add([], [], columns)
     while piece := list(islice(rows, SIZE)):
-        held += [_held(n, row, names, odd[n]) for n, row in piece if n in odd]
+        held.extend(_held(n, row, names, odd[n]) for n, row in piece if n in odd)
         good = [(n, row) for n, row in piece if n not in odd]
         cells = [{name: _text(row[at]) for at, name in names.items()} for _, row in good]
         chunks.add([n for n, _ in good], cells, columns)
-    return Rows(
-        relation=chunks.relation, columns=columns, numbered=True, warnings=tuple(warnings),
-        held=tuple(held),
-    )  # fmt: skip
+    return Rows(relation=chunks.relation, columns=columns, numbered=True, warnings=tuple(warnings), held=held)
 
 
 def _rows(sheet: Any) -> Iterator[tuple[int, list[Any]]]:
