@@ -1,13 +1,16 @@
 """Laws of the shop's words: exact money, ids that name nobody by accident, a closed list of actions, consent as no."""
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shopkeeper.core.action import BROWSER_ACTIONS, PRODUCT_ACTIONS, Action
+import shopkeeper.features
+from shopkeeper.core.action import BACK, BACK_SQL, BROWSER_ACTIONS, PRODUCT_ACTIONS, Action
 from shopkeeper.core.consent import NO_CONSENT, Consent, Purpose, given_in
 from shopkeeper.core.errors import DataError, NotFound, ShopkeeperError, Unavailable
 from shopkeeper.core.event import Event
@@ -127,3 +130,15 @@ def test_errors_carry_a_key_and_facts() -> None:
     assert NotFound("x").http_status == 404
     assert [kind.retryable for kind in (ShopkeeperError, DataError, Unavailable)] == [False, False, True]
     assert Unavailable("disk_full", retry_after_seconds=30).retry_after_seconds == 30
+
+
+def test_what_takes_back_is_said_alike_everywhere() -> None:
+    """The features' SQL names the same actions as ``BACK``, wherever it asks for what takes an order back."""
+    features = Path(shopkeeper.features.__file__).parent
+    wanted = {action.word for action in BACK}
+    assert set(re.findall(r"'(.*?)'", BACK_SQL)) == wanted
+    asked = re.findall(
+        r"action IN \(('order_(?:return|cancel)'.*?)\)", "".join(map(Path.read_text, features.glob("*.sql")))
+    )
+    assert asked
+    assert all(set(re.findall(r"'(.*?)'", names)) == wanted for names in asked)

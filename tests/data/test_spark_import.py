@@ -174,3 +174,6 @@ def test_a_folder_brings_its_consent(tmp_path: Path) -> None:
             (f"{number}.csv", 3) for number in (1, 2, 3)
         }
         assert sorted(shop.state.consent.allowing(Purpose.TRAIN)) == [f"visitor:v{number}" for number in (1, 2, 3)]
+        ((_, account),) = import_files(shop, [folder], purposes=[Purpose.EMAIL], consent_source="form")
+        assert (account.kept, account.duplicate) == (0, 3)
+        assert len(shop.state.consent.allowing(Purpose.EMAIL)) == 3

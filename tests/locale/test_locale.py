@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from shopkeeper import locale
+from shopkeeper.settings import DEFAULT_MODELS
 
 SOURCE = Path(locale.__file__).parents[1]
 ERRORS = dict.fromkeys(
@@ -145,3 +146,9 @@ def test_a_blank_with_two_words_chooses_by_the_number() -> None:
     assert (one, many) == ("1 row is here", "1000 rows are here")
     assert locale.say("en", "console", "overview_held", count=1) == "1 row waits in quarantine"
     assert locale.say("zh", "console", "overview_held", count=1).count("1") == 1
+
+
+@pytest.mark.parametrize("language", locale.LANGUAGES)
+def test_every_model_of_a_new_shop_has_a_name(language: str) -> None:
+    """The console calls no model by its key."""
+    assert {f"model_{name}" for name in DEFAULT_MODELS} <= locale.phrases(language, "console").keys()

@@ -9,7 +9,9 @@ import pytest
 from shopkeeper.core.consent import Purpose
 from shopkeeper.core.errors import DataError
 from shopkeeper.core.ids import PersonKey
+from shopkeeper.data import reports
 from shopkeeper.shop import Shop
+from shopkeeper.shop.held import held_sentence
 from shopkeeper.shop.importing import import_files, preview_files, replay
 from shopkeeper.shop.people import erase, export
 
@@ -211,3 +213,43 @@ def test_a_folder_of_a_known_format_stays_here(tmp_path: Path) -> None:
         assert [(one.format != "", one.kept) for _, one in accounts] == [(True, 1)] * 3
         with shop.lake.connect(tables=["events"]) as con:
             assert con.execute("SELECT DISTINCT source FROM events").fetchall() == [("file:history",)]
+
+
+def test_consent_reaches_whom_another_file_had_brought(shop: Shop, tmp_path: Path) -> None:
+    """Everybody in a file agreed to what is said of it, also where all their rows were known; no no becomes a yes. The
+    same holds for rows that a replay finds to be known."""
+    first, second = tmp_path / "a.csv", tmp_path / "b.csv"
+    rows = "1,2026-03-01,c1,p,1,10.00\n2,2026-03-01,c2,p,1,5.00\n3,2026-03-02,,p,1,5.00\n"
+    head, _, _ = LINES.partition("\n")
+    first.write_text(f"{head}\n{rows}")
+    second.write_text(f"{head}\n{rows}4,2026-03-03,c4,p,1,x\n5,2026-03-03,c5,p,1,5.00\n")
+    shop.state.consent.record(
+        PersonKey("c2"), {Purpose.TRAIN: False}, at=datetime(2026, 1, 1, tzinfo=UTC), source="form"
+    )
+    import_files(shop, [first])
+    assert shop.state.consent.may_train() == []
+    ((_, account),) = import_files(shop, [second], purposes=[Purpose.TRAIN], consent_source="terms")
+    assert (account.duplicate, account.again) == (3, ("c1", "c2"))
+    assert shop.state.consent.may_train() == ["c1", "c5"]
+    first.write_text(f"{head}\n4,2026-03-03,c4,p,1,7.00\n")
+    import_files(shop, [first])
+    shop.quarantine.fix(shop.quarantine.list()[0].id, {"price": "7.00"})
+    assert [(one.kept, one.duplicate) for one in replay(shop)] == [(0, 1)]
+    assert shop.state.consent.may_train() == ["c1", "c4", "c5"]
+
+
+def test_the_overview_counts_the_products_that_its_list_shows(shop: Shop, tmp_path: Path) -> None:
+    """A shop without a catalogue has the products that were sold."""
+    path = tmp_path / "lines.csv"
+    path.write_text(LINES)
+    import_files(shop, [path])
+    totals = reports.overview(shop.snapshot(), days=9, timezone="UTC")["totals"]
+    assert totals["products"] == reports.product_list(shop.snapshot()).num_rows == 1
+
+
+def test_a_held_row_is_one_sentence_in_both_languages(shop: Shop) -> None:
+    """What is wrong ends before the bracket that says where the row is kept."""
+    shop.collect([VIEW | {"action": "fly"}])
+    (row,) = shop.quarantine.list()
+    assert held_sentence("zh", row).count("。") == 0
+    assert held_sentence("en", row).count(".") == 0

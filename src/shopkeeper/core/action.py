@@ -5,6 +5,7 @@ Names in comments are the field's standard (Segment e-commerce spec v2) where it
 """
 
 from enum import IntEnum
+from typing import Final
 
 
 class Action(IntEnum):
@@ -72,6 +73,8 @@ BROWSER_ACTIONS = frozenset(
 
 BACK = frozenset({Action.ORDER_CANCEL, Action.ORDER_RETURN})
 """What takes an order's lines back, or pays money back."""
+BACK_SQL: Final = f"({', '.join(sorted(repr(action.word) for action in BACK))})"
+"""The same as SQL writes a list of texts."""
 
 PRODUCT_ACTIONS = frozenset(
     {

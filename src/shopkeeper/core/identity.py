@@ -68,6 +68,8 @@ class Runs:
 
 PHONE: Final = "phone:"
 """What a telephone number that lends its orders is called, beside browsers. A number begins with ``+``."""
+IS_PHONE: Final = f"visitor LIKE '{PHONE}%'"
+"""SQL: whether what lends its past is a telephone number."""
 _BROWSER: Final = "visitor:"
 
 

@@ -24,6 +24,8 @@ class Account:
     seconds: float = 0.0
     format: str = ""
     """The known format that the file was recognised as."""
+    again: tuple[str, ...] = field(default=(), repr=False)
+    """The person keys of rows that were duplicates, where it was asked for whom a file names."""
     replayed: str = ""
     """The import whose held rows were tried again."""
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from shopkeeper.core.identity import PHONE, LinkRules, Runs
+from shopkeeper.core.identity import IS_PHONE, PHONE, LinkRules, Runs
 from shopkeeper.core.ids import PLACEHOLDERS, PersonKey
 from shopkeeper.data.batch import Batch
 from shopkeeper.data.duck import Duck
@@ -32,16 +32,15 @@ NO_LINKS: Final = LINKS.empty_table()
 _DUCK: Final = Duck()
 
 _NOBODY: Final = ", ".join("'" + word.replace("'", "''") + "'" for word in sorted(PLACEHOLDERS))
-_IS_PHONE: Final = f"visitor LIKE '{PHONE}%'"
 _DIGITS: Final = "translate({column}, ' -()./', '')"
 """A telephone number as it is compared."""
 _SIGN_INS: Final = f"""
   SELECT visitor, customer, "at", id AS event FROM lake_events
   WHERE visitor IS NOT NULL AND customer IS NOT NULL AND action NOT IN ('stock_change', 'price_change')
-    AND NOT {_IS_PHONE}
+    AND NOT {IS_PHONE}
   UNION ALL
   SELECT visitor, customer, "at", coalesce(event_id, order_id) FROM lake_order_lines
-  WHERE visitor IS NOT NULL AND customer IS NOT NULL AND NOT {_IS_PHONE}
+  WHERE visitor IS NOT NULL AND customer IS NOT NULL AND NOT {IS_PHONE}
   UNION ALL
   SELECT '{PHONE}' || ordering.customer, c.id, c."at", c.id FROM lake_customers c
   JOIN (SELECT customer FROM lake_order_lines WHERE customer LIKE '+%'
@@ -71,7 +70,7 @@ FROM several WHERE before IS NULL OR before <> customer
 """
 """``lag`` gives the customer of the sign-in before, by (time, event, customer): as live sign-ins are sorted."""
 
-_PAIRS: Final = """
+_PAIRS: Final = f"""
 WITH known AS (
   SELECT visitor, customer, "at", run FROM runs WHERE "at" < $moment
 ), counted AS (
@@ -84,15 +83,15 @@ WITH known AS (
 )
 SELECT visitor, customer, first_at, runs, customers, CAST(visitors AS BIGINT) AS visitors,
        CASE WHEN apart THEN 'unlinked'
-            WHEN customers > CASE WHEN visitor LIKE 'phone:%' THEN 1 ELSE $most_customers END THEN 'too_many_customers'
+            WHEN customers > CASE WHEN {IS_PHONE} THEN 1 ELSE $most_customers END THEN 'too_many_customers'
             WHEN visitors > $most_visitors THEN 'too_many_visitors'
-            WHEN NOT {agreed} THEN 'no_consent' ELSE 'linked' END AS verdict
+            WHEN NOT {{agreed}} THEN 'no_consent' ELSE 'linked' END AS verdict
 FROM crowds
 """
-_KEY: Final = f"CASE WHEN {_IS_PHONE} THEN substr(visitor, {len(PHONE) + 1}) ELSE 'visitor:' || visitor END"
+_KEY: Final = f"CASE WHEN {IS_PHONE} THEN substr(visitor, {len(PHONE) + 1}) ELSE 'visitor:' || visitor END"
 _AGREED: Final = f"(customer IN (SELECT person FROM agreed) AND {_KEY} IN (SELECT person FROM agreed))"
-_COUNTS: Final = """
-WITH lenders AS ({pairs}), pairs AS (SELECT * FROM lenders WHERE visitor NOT LIKE 'phone:%'), browsers AS (
+_COUNTS: Final = f"""
+WITH lenders AS ({{pairs}}), pairs AS (SELECT * FROM lenders WHERE NOT {IS_PHONE}), browsers AS (
   SELECT visitor, count(*) FILTER (verdict = 'linked') AS linked, min(verdict) FILTER (verdict <> 'linked') AS refused
   FROM pairs GROUP BY visitor
 )
@@ -102,23 +101,23 @@ SELECT count(*) AS browsers, count(*) FILTER (linked > 0) AS linked, count(*) FI
        count(*) FILTER (linked = 0 AND refused = 'no_consent') AS no_consent,
        count(*) FILTER (linked = 0 AND refused = 'too_many_customers') AS too_many_customers,
        count(*) FILTER (linked = 0 AND refused = 'too_many_visitors') AS too_many_visitors,
-       (SELECT count(*) FROM lenders WHERE visitor LIKE 'phone:%' AND verdict = 'linked') AS phones,
+       (SELECT count(*) FROM lenders WHERE {IS_PHONE} AND verdict = 'linked') AS phones,
        (SELECT count(DISTINCT visitor) FROM lenders
-        WHERE visitor LIKE 'phone:%' AND verdict = 'too_many_customers') AS phones_shared
+        WHERE {IS_PHONE} AND verdict = 'too_many_customers') AS phones_shared
 FROM browsers
 """
-_CROWDS: Final = """
-WITH pairs AS ({pairs})
-SELECT CASE WHEN visitor LIKE 'phone:%' THEN 'phone' ELSE 'visitor' END AS kind, visitor AS id,
+_CROWDS: Final = f"""
+WITH pairs AS ({{pairs}})
+SELECT CASE WHEN {IS_PHONE} THEN 'phone' ELSE 'visitor' END AS kind, visitor AS id,
        max(customers) AS others FROM pairs
 WHERE verdict = 'too_many_customers' GROUP BY visitor
 UNION ALL
 SELECT 'customer', customer, max(visitors) FROM pairs WHERE verdict = 'too_many_visitors' GROUP BY customer
 ORDER BY others DESC, kind, id LIMIT $most
 """
-_LINKS: Final = """
-WITH pairs AS ({pairs}), spans AS (
-  SELECT visitor, customer, CASE WHEN visitor LIKE 'phone:%' THEN TIMESTAMPTZ '1970-01-01 00:00:00+00'
+_LINKS: Final = f"""
+WITH pairs AS ({{pairs}}), spans AS (
+  SELECT visitor, customer, CASE WHEN {IS_PHONE} THEN TIMESTAMPTZ '1970-01-01 00:00:00+00'
               WHEN run = 1 THEN "at" - $window ELSE "at" END AS from_at,
          coalesce(lead("at") OVER (PARTITION BY visitor ORDER BY run), TIMESTAMPTZ '9999-12-31 00:00:00+00') AS until_at
   FROM runs WHERE "at" < $moment
@@ -128,7 +127,7 @@ WITH pairs AS ({pairs}), spans AS (
   WHERE p.verdict = 'linked' AND s.from_at < s.until_at
 )
 SELECT l.visitor, coalesce(phone.customer, l.customer) AS customer, l.from_at, l.until_at
-FROM linked l LEFT JOIN linked phone ON phone.visitor = 'phone:' || l.customer ORDER BY l.visitor, l.from_at
+FROM linked l LEFT JOIN linked phone ON phone.visitor = '{PHONE}' || l.customer ORDER BY l.visitor, l.from_at
 """
 """A browser that was signed in as a telephone number is the customer's whose number it is."""
 

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -18,7 +18,7 @@ from shopkeeper.data.account import Account
 from shopkeeper.data.cleaning.columns import Kind, Matched, match
 from shopkeeper.data.cleaning.oddities import clock_changes, future_times
 from shopkeeper.data.cleaning.rows import HAPPENED, Staging, staging
-from shopkeeper.data.cleaning.values import Reading, moment_sql, now_sql, quoted
+from shopkeeper.data.cleaning.values import Reading, always_sql, moment_sql, now_sql, one_of_sql, quoted
 from shopkeeper.data.conflicts import known_sides
 from shopkeeper.data.disk import seal
 from shopkeeper.data.held_pile import HeldPile
@@ -26,7 +26,8 @@ from shopkeeper.data.kill_points import reached
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.mapping import MapFile
 from shopkeeper.data.marking import Facts, Marking, orders_sql
-from shopkeeper.data.marks import DUPLICATE, PERSONS, REASONS
+from shopkeeper.data.marks import DERIVED, DUPLICATE, PERSONS, REASONS
+from shopkeeper.data.people_again import people_again
 from shopkeeper.data.preview import PreviewRow
 from shopkeeper.data.rows import LINE, Held, Rejects, Rows, Source, Warn, identifier, line_in, shifts
 from shopkeeper.data.schema import lake_types
@@ -63,6 +64,10 @@ class ImportRun:
     threads: int = 2
     orders: bool = True
     """Whether order lines make the events of their orders."""
+    naming: bool = False
+    """Whether the account says of whom rows were known already."""
+    derived: bool = False
+    """Whether these products only follow from what happened to them."""
     tried: tuple[datetime, ...] = ()
     """When rows of the same file came in before, where these were held then."""
     named: str = ""
@@ -109,12 +114,13 @@ class ImportRun:
         self._tell(0)
         return reader.open(self.con, self.path, self.mapping, self.scratch)
 
-    def part(self, kind: Kind, mapping: MapFile, reading: Reading, *, orders: bool) -> "ImportRun":
+    def part(self, kind: Kind, mapping: MapFile, reading: Reading, *, orders: bool, derived: bool) -> "ImportRun":
         """Another run on the same connection, for what the same file says of another kind."""
         self.clear()
         return replace(
-            self, id=new_id("i"), kind=kind, mapping=mapping, reading=reading, orders=orders, files={}, named=""
-        )
+            self, id=new_id("i"), kind=kind, mapping=mapping, reading=reading, orders=orders, derived=derived, files={},
+            named="",
+        )  # fmt: skip
 
     def clear(self) -> None:
         """Give back what was made of these rows, before those of another kind are looked for."""
@@ -128,6 +134,7 @@ class ImportRun:
         matched, plan, rejects = self.stage(rows)
         reached("import.staged")
         self._tell(3)
+        again = people_again(self.con, self.kind) if self.naming else ()
         held = HeldPile(self.scratch)
         for some in (rows.held, rejects, self._held(plan, rows, matched, rejects)):
             held.extend(some)
@@ -138,7 +145,7 @@ class ImportRun:
             self._name_products()
         reached("import.written")
         self._tell(4)
-        return self._account(rows, matched, rejects, held, kept, orders), held
+        return replace(self._account(rows, matched, rejects, held, kept, orders), again=again), held
 
     def preview(self, rows: Rows, count: int) -> tuple[PreviewRow, ...]:
         """What would become of the first rows; nothing is written."""
@@ -208,7 +215,15 @@ class ImportRun:
 
     def _marking(self, plan: Staging, *, timed: bool, told: tuple[str, ...]) -> Marking:
         return self.MARKING(
-            self.con, self.facts, self.kind, plan, timed=timed, threads=self.threads, told=told, before=self._before()
+            self.con,
+            self.facts,
+            self.kind,
+            plan,
+            timed=timed,
+            threads=self.threads,
+            told=told,
+            before=self._before(),
+            derived=self.derived,
         )
 
     def _before(self) -> str:
@@ -311,9 +326,12 @@ class ImportRun:
 
     def _store(self, rows: Rows, matched: Matched, plan: Staging, rejects: Rejects) -> int:
         """Write the kept rows as Parquet into the lake's folder. How many."""
-        values = {"line": "coalesce(line, place::INTEGER)", "source": _always(self.source)}
+        values = {
+            "line": "coalesce(line, place::INTEGER)",
+            "source": always_sql(DERIVED + self.source if self.derived else self.source),
+        }
         if "currency" not in matched.theirs and "currency" not in self.mapping.constants:
-            values["currency"] = f"CASE WHEN currency IS NOT NULL THEN {_always(self.reading.currency)} END"
+            values["currency"] = f"CASE WHEN currency IS NOT NULL THEN {always_sql(self.reading.currency)} END"
         said = [name for name in self.types if name not in plan.absent or name in values]
         columns = ", ".join(f"{values.get(name, identifier(name))} AS {identifier(name)}" for name in said)
         placed = self._placed_sql(rows, rejects) if "line" in self.types else "whole"
@@ -345,10 +363,10 @@ class ImportRun:
 
     def _store_orders(self, matched: Matched) -> int:
         """One event for each order (and each return) of the lines, unless the lake has it."""
-        word = f"CASE WHEN returned THEN {_one_of('order_return', _WORDS)} ELSE {_one_of('order', _WORDS)} END"
+        word = f"CASE WHEN returned THEN {one_of_sql('order_return', _WORDS)} ELSE {one_of_sql('order', _WORDS)} END"
         values = {
             "id": f"{word} || ':' || order_id", "at": '"at"', "action": word, "order_id": "order_id",
-            "customer": "customer", "received_at": now_sql(self.reading), "source": _always(self.source),
+            "customer": "customer", "received_at": now_sql(self.reading), "source": always_sql(self.source),
         } | {name: name for name in _told(matched)}  # fmt: skip
         select = ", ".join(f"{values[name]} AS {identifier(name)}" for name in lake_types("events") if name in values)
         lake = self.facts
@@ -367,16 +385,6 @@ def _drop(con: Any, others: Iterable[str] = ()) -> None:
     con.execute("DROP VIEW IF EXISTS whole")
     for name in ("staged", "marked", "marks", "raws", "orders", "known", "late", "sold", "sums", *others):
         con.execute(f"DROP TABLE IF EXISTS {name}")
-
-
-def _always(text: str) -> str:
-    """A text that stands in every row."""
-    return _one_of(text, (text,))
-
-
-def _one_of(text: str, words: Sequence[str]) -> str:
-    """One of few texts, as a value of a type of its own, which is written as a text and far faster."""
-    return f"{quoted(text)}::ENUM ({', '.join(map(quoted, words))})"
 
 
 def _told(matched: Matched) -> tuple[str, ...]:

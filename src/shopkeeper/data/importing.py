@@ -88,6 +88,7 @@ class Importer:
         started = time.perf_counter()
         source, done = source or f"file:{path.name}", list[tuple[ImportRun, Account, HeldPile]]()
         run = self._start(path, kind or "events", mapping, source, self._reading(mapping), progress)
+        run.naming = "purposes" in (kept_with or {})
         with _told(path), closing(run):
             for found, part in self._parts(run, path, kind, mapping):
                 account, held = part.take(found.rows)
@@ -128,7 +129,7 @@ class Importer:
         reader = Baskets() if kind == "baskets" else reader_of(path)
         for found in find(run.con, run.open(reader), kind, mapping, str(path), self.clock()):
             rows, told = self._settled(run, found)
-            part = run.part(found.kind, told, self._reading(told), orders=found.orders)
+            part = run.part(found.kind, told, self._reading(told), orders=found.orders, derived=found.derived)
             yield replace(found, rows=rows, mapping=told), part
 
     def _settled(self, run: ImportRun, found: Found) -> tuple[Rows, MapFile]:
@@ -205,11 +206,13 @@ class Importer:
 
     def _run(
         self, reader: Source, path: Path, kind: Kind, mapping: MapFile, source: str, reading: Reading,
-        progress: Progress, *, orders: bool = True, tried: Sequence[str] = (),
+        progress: Progress, *, part: Part | None = None, tried: Sequence[str] = (), naming: bool = False,
     ) -> tuple[ImportRun, Account, list[Held]]:  # fmt: skip
         run = self._start(path, kind, mapping, source, reading, progress)
         with _told(path), closing(run):
-            run.orders, run.tried = orders, tuple(map(datetime.fromisoformat, tried))
+            run.tried, run.naming = tuple(map(datetime.fromisoformat, tried)), naming
+            if part is not None:
+                run.orders, run.derived = part.orders, part.derived
             account, held = run.take(run.open(reader))
             run.adopt()
             return run, account, list(held)
@@ -234,10 +237,10 @@ class Importer:
             reading, tried = self._reading(mapping), told.get("tried", ())
             path, source, part = Path(rows[0].file), told.get("source", "replay"), rule_of(told.get("format", ""), kind)
             reader = _Replayed(rows, part)
-            orders = part is None or part.orders
             _, account, held = self._run(
-                reader, path, cast("Kind", kind), mapping, source, reading, progress, orders=orders, tried=tried
-            )
+                reader, path, cast("Kind", kind), mapping, source, reading, progress, part=part, tried=tried,
+                naming="purposes" in told,
+            )  # fmt: skip
             if said or account.kept:
                 moments = [*tried, reading.now.isoformat()] if account.kept else tried
                 self.quarantine.read_again(import_id, {**told, "mapping": asdict(mapping), "tried": moments})

@@ -13,7 +13,7 @@ from shopkeeper.data import so_far
 from shopkeeper.data.cleaning import bots
 from shopkeeper.data.cleaning.columns import Kind
 from shopkeeper.data.cleaning.rows import VERSIONED, Staging, content_sql, identity_sql
-from shopkeeper.data.marks import BOT, DUPLICATE, ID_CONFLICT, ORDER_CONFLICT, ORDER_KNOWN, SHARED
+from shopkeeper.data.marks import BOT, DERIVED, DUPLICATE, ID_CONFLICT, ORDER_CONFLICT, ORDER_KNOWN, SHARED
 from shopkeeper.data.schema import lake_types
 
 Numbers = NDArray[np.unsignedinteger[Any]]
@@ -48,6 +48,9 @@ class Marking:
     """What order lines of this file tell of their orders, beside the customer."""
     before: str = ""
     """SQL: true for rows of the lake that came in with these rows, which are tried again."""
+
+    derived: bool = False
+    """Whether these products only follow from what happened to them: they never speak against what is known."""
 
     def fill(self) -> None:
         """Fill ``marks`` (row, what): duplicates, conflicts and bots, each row once."""
@@ -99,6 +102,9 @@ class Marking:
         lake = self.lake
         if not lake.files(self.kind):
             return
+        if self.derived:
+            self._mark_derived(lake.relation_sql(self.kind))
+            return
         content = content_sql(self.kind, lake_types(self.kind), by_content=self.plan.by_content)
         identity = (
             content if self.plan.by_content else identity_sql(self.kind, timed=self.timed, by_event=self.plan.by_event)
@@ -117,6 +123,13 @@ class Marking:
                 "(SELECT * FROM whole WHERE code = 0) SEMI JOIN known USING (identity) "
                 "ANTI JOIN known USING (identity, content)",
             )
+
+    def _mark_derived(self, lake: str) -> None:
+        """A product that follows from order lines or events is a duplicate where a catalogue has told of it, or where
+        anything was told of it for the same moment: it is no authority, so there is nothing for anybody to look at."""
+        told = f"SELECT id FROM {lake} WHERE NOT coalesce(starts_with(source, '{DERIVED}'), false)"
+        self._mark(DUPLICATE, f"(SELECT * FROM whole WHERE code = 0) SEMI JOIN ({told}) USING (id)")
+        self._mark(DUPLICATE, f'(SELECT * FROM whole WHERE code = 0) SEMI JOIN {lake} USING (id, "at")')
 
     def _mark_shared(self) -> None:
         """A browser that more than a hundred customers signed in with is nobody's."""

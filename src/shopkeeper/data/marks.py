@@ -16,5 +16,7 @@ REASONS: Final = {
     SHARED: "too_many_customers",
 }
 """Why marked rows are held; ``DUPLICATE`` is the one mark that is no reason."""
+DERIVED: Final = "derived:"
+"""How the source of a product begins that only follows from what happened to it."""
 PERSONS: Final = {BOT: "customer", SHARED: "visitor"}
 """Marks that are about a person, and the column that names them."""

@@ -24,6 +24,7 @@ class Found:
     rows: Rows
     mapping: MapFile
     orders: bool = True
+    derived: bool = False
     format: str = ""
 
 
@@ -69,7 +70,7 @@ def _parts(
         main, dates = number == len(parts) - 1, mapping.date_format
         its = part_rows(con, part, loaded, now, main=main, dates=dates)
         yield Found(
-            kind=part.kind, rows=its, orders=part.orders, format=known.name,
+            kind=part.kind, rows=its, orders=part.orders, derived=part.derived, format=known.name,
             mapping=replace(mapping, returns=part.returns or mapping.returns),
         )  # fmt: skip
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from shopkeeper.core.action import BACK_SQL
 from shopkeeper.core.event import Event
 from shopkeeper.core.money import exponent
 from shopkeeper.data.schema import event_of, line_of
@@ -31,7 +32,7 @@ money AS (
   FROM order_lines WHERE currency = $currency OR currency IS NULL
   UNION ALL
   SELECT "at", order_id, customer, visitor, 0, NULL, -price_minor
-  FROM events WHERE action IN ('order_return', 'order_cancel') AND currency = $currency
+  FROM events WHERE action IN {BACK_SQL} AND currency = $currency
 )
 """
 """What came in and went out, in the shop's currency: order lines, and what returns and cancellations paid back beside
@@ -86,7 +87,7 @@ SELECT e."at", action, product, p.name, quantity, e.price_minor, e.order_id, e.q
 ) e LEFT JOIN products p ON p.id = e.product ORDER BY e."at" DESC, product, action, order_id LIMIT $size
 """
 _EVENTS: Final = "SELECT count(*) AS n FROM events"
-_GOODS: Final = "SELECT count(*) AS n FROM products"
+_GOODS: Final = "SELECT count(*) AS n FROM (SELECT id FROM products UNION SELECT product FROM order_lines)"
 _PEOPLE: Final = (
     "SELECT count(*) AS n FROM (SELECT id FROM customers UNION SELECT customer FROM order_lines "
     "WHERE customer IS NOT NULL UNION SELECT customer FROM events WHERE customer IS NOT NULL)"

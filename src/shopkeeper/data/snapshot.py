@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from shopkeeper.core.action import Action
 from shopkeeper.core.histories import Catalogue, Histories
+from shopkeeper.core.identity import IS_PHONE, PHONE
 from shopkeeper.core.money import exponent
 from shopkeeper.core.weights import USUAL, Weights
 from shopkeeper.data.batch import Batch, DuckBatch, Tables
@@ -28,11 +29,12 @@ _NEWEST: Final = (
 _NEWEST_OWN: Final = (
     "SELECT {columns} FROM (SELECT s.*, l.customer, row_number() OVER (PARTITION BY coalesce(l.customer, s.id) "
     'ORDER BY CASE WHEN l.customer IS NULL THEN 0 ELSE 1 END, s."at" DESC) AS newest '
-    "FROM lake_{name} s LEFT JOIN links l ON l.visitor = 'phone:' || s.id WHERE s.\"at\" < {when}) s WHERE newest = 1"
+    f"FROM lake_{{name}} s LEFT JOIN links l ON l.visitor = '{PHONE}' || s.id "
+    'WHERE s."at" < {when}) s WHERE newest = 1'
 )
 """The row of a telephone number's own stands for its customer only where they have none."""
 _THEIRS: Final = (
-    "SELECT {columns} FROM lake_{name} s LEFT JOIN links l ON l.visitor = 'phone:' || s.customer "
+    f"SELECT {{columns}} FROM lake_{{name}} s LEFT JOIN links l ON l.visitor = '{PHONE}' || s.customer "
     'WHERE s."at" < {when}'
 )
 _RESOLVED: Final = ("events", "order_lines", "decisions")
@@ -40,8 +42,8 @@ _RESOLVED: Final = ("events", "order_lines", "decisions")
 nameless rows of a browser bear the customer whose they are."""
 _JOINED: Final = (
     "SELECT {columns} FROM seen_{name} s LEFT JOIN links l "
-    "ON l.visitor = CASE WHEN s.customer LIKE '+%' THEN 'phone:' || s.customer "
-    "WHEN s.customer IS NULL AND s.visitor NOT LIKE 'phone:%' THEN s.visitor END "
+    f"ON l.visitor = CASE WHEN s.customer LIKE '+%' THEN '{PHONE}' || s.customer "
+    f"WHEN s.customer IS NULL AND NOT s.{IS_PHONE} THEN s.visitor END "
     'AND s."at" >= l.from_at AND s."at" < l.until_at'
 )
 _OF_PEOPLE: Final = {"customers": _NEWEST_OWN, "attributes": _THEIRS}

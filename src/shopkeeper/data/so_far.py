@@ -7,11 +7,10 @@ known is an event of its own (its id ends with the sum); as much is a duplicate,
 
 from typing import Any, Final
 
-from shopkeeper.core.action import BACK
-from shopkeeper.data.cleaning.values import quoted
+from shopkeeper.core.action import BACK_SQL
 from shopkeeper.data.marks import DUPLICATE, ID_CONFLICT
 
-_BACK: Final = f"action IN ({', '.join(sorted(quoted(action.word) for action in BACK))}) AND order_id IS NOT NULL"
+_BACK: Final = f"action IN {BACK_SQL} AND order_id IS NOT NULL"
 _NOTHING: Final = "SELECT NULL AS id, NULL AS order_id, NULL AS currency, 0 AS price_minor LIMIT 0"
 _KNOWN: Final = f"""
 SELECT id, order_id, currency, price_minor FROM {{events}} WHERE {_BACK}

@@ -129,6 +129,7 @@ class SparkImporter:
     ) -> Account:  # fmt: skip
         started = time.perf_counter()
         run = self._start(folder, look, source, progress)
+        run.naming = "purposes" in (kept_with or {})
         with closing(run):
             run.con.execute(f"SET TimeZone='{look.reading.timezone}'")
             account, held = run.take(self._read(run, files, look))

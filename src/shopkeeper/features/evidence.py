@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from shopkeeper.core.action import BACK_SQL
 from shopkeeper.core.ids import PersonKey
 from shopkeeper.features.tables import Query, feature_sql
 
@@ -12,9 +13,9 @@ _OURS: Final = f"{_BOUGHT} AND currency = $currency"
 _GOODS: Final = "(SELECT id FROM products WHERE {column} = $value)"
 _VISITING: Final = (
     "kind = 'event' AND action NOT LIKE 'mail\\_%' ESCAPE '\\' AND action NOT LIKE 'ad\\_%' ESCAPE '\\' "
-    "AND action NOT IN ('coupon_issued', 'consent', 'order_return', 'order_cancel', 'identify')"
+    f"AND action NOT IN ('coupon_issued', 'consent', 'identify') AND action NOT IN {BACK_SQL}"
 )
-_BACK: Final = "action IN ('order_return', 'order_cancel') AND price_minor IS NOT NULL"
+_BACK: Final = f"action IN {BACK_SQL} AND price_minor IS NOT NULL"
 _OPENED: Final = (
     "kind = 'event' AND action IN ('page_view', 'product_view', 'list_view', 'search', 'cart_view', 'checkout')"
 )

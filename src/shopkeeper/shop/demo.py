@@ -75,8 +75,9 @@ def _import(shop: Shop, weeks: int, progress: Progress) -> list[tuple[str, Accou
         progress(kind, number, len(KINDS))
         account = bring.rows(Journey(kind, weeks), where, kind, mapping=MapFile(free=True), source=SOURCE)
         accounts.append((kind, account))
-    for kind in ("customers", "order_lines"):
-        record_consent(shop, kind, SOURCE, _AGREED, _AGREEMENT)
+    for name, account in accounts:
+        if name in ("customers", "order_lines"):
+            record_consent(shop, account, SOURCE, _AGREED, _AGREEMENT)
     progress("", len(KINDS), len(KINDS))
     return accounts
 

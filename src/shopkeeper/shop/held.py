@@ -29,4 +29,4 @@ def why_held(language: str, reason: str, facts: Mapping[str, Any], *, line: int 
 def held_sentence(language: str, row: HeldRow) -> str:
     """A row in quarantine: where, why, and under which id it waits."""
     why = why_held(language, row.reason, row.facts, line=row.line, column=row.column)
-    return say(language, "checks", "at_held", why=why.rstrip("."), id=row.id)
+    return say(language, "checks", "at_held", why=why.rstrip(".。"), id=row.id)

@@ -19,6 +19,7 @@ from shopkeeper.data.cleaning.columns import KINDS, Kind
 from shopkeeper.data.cleaning.event import clean_event
 from shopkeeper.data.importing import Account, Importer
 from shopkeeper.data.mapping import NO_MAPPING, MapFile, declare, load_mapping, mapping_of, pairs_of, table_of
+from shopkeeper.data.people_again import PERSON_KEYS
 from shopkeeper.data.preview import Preview
 from shopkeeper.data.quarantine import HeldRow
 from shopkeeper.data.rows import Held
@@ -91,7 +92,7 @@ def import_files(
     for path in _spread(shop, files):
         for account in _taker(shop, path)(path, wanted, mapping=told, progress=progress, kept_with=agreed):
             record_stated(shop, account, f"file:{path.name}")
-            record_consent(shop, account.kind, f"file:{path.name}", purposes, consent_source)
+            record_consent(shop, account, f"file:{path.name}", purposes, consent_source)
             record_third_party(shop, account.kind, f"file:{path.name}")
             accounts.append((path.name, account))
     return accounts
@@ -136,7 +137,12 @@ def told_by(mapping: Path | None, declared: Sequence[str]) -> MapFile:
 
 def _with_gifts(shop: Shop, told: MapFile) -> MapFile:
     """With what the shop declares of all its files."""
-    return replace(told, free=True) if shop.settings.shop.free else told
+    return replace(told, **_of_the_shop(shop))
+
+
+def _of_the_shop(shop: Shop) -> dict[str, Any]:
+    """What the shop declares of all its files, as a map file would."""
+    return {"free": True} if shop.settings.shop.free else {}
 
 
 def known_kind(word: str) -> Kind:
@@ -151,14 +157,14 @@ def known_kind(word: str) -> Kind:
     raise SettingsError("setting_bad", where="import", name="--kind", value=word, wanted=", ".join(KINDS))
 
 
-def record_consent(shop: Shop, kind: str, imported: str, purposes: Sequence[Purpose], source: str) -> int:
-    """Note what the people of an import (rows whose ``source`` is ``imported``) agreed to, as of now. What is said of
-    all of them never turns somebody's no into a yes. Returns how many people that are."""
-    if not purposes or kind not in ("order_lines", "events", "customers"):
+def record_consent(shop: Shop, account: Account, imported: str, purposes: Sequence[Purpose], source: str) -> int:
+    """Note what the people of an import (rows whose ``source`` is ``imported``, and those that were known already)
+    agreed to, as of now. What is said of all of them never turns somebody's no into a yes. Returns how many people
+    that are."""
+    if not purposes or account.kind not in PERSON_KEYS:
         return 0
-    key = "id" if kind == "customers" else "coalesce(customer, 'visitor:' || visitor)"
-    sql = _PERSONS.format(key=key, rows=f"seen_{kind}")  # a browser speaks for itself, whoever it belongs to
-    people = shop.snapshot().query(sql, {"source": imported}).column("person").to_pylist()
+    sql = _PERSONS.format(key=PERSON_KEYS[account.kind], rows=f"seen_{account.kind}")
+    people = {*shop.snapshot().query(sql, {"source": imported}).column("person").to_pylist(), *account.again}
     at, refused = shop.clock(), shop.state.consent.refusals(purposes)
     refusing = {person for person, _ in refused}
     shop.state.consent.record_all(
@@ -204,9 +210,8 @@ def record_third_party(shop: Shop, kind: str, imported: str) -> int:
     if kind != "attributes":
         return 0
     people = shop.snapshot().query(_THIRD_PARTY, {"source": imported}).to_pylist()
-    given = {Purpose.THIRD_PARTY: True}
-    shop.state.consent.record_many(
-        Answer(person=PersonKey(one["customer"]), given=given, at=one["moment"], source=one["told"]) for one in people
+    shop.state.consent.record_each(
+        ((one["customer"], one["moment"], one["told"]) for one in people), Purpose.THIRD_PARTY
     )
     return len(people)
 
@@ -221,12 +226,11 @@ def replay(
     Raises:
         DataError: the map file or a declaration is impossible.
     """
-    gifts = {"free": True} if shop.settings.shop.free else {}
-    said = {**gifts, **(table_of(mapping) if mapping else {}), **pairs_of(declared)}
+    said = {**_of_the_shop(shop), **(table_of(mapping) if mapping else {}), **pairs_of(declared)}
     shop.drain()
     accounts = importer(shop).replay(said=said, progress=progress)
     for account in accounts:
-        if account.kept:
+        if account.kept or account.again:
             _consent_again(shop, account)
     return [*accounts, *_replay_events(shop, mapping_of({**said, "columns": {}}).values)]
 
@@ -236,7 +240,7 @@ def _consent_again(shop: Shop, account: Account) -> None:
     source = told.get("source", "")
     record_stated(shop, account, source)
     purposes = [Purpose(word) for word in told.get("purposes", ())]
-    record_consent(shop, account.kind, source, purposes, told.get("consent_source", ""))
+    record_consent(shop, account, source, purposes, told.get("consent_source", ""))
     record_third_party(shop, account.kind, source)
 
 

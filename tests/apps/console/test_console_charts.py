@@ -109,3 +109,13 @@ def test_what_is_below_zero_is_drawn_below_zero(values: list[float]) -> None:
     for value, y in zip(values, heights, strict=True):
         shown_as = value if abs(value) > 1e-9 else 0.0
         assert y == pytest.approx(170.0 - (shown_as - marks[0]) * scale, abs=0.06)
+
+
+def test_a_day_below_zero_stands_below_a_line() -> None:
+    """Where something is negative the line of zero is another one, and amounts below it bear the sign of minus."""
+    low, high = Point(label="a", value=-1200.0, title="a"), Point(label="b", value=900.0, title="b")
+    drawn = line([low, high], "c", short)
+    assert drawn.count('class="grid zero"') == 1
+    assert ">−1k<" in drawn
+    assert ">-" not in drawn
+    assert "zero" not in line([high], "c", short)

@@ -14,11 +14,13 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from conftest import Browser, entered
+from shopkeeper.apps.console.visit import address
 from shopkeeper.core.consent import Purpose
 from shopkeeper.core.ids import PersonKey
 from shopkeeper.data.schema import TABLES, table_of
 from shopkeeper.locale import LANGUAGES, phrases
 from shopkeeper.shop import Shop
+from shopkeeper.shop.importing import import_files
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -116,3 +118,14 @@ def test_filters_stay_while_sorting_and_turning_pages(inside: Browser) -> None:
     assert all(name in sorting[0] for name in ("q=", "field=city", "value=", "last=never"))
     assert re.search(r'<option value="never" selected>', text)
     assert 'href="/console/customers?sort=id"' in text
+
+
+def test_a_shop_that_never_trained_says_so(tmp_path: Path) -> None:
+    """Where no model was trained a customer who agreed to everything is not said to have refused."""
+    path = tmp_path / "lines.csv"
+    path.write_text("order,date,customer,sku,qty,price\n1,2026-03-01,c1,p,1,10.00\n")
+    with Shop.create(tmp_path / "shop", name="t", currency="USD", timezone="UTC", language="en") as shop:
+        import_files(shop, [path], purposes=[Purpose.PERSONALISE], consent_source="terms")
+        page = entered(shop).get(address("/customer", id="c1", lang="en")).text
+    assert phrases("en", "console")["would_untrained"] in page
+    assert phrases("en", "console")["would_not_personal"] not in page

@@ -111,3 +111,26 @@ def test_what_is_wrong_with_a_level_names_the_files_column(tmp_path: Path) -> No
         (again,) = importer.replay()
         assert (again.kept, again.quarantined) == (1, 1)
         assert rows(importer, "SELECT product, quantity FROM events ORDER BY 1") == [("MUG", 7.0), ("TEA", 5.0)]
+
+
+def test_a_product_that_follows_is_no_authority(tmp_path: Path) -> None:
+    """What order lines say of a product is never a conflict: a corrected file, whose first price is another one, adds
+    its line and nothing to look at; later files bring newer versions, but not of what a catalogue tells of, before or
+    after."""
+    head = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
+    broken = "1,10001,MUG,1,2011-10-02 10:00:00,{price},7,UK\n2,10001,MUG,1,2011-10-02 10:00:00,3.00,7,UK\n"
+    later = "3,10001,BIG MUG,1,2011-11-02 10:00:00,5.00,7,UK\n"
+    names = 'SELECT name, price_minor FROM products ORDER BY "at"'
+    with importing(tmp_path) as importer:
+        importer.take(write(tmp_path, "a.csv", head + broken.format(price="x")))
+        again = by_kind(importer.take(write(tmp_path, "a.csv", head + broken.format(price="2.00"))))
+        assert (again["products"].duplicate, again["products"].quarantined) == (1, 0)
+        assert (again["order_lines"].kept, again["order_lines"].duplicate) == (1, 1)
+        assert rows(importer, names) == [("MUG", 300)]
+        assert by_kind(importer.take(write(tmp_path, "b.csv", head + later)))["products"].kept == 1
+        assert rows(importer, names) == [("MUG", 300), ("BIG MUG", 500)]
+        catalogue = "id,name,price,date\n10001,Mug,2.50,2012-01-01\n"
+        assert by_kind(importer.take(write(tmp_path, "c.csv", catalogue), "products"))["products"].kept == 1
+        newest = later.replace("2011-11", "2012-11").replace("3,", "4,", 1)
+        assert by_kind(importer.take(write(tmp_path, "d.csv", head + newest)))["products"].duplicate == 1
+        assert rows(importer, names)[-1] == ("Mug", 250)

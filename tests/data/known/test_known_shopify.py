@@ -251,3 +251,26 @@ def test_drafts_are_no_orders(tmp_path: Path) -> None:
             ("#1013", 700)
         ]
         assert rows(importer, "SELECT count(*) FROM events WHERE order_id LIKE '#D%' AND order_id <> '#D9'") == [(0,)]
+
+
+def test_a_tip_is_no_goods(tmp_path: Path) -> None:
+    """A tip is a line item that the subtotal has not in it: it is passed over and told, the order's discount is what the
+    goods lack of it, and a refund gives back no more than the goods. A product of that name with a SKU is one."""
+    whole = {"Email": "a@x.org", "Created at": "2025-10-07", "Currency": "EUR"}
+    records = [
+        {**whole, "Name": "#1", "Subtotal": "55.00", "Total": "65.00", "Refunded Amount": "65.00"} | item("Mug", "2", "20.00", "MUG"),
+        {"Name": "#1"} | item("Tip", "1", "10.00"),
+        {"Name": "#1"} | item("Tea", "1", "20.00", "TEA"),
+        {**whole, "Name": "#2", "Subtotal": "5.00", "Total": "5.00"} | item("Tip", "1", "5.00", "TIP-1"),
+    ]  # fmt: skip
+    with importing(tmp_path) as importer:
+        accounts = by_kind(importer.take(write(tmp_path, "o.csv", table(ORDERS, *records))))
+        assert (accounts["order_lines"].read, accounts["order_lines"].kept) == (3, 3)
+        skipped = [
+            warning for account in accounts.values() for warning in account.warnings if warning.key == "rows_skipped"
+        ]
+        assert [warning.facts for warning in skipped] == [{"count": 1, "names": "tips 1"}]
+        assert rows(importer, "SELECT order_id, product, price_minor, discount_minor FROM order_lines ORDER BY ALL") == [
+            ("#1", "MUG", 2000, 333), ("#1", "TEA", 2000, 167), ("#2", "TIP-1", 500, None),
+        ]  # fmt: skip
+        assert rows(importer, "SELECT price_minor FROM events WHERE action = 'order_return'") == [(5500,)]

@@ -229,6 +229,30 @@ def test_what_all_of_a_file_agreed_to_is_as_if_each_had_said_it(
     state.close()
 
 
+def test_many_who_agreed_each_at_their_moment_are_as_if_each_had_said_it(
+    place: Path | str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``record_each`` leaves what ``record`` would have left: each with a moment, to the microsecond, and a source of
+    their own; a refusal that is newer stays; whoever is asked for in memory is known at once."""
+    monkeypatch.setattr("shopkeeper.data.store.consent._MANY", 3)
+    state, micro = State(place), timedelta(microseconds=1)
+    names = ['quote"d', "back\\slash", "掌柜", "it's", "visitor:[1,2]", "null", "emoji 🍵", "older", "newer"]
+    told = [(name, NOON + number * micro, f"'weibo\" {number}") for number, name in enumerate(names)]
+    for name, moment in (("older", NOON - micro), ("newer", NOON + timedelta(days=1))):
+        state.consent.record(PersonKey(name), {Purpose.PERSONALISE: False}, at=moment, source="own")
+    state.consent.gather()
+    state.consent.record_each(told, Purpose.PERSONALISE)
+    assert set(state.consent.allowing(Purpose.PERSONALISE)) == {*names} - {"newer"}
+    assert all(state.consent.personalises(PersonKey(name)) == (name != "newer") for name in names)
+    for name, at, source in told:
+        (answer,) = state.consent.answers_of(PersonKey(name))
+        assert (answer["at"], answer["source"]) == (
+            (at, source) if name != "newer" else (NOON + timedelta(days=1), "own")
+        )
+    state.database.verify()
+    state.close()
+
+
 def test_a_bulk_is_kept_whole_or_not_at_all(place: Path | str) -> None:
     """An answer that cannot be kept, after twenty thousand that could, leaves none of them."""
     state = State(place)

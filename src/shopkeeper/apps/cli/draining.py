@@ -25,7 +25,7 @@ def drain(
         bool, typer.Option("--anew", help="First begin again with partitions that are shorter than what was read.")
     ] = False,
 ) -> None:
-    """Fill the lake from the topic of [stream], exactly once, until told to stop; without a [stream], from the journal.
+    """Fill the lake from the topic of the stream, exactly once, until told to stop; without a stream, from the journal.
 
     Exactly one runs for a shop, beside any number of `serve`; it also trains again when the models have aged.
     """

@@ -134,7 +134,9 @@ def show_accounts(accounts: list[tuple[str, Account]]) -> None:
         for reason, count in account.by_reason.items():
             say.line("import_reason", file=name, count=f"{count:,}", reason=say.held(reason))
         for warning in account.warnings:
-            say.OUT.print(visible(f"{name}: {say.check(warning.key, **warning.facts)}"), markup=False)
+            say.OUT.print(
+                visible(say.text("import_said", file=name, what=say.check(warning.key, **warning.facts))), markup=False
+            )
 
 
 def _show(accounts: list[tuple[str, Account]], as_json: bool) -> None:

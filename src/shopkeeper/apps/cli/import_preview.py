@@ -19,7 +19,10 @@ def show_preview(previews: Sequence[Preview], as_json: bool) -> None:
         return
     for one in previews:
         for warning in one.warnings:
-            say.OUT.print(visible(f"{one.file}: {say.check(warning.key, **warning.facts)}"), markup=False)
+            say.OUT.print(
+                visible(say.text("import_said", file=one.file, what=say.check(warning.key, **warning.facts))),
+                markup=False,
+            )
         say.table(
             say.text("preview_title", file=one.file, kind=one.kind),
             [say.text(f"preview_{name}") for name in _COLUMNS],

@@ -96,10 +96,10 @@ def _grid(top: Sequence[float], say: Say) -> tuple[str, float]:
     lines = []
     for value in top:
         y = _FLOOR - (value - top[0]) * scale
-        lines.append(f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        lines.append(
-            f'<text class="axis" x="{_LEFT - 10}" y="{y + 4:.1f}" text-anchor="end">{escape(say(value))}</text>'
-        )
+        kind = "grid zero" if value == 0 > top[0] else "grid"
+        lines.append(f'<line class="{kind}" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        said = escape(say(value).replace("-", "−"))
+        lines.append(f'<text class="axis" x="{_LEFT - 10}" y="{y + 4:.1f}" text-anchor="end">{said}</text>')
     return "".join(lines), scale
 
 

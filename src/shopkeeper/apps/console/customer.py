@@ -9,6 +9,7 @@ from shopkeeper.apps.console.visit_address import address
 from shopkeeper.apps.console.words import Words
 from shopkeeper.core.consent import Purpose
 from shopkeeper.core.decision import Request
+from shopkeeper.core.identity import PHONE
 from shopkeeper.core.ids import CustomerId, PersonKey, VisitorId
 from shopkeeper.data import reports
 from shopkeeper.locale import phrases
@@ -77,7 +78,8 @@ def _browser(row: Values, words: Words) -> Values:
     shared = row["verdict"] == "linked" and row["customers"] > 1
     said = "browser_shared" if shared else f"browser_{row['verdict']}"
     return {
-        "visitor": row["visitor"], "since": words("browsers_since", day=words.day(row["since"])),
+        "visitor": row["visitor"], "shown": row["visitor"].removeprefix(PHONE),
+        "since": words("browsers_since", day=words.day(row["since"])),
         "says": words(said, count=words.number(row["customers"])),
         "act": "relink" if row["verdict"] == "unlinked" else "unlink",
     }  # fmt: skip

@@ -98,7 +98,8 @@ class Pages:
         values = customer_values(self.shop, self.words, customer_id, as_of)
         decision = self.shop.preview(request_for(self.shop, customer_id, self.words.language))
         predicted = prediction_values(self.shop, customer_id, self.words)
-        return {**values, "decision": decision, **predicted, **self.choices(decision)}
+        trained = self.shop.models.current() is not None
+        return {**values, "decision": decision, "trained": trained, **predicted, **self.choices(decision)}
 
     def erase(self, customer_id: str) -> Values:
         """Whom it is about."""

@@ -145,7 +145,7 @@ def stage_import(folder: Path, asked: Asked) -> dict[str, Any]:
                 before = time.process_time()
                 ((_, account),) = import_files(shop, [path], kind=kind)
                 ours.add(kind, account.seconds, time.process_time() - before)
-                record_consent(shop, kind, f"file:{path.name}", _AGREED, "simulated people agree")
+                record_consent(shop, account, f"file:{path.name}", _AGREED, "simulated people agree")
                 rows[kind] = account.read
     return {
         "rows": rows, "seconds": ours.seconds, "cpu_seconds": ours.spent,

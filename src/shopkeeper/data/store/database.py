@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     ColumnElement,
     Connection,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     Text,
     bindparam,
     cast,
+    column,
     func,
     literal_column,
     select,
@@ -29,11 +31,13 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
+from sqlalchemy.types import TypeEngine
 
 from shopkeeper.core.errors import Unavailable
 from shopkeeper.core.figures import StateFigures, Tally
 from shopkeeper.data.row_sums import SUM, sql_of, verify
 from shopkeeper.data.store.engines import MOST_CONNECTIONS, opened
+from shopkeeper.data.store.moment import Moment
 from shopkeeper.data.store.tables import SUMMED, changes, consent
 from shopkeeper.data.store.upgrading import upgrade
 
@@ -181,6 +185,26 @@ class Database:
         if self._opened.remote:
             return func.json_array_elements_text(cast(texts, postgresql.JSON)).table_valued("value").c.value
         return func.json_each(texts).table_valued("value").c.value
+
+    def cells_of(self, name: str, types: Sequence[type[TypeEngine[Any]]]) -> list[ColumnElement[Any]]:
+        """The cells of each array in a JSON array of arrays that is handed over as ``name``, as columns of rows. A
+        ``Moment`` stands there as microseconds since 1970."""
+        texts = bindparam(name, type_=Text)
+        if not self._opened.remote:
+            value = func.json_each(texts).table_valued("value").c.value
+            return [func.json_extract(value, f"$[{place}]") for place in range(len(types))]
+        value = (
+            func.json_array_elements(cast(texts, postgresql.JSON))
+            .table_valued(column("value", postgresql.JSON))
+            .c.value
+        )
+        cells = [value[place].as_string() for place in range(len(types))]
+        epoch: ColumnElement[Any] = literal_column("TIMESTAMPTZ 'epoch'")
+        micro: ColumnElement[Any] = literal_column("INTERVAL '1 microsecond'")
+        return [
+            epoch + cast(cell, BigInteger) * micro if its is Moment else cell
+            for cell, its in zip(cells, types, strict=True)
+        ]
 
     def write(self, statement: Executable, rows: Rows) -> int:
         """Run a statement once a row, all or none. Returns how many rows of the table changed."""

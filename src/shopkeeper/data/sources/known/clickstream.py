@@ -36,7 +36,7 @@ REES46: Final = Known(
     name="REES46 events",
     needs=("event_time", "event_type", "product_id", "category_code", "brand", "price", "user_id", "user_session"),
     parts=(
-        Part(kind="products", select=_REES46_PRODUCTS),
+        Part(kind="products", select=_REES46_PRODUCTS, derived=True),
         Part(kind="order_lines", select=_REES46_LINES),
         Part(kind="events", select=_REES46_EVENTS),
     ),

@@ -34,6 +34,8 @@ class Part:
     refused: tuple[Refused, ...] = ()
     columns: Mapping[str, str] = field(default_factory=dict)
     """Which of ours those columns are that keep the file's own names."""
+    derived: bool = False
+    """Whether its products follow from what happened to them: they count only where no catalogue tells of them."""
     so_far: bool = False
     """Whether its returns and cancellations state what has come back of the whole order so far."""
 

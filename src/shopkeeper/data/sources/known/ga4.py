@@ -120,7 +120,7 @@ GA4: Final = Known(
     ),
     nested=("event_params", "ecommerce", "items"),
     parts=(
-        Part(kind="products", select=_PRODUCTS),
+        Part(kind="products", select=_PRODUCTS, derived=True),
         Part(kind="order_lines", select=_LINES, of="events", orders=False, returns=True),
         Part(kind="events", select=_EVENTS),
     ),

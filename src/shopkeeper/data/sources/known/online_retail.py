@@ -53,7 +53,7 @@ def _format(name: str, invoice: str, price: str, customer: str) -> Known:
     return Known(
         name=name, needs=(invoice, "StockCode", "Description", "Quantity", "InvoiceDate", price, customer),
         parts=(
-            Part(kind="products", select=_PRODUCTS.format(**names)),
+            Part(kind="products", select=_PRODUCTS.format(**names), derived=True),
             Part(
                 kind="order_lines", select=_LINES.format(**names), returns=True,
                 refused=(_BAD_DEBT, _ADJUSTMENT, _SALE_IN_CANCELLATION),

@@ -2,7 +2,7 @@
 """Shopify's orders export: a row a line item, what belongs to the order only on its first row.
 
 An order is what its ``Name`` says. What the subtotal lacks of the line items' sum, beyond their own discounts, is the
-order's discount, shared out by value so that not a cent is lost. Of a refund, which is of the total with shipping and tax,
+order's discount, shared out by value so that not a cent is lost. Tips are line items that no subtotal has in it: they are passed over. Of a refund, which is of the total with shipping and tax,
 the goods' part is the order's return so far; a cancellation takes all of them back. The export does not say when something
 was refunded: the last moment that the order names stands for it. Drafts (``#D7``) and orders of the gateway for tests are no
 sales; an order whose payment is still to come is one, as in Shopify's own reports. Source: Shopify Help Center, "Exporting orders".
@@ -10,7 +10,7 @@ sales; an order whose payment is still to come is one, as in Shopify's own repor
 
 from typing import Final
 
-from shopkeeper.data.rows import identifier
+from shopkeeper.data.rows import LINE, identifier
 from shopkeeper.data.sources.known.format import Known, Part, decimals, number, share, written
 from shopkeeper.data.sources.known.telephone import telephone
 
@@ -35,6 +35,8 @@ _DRAFT: Final = (
     f"""({_NAMED_DRAFT} AND "Paid at" IS NULL AND coalesce(lower("Financial Status") NOT IN {_PAID}, true))"""
 )
 """A draft is called so until somebody pays for it; a shop whose orders begin with D has paid ones."""
+_TIP: Final = """coalesce(lower("Lineitem name") = 'tip' AND "Lineitem sku" IS NULL, false)"""
+"""A tip is written as a line item of its own, and is not in the subtotal: it is no goods and no sale."""
 _PHONE: Final = telephone('"Phone"', 'coalesce("Billing Country", "Shipping Country")')
 _FIRST: Final = ", ".join(
     f'first("{name}" ORDER BY {{line}}) FILTER ("{name}" IS NOT NULL) AS "{name}"' for name in _ORDER
@@ -58,7 +60,7 @@ WITH {_ORDERS}, items AS (
     coalesce({_number("Lineitem discount")}, 0) AS own, {number('k."Subtotal"')} AS subtotal, k."at",
     k.customer, k."Currency" AS currency, {_number("Lineitem quantity")} * {_number("Lineitem price")} AS worth
   FROM {{rows}} r JOIN known k USING ("Name")
-  WHERE r."Lineitem name" IS NOT NULL OR r."Lineitem quantity" IS NOT NULL
+  WHERE (r."Lineitem name" IS NOT NULL OR r."Lineitem quantity" IS NOT NULL) AND NOT {_TIP}
 ), sums AS (
   SELECT *, row_number() OVER its AS number, greatest(sum(worth - own) OVER whole - subtotal, 0) AS shared,
     sum(greatest(worth - own, 0)) OVER whole AS total, sum(greatest(worth - own, 0)) OVER its AS until
@@ -72,11 +74,13 @@ SELECT {{line}}, "Name" AS "order", number::VARCHAR AS line, "at", customer, pro
   {written("nullif(greatest(own + share, 0), 0)", "places")} AS discount, currency
 FROM shares
 """
+_TIPS: Final = f"""WITH {_ORDERS.replace("{line}", LINE)} SELECT 'tips', count(*) FROM {{rows}} JOIN known USING ("Name")
+      WHERE {_TIP} HAVING count(*) > 0"""
 _REFUNDED: Final = _number("Refunded Amount")
 _EVENTS: Final = f"""
 WITH {_ORDERS}, worths AS (
   SELECT "Name", sum({_number("Lineitem quantity")} * {_number("Lineitem price")} - coalesce({_number("Lineitem discount")}, 0)) AS worth
-  FROM {{rows}} GROUP BY "Name"
+  FROM {{rows}} WHERE NOT {_TIP} GROUP BY "Name"
 ), paid AS (
   SELECT *, {decimals('"Currency"')} AS places, least(worth, coalesce({_number("Subtotal")}, worth)) AS goods, {_number("Total")} AS whole,
     coalesce({_REFUNDED}, 0) AS refunded FROM known LEFT JOIN worths USING ("Name")
@@ -109,7 +113,8 @@ SHOPIFY_ORDERS: Final = Known(
         Part(kind="events", select=_EVENTS, of="order_lines", so_far=True),
         Part(kind="order_lines", select=_LINES),
     ),
-    skipped="""SELECT 'no_line_item', count(*) FROM {rows}
+    skipped=_TIPS
+    + """ UNION ALL SELECT 'no_line_item', count(*) FROM {rows}
       WHERE "Lineitem name" IS NULL AND "Lineitem quantity" IS NULL HAVING count(*) > 0
       UNION ALL SELECT 'test_orders', count(*) FROM {rows}
       WHERE "Name" IN (SELECT "Name" FROM {rows} WHERE """
