@@ -36,7 +36,7 @@ Row = tuple[int, int, int, float, float, int]
 def profiles(events: Sequence[Event], base: Histories = NOBODY) -> LiveProfiles:
     live = LiveProfiles(base=base, product_index=INDEX, currency=CURRENCY)
     for event in events:
-        live.fold(event)
+        live.fold_many([event])
     return live
 
 
@@ -192,7 +192,7 @@ def test_who_is_forgotten_is_unknown() -> None:
     for key in ("c1", "visitor:v1"):
         live.forget(PersonKey(key))
     assert [live.history(PersonKey(key)).events for key in ("c1", "visitor:v1")] == [0, 0]
-    live.fold(_view("d", 4, customer="c1"))
+    live.fold_many([_view("d", 4, customer="c1")])
     assert live.history(PersonKey("c1")).events == 1
 
 
@@ -203,7 +203,7 @@ def test_many_threads_lose_nothing() -> None:
 
     def work(events: list[Event]) -> None:
         for event in events:
-            live.fold(event)
+            live.fold_many([event])
             assert (np.diff(live.history(PersonKey("c1")).at) >= 0).all()
 
     threads = [threading.Thread(target=work, args=(events,)) for events in streams_of]
@@ -239,6 +239,6 @@ def test_live_histories_are_weighed_as_the_shop_says() -> None:
     base = replace(Histories.of_sequences([[0, 1]]), weights=own, people=np.array(["c1"], object))
     live = profiles([], base)
     assert live.history(PersonKey("c1")).weights is own
-    live.fold(_view("late", 3, customer="c1"))
+    live.fold_many([_view("late", 3, customer="c1")])
     assert live.history(PersonKey("c1")).weights is own
     assert live.history(PersonKey("nobody")).weights is own

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from shopkeeper.core.event import Event
 from shopkeeper.core.histories import Histories
 from shopkeeper.core.ids import PersonKey
-from shopkeeper.core.live import SignIn
+from shopkeeper.core.live import Doing, SignIn
 from shopkeeper.features.browsers import Joining, add_sign_in
 from shopkeeper.features.past import NEWEST, Fact, Past, Search, doing_of, no_search, time_and_id
 
@@ -39,7 +39,7 @@ class _Since:
 
 
 class LiveProfiles:
-    """``history`` gives one person's newest events as one row; ``fold`` lets an event count from then on.
+    """``history`` gives one person's newest events as one row; ``fold_many`` lets events count from then on.
 
     The order in which events arrive does not matter, nor do repetitions: facts are kept sorted by time and id, and what
     the base has already is recognised by its time, product and action. A visitor who was seen signed in is answered as
@@ -63,27 +63,24 @@ class LiveProfiles:
 
     # --- taking in
 
-    def fold(self, event: Event) -> None:
-        """Let an event count from now on."""
-        doing = doing_of(event, self._currency)
-        if doing is None:
-            return
-        person, facts = doing.person, self._past.facts(doing.deeds)
-        with self._lock:
-            if doing.sign_in is not None:
-                self._sign_in(PersonKey(doing.visitor), doing.sign_in)
-            new = [fact for fact in facts if not self._past.has(person, fact)]
-            if new:
-                since = self._since.get(person)
-                if since is None:
-                    since = self._since[person] = _Since()
-                for fact in new:
-                    since.add(fact)
-
     def fold_many(self, events: Sequence[Event]) -> None:
-        """Let events count from now on."""
-        for event in events:
-            self.fold(event)
+        """Let events count from now on, all at once."""
+        doings = [doing for event in events if (doing := doing_of(event, self._currency)) is not None]
+        facts = [self._past.facts(doing.deeds) for doing in doings]
+        with self._lock:  # once for all: who gets it and who waits for it is dearer than what is done with it
+            for doing, its in zip(doings, facts, strict=True):
+                self._fold(doing, its)
+
+    def _fold(self, doing: Doing, facts: list[Fact]) -> None:
+        if doing.sign_in is not None:
+            self._sign_in(PersonKey(doing.visitor), doing.sign_in)
+        new = [fact for fact in facts if not self._past.has(doing.person, fact)]
+        if new:
+            since = self._since.get(doing.person)
+            if since is None:
+                since = self._since[doing.person] = _Since()
+            for fact in new:
+                since.add(fact)
 
     def _sign_in(self, visitor: PersonKey, sighting: SignIn) -> None:
         add_sign_in(self._sign_ins.setdefault(visitor, []), sighting)

@@ -38,7 +38,7 @@ from shopkeeper.learn.rank.ranker import RankerModel
 from shopkeeper.learn.rating.rater import NAME as RATER
 from shopkeeper.learn.recommend.search_words import NAME as SEARCH_WORDS
 from shopkeeper.learn.recommend.search_words import SearchWordsModel
-from shopkeeper.learn.recommend.trending import LiveTrending, TrendingModel
+from shopkeeper.learn.recommend.trending import LiveTrending, Touch, TrendingModel
 from shopkeeper.learn.recommend.trending import live as live_trending
 from shopkeeper.learn.segment.basket_rules import NAME as BASKET_RULES
 from shopkeeper.learn.segment.segmenting import NAME as SEGMENTS
@@ -122,21 +122,21 @@ class Serving:
         """Let events change the very next answer. Profiles that are shared are told by a ``ProfileWriter``."""
         for event in events:
             self.catalogue.fold(event)
-            if self.trends:
-                self._fold_trends(event)
+        if self.trends:
+            touches = [touch for event in events for touch in self._touches(event)]
+            for trend in self.trends:
+                trend.fold_many(touches)
         if isinstance(self.profiles, LiveProfiles):
             self.profiles.fold_many(events)
 
-    def _fold_trends(self, event: Event) -> None:
+    def _touches(self, event: Event) -> list[Touch]:
         person, index = event.person, self.catalogue.index
         products = {line.product for line in event.lines} if event.lines else {event.product or ""}
         places = [index[product] for product in products if product in index]
         if person is None or event.action is Action.ORDER_RETURN or not places:
-            return
+            return []
         weight, at = self.weights.of_one(event.action, meant(event)), micros_of(event.at)
-        for place in places:
-            for trend in self.trends:
-                trend.fold(person, place, weight, at)
+        return [(person, place, weight, at) for place in places]
 
 
 def _live(scorer: Scorer) -> Scorer:

@@ -78,7 +78,7 @@ def test_folded_equals_counted(touches: list[tuple[int, float]], chance: Random)
     running = live(Trending().fit(_shop([touch for touch in touches if touch[1] > 10], moment=early)))
     late = [(row, *touch) for row, touch in enumerate(touches) if touch[1] <= 10]
     for row, product, days in chance.sample(late, len(late)) + late:
-        running.fold(f"p{row}", product, 1.0, microseconds(NOW) - int(days * DAY))
+        running.fold_many([(f"p{row}", product, 1.0, microseconds(NOW) - int(days * DAY))])
     whole, now = Trending().fit(_shop(touches)), running.as_of(microseconds(NOW))
     assert now.lately == pytest.approx(whole.lately, rel=1e-6, abs=1e-9)
     assert now.usual == pytest.approx(whole.usual, rel=1e-6, abs=1e-9)
@@ -89,10 +89,10 @@ def test_a_person_counts_once() -> None:
     running = live(Trending(least=0.0).fit(_shop([(0, 3.0)])))
     at = microseconds(NOW)
     for minutes in range(5):
-        running.fold("bob", 1, 1.0, at + minutes * 60_000_000)
-    running.fold("bob", 2, -0.4, at)
-    running.fold("eve", 2, 1.0, at - DAY)
-    running.fold("eve", 99, 1.0, at)
+        running.fold_many([("bob", 1, 1.0, at + minutes * 60_000_000)])
+    running.fold_many([("bob", 2, -0.4, at)])
+    running.fold_many([("eve", 2, 1.0, at - DAY)])
+    running.fold_many([("eve", 99, 1.0, at)])
     assert running.model.lately[1] == pytest.approx(1.0, rel=1e-2)
     assert running.model.lately[2] == 0.0
 
@@ -101,7 +101,7 @@ def test_an_answer_is_kept_a_second() -> None:
     """Within a second the list is the same object, so that it need be sorted only once; after it, new events count."""
     running, at = live(Trending(least=0.5).fit(_shop([(0, 3.0)]))), microseconds(NOW)
     first = running.opinion(NOBODY, at)
-    running.fold("bob", 1, 1.0, at)
+    running.fold_many([("bob", 1, 1.0, at)])
     assert running.opinion(NOBODY, at + 10).base is first.base
     later = running.opinion(NOBODY, at + 1_000_000).base
     assert later is not None

@@ -1,7 +1,7 @@
 """What is wanted more than usual just now: the same answer for everybody, and every event counts at once."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Final
 
@@ -130,6 +130,10 @@ def why(model: TrendingModel, product: int) -> Reason | None:
     return Reason(key="trending", facts=facts, scorer="trending")
 
 
+Touch = tuple[str, int, float, int]
+"""Who, which product, how much it says, when (µs since 1970)."""
+
+
 @dataclass(slots=True)
 class LiveTrending:
     """The same, kept up event by event: the counts fade with the clock, and what people do now counts from now on.
@@ -148,19 +152,23 @@ class LiveTrending:
     _answer: TrendingModel | None = None
     _changed: bool = True
 
-    def fold(self, person: str, product: int, weight: float, at: int) -> None:
-        """Let what somebody did count. Events from before the model's moment are in it already."""
-        if weight <= 0 or at < self.model.at or not 0 <= product < len(self.model.lately):
-            return
+    def fold_many(self, touches: Iterable[Touch]) -> None:
+        """Let what people did count, all at once. What lies before the model's moment is in it already."""
+        since, products = self.model.at, len(self.model.lately)
         with self._lock:
-            before = self._touched.get((person, product))
-            if before is not None and before[0] >= at:
-                return
-            self._add(product, at, weight)
-            if before is not None:
-                self._add(product, before[0], -before[1])
-            self._touched[person, product] = (at, weight)
-            self._changed = True
+            for person, product, weight, at in touches:
+                if weight > 0 and at >= since and 0 <= product < products:
+                    self._fold(person, product, weight, at)
+
+    def _fold(self, person: str, product: int, weight: float, at: int) -> None:
+        before = self._touched.get((person, product))
+        if before is not None and before[0] >= at:
+            return
+        self._add(product, at, weight)
+        if before is not None:
+            self._add(product, before[0], -before[1])
+        self._touched[person, product] = (at, weight)
+        self._changed = True
 
     def _add(self, product: int, at: int, weight: float) -> None:
         days = (at - self.model.at) / MICROSECONDS_PER_DAY
