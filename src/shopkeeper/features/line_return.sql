@@ -13,17 +13,16 @@ WITH facts AS (
   FROM order_lines WHERE coalesce(customer, visitor) IS NOT NULL AND product IS NOT NULL
 ), per_order AS (
   SELECT person, order_id, product, bought, min("at") AS "at", sum(quantity) AS quantity, sum(paid) AS paid,
-         avg(on_deal) AS deal_share, CASE WHEN bought THEN 1.0 ELSE 0.0 END AS is_bought,
-         CASE WHEN bought THEN 0.0 ELSE 1.0 END AS is_back, CAST(floor(epoch_us(min("at")) / 86400000000.0) AS BIGINT) AS day
+         avg(on_deal) AS deal_share, CAST(floor(epoch_us(min("at")) / 86400000000.0) AS INTEGER) AS day
   FROM facts GROUP BY person, order_id, product, bought
 ), everybody AS (
-  SELECT person, substr(md5(person), 1, 4) AS draw, count(*) AS lines, min("at") AS first_at FROM per_order GROUP BY person
+  SELECT person, substr(md5(person), 1, 4) AS draw, count(*) AS lines FROM per_order GROUP BY person
 ), draws AS (
   SELECT draw, (sum(lines) OVER (ORDER BY draw)) - lines AS before FROM (SELECT draw, sum(lines) AS lines FROM everybody GROUP BY draw) AS drawn
 ), people AS (
-  SELECT e.person, e.first_at FROM everybody e JOIN draws d ON d.draw = e.draw WHERE d.before < $line_limit
+  SELECT e.person FROM everybody e JOIN draws d ON d.draw = e.draw WHERE d.before < $line_limit
 ), of_people AS (
-  SELECT o.*, p.first_at FROM per_order o JOIN people p ON p.person = o.person
+  SELECT * FROM per_order WHERE person IN (SELECT person FROM people)
 ), bought AS (
   SELECT * FROM of_people WHERE bought
 ), returned AS (
@@ -52,20 +51,21 @@ WITH facts AS (
 ), by_order AS (
   SELECT person, order_id, sum(quantity) AS quantity, count(*) AS products, sum(paid) AS paid FROM bought GROUP BY person, order_id
 ), at_person AS (
-  SELECT person, "at", sum(is_bought) AS bought, sum(is_back) AS back FROM of_people GROUP BY person, "at"
+  SELECT person, "at", sum(CAST(bought AS DOUBLE)) AS bought, sum(CAST(NOT bought AS DOUBLE)) AS back FROM of_people GROUP BY person, "at"
 ), by_person AS (
-  SELECT person, "at", (sum(bought) OVER w) - bought AS person_lines, (sum(back) OVER w) - back AS person_backs
+  SELECT person, "at", (sum(bought) OVER w) - bought AS person_lines, (sum(back) OVER w) - back AS person_backs,
+         min("at") OVER w AS first_at
   FROM at_person WINDOW w AS (PARTITION BY person ORDER BY "at")
 ), at_own AS (
-  SELECT person, product, "at", sum(is_bought) AS bought, sum(is_back) AS back FROM of_people GROUP BY person, product, "at"
+  SELECT person, product, "at", sum(CAST(bought AS DOUBLE)) AS bought, sum(CAST(NOT bought AS DOUBLE)) AS back FROM of_people GROUP BY person, product, "at"
 ), by_own AS (
   SELECT person, product, "at", (sum(bought) OVER w) - bought AS own_lines, (sum(back) OVER w) - back AS own_backs
   FROM at_own WINDOW w AS (PARTITION BY person, product ORDER BY "at")
 ), by_day AS (
-  SELECT product, day, sum(is_bought) AS bought, sum(is_back) AS back,
+  SELECT product, day, sum(CAST(bought AS DOUBLE)) AS bought, sum(CAST(NOT bought AS DOUBLE)) AS back,
          sum(CASE WHEN bought THEN floor(ln(greatest(quantity, 1e-6)) * 1000000 + 0.5) END) AS amount,
          sum(CASE WHEN bought AND paid > 0 THEN floor(ln(paid / quantity) * 1000000 + 0.5) END) AS unit,
-         sum(CASE WHEN bought AND paid > 0 THEN 1.0 ELSE 0.0 END) AS units, min("at") AS first_at
+         CAST(count(CASE WHEN bought AND paid > 0 THEN 1 END) AS DOUBLE) AS units, min("at") AS first_at
   FROM per_order GROUP BY product, day
 ), by_product AS (
   SELECT product, day, (sum(bought) OVER w) - bought AS product_lines, (sum(back) OVER w) - back AS product_backs,
@@ -85,7 +85,7 @@ SELECT l.person, l.order_id, l.product, l."at", (epoch_us($moment) - epoch_us(l.
        l.quantity, l.paid, l.paid / nullif(l.quantity, 0) AS unit_paid, l.deal_share,
        l.quantity / nullif(t.quantity, 0) AS order_part, t.products AS order_products, t.paid AS order_paid,
        o.person_lines, o.person_backs, o.person_backs / (o.person_lines + 10.0) AS person_back_share,
-       (epoch_us(l."at") - epoch_us(l.first_at)) / 86400000000.0 AS person_days,
+       (epoch_us(l."at") - epoch_us(o.first_at)) / 86400000000.0 AS person_days,
        w.own_lines, w.own_backs, g.product_lines, g.product_backs,
        g.product_backs / (g.product_lines + 20.0) AS product_back_share,
        (epoch_us(l."at") - epoch_us(g.first_at)) / 86400000000.0 AS product_days, c.category_back_share,

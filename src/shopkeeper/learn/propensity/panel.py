@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from shopkeeper.core.errors import DataError
@@ -65,7 +66,7 @@ class Panel:
 def numbers_of(table: Any, leave: Sequence[str] = ("person",)) -> Columns:
     """The numeric columns of an arrow table; NULL is NaN."""
     names = tuple(name for name in table.column_names if name not in leave)
-    values = [table.column(name).to_numpy(zero_copy_only=False).astype(np.float64) for name in names]
+    values = [table.column(name).cast(pa.float64()).to_numpy() for name in names]  # a sum of whole numbers is a decimal
     return Columns(names=names, values=np.stack(values, axis=1) if names else np.zeros((table.num_rows, 0)))
 
 
