@@ -4,6 +4,7 @@ and fails where ``CI`` is set: nothing may be skipped there."""
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -65,6 +66,30 @@ class Started:
         if self.process is not None:
             self.process.kill()
             self.process.wait(timeout=30)
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Within it the server stands still, every thread of it: one that a busy machine has not yet stopped might
+        answer."""
+        assert self.process is not None
+        pid = self.process.pid
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            wait_until(lambda: _states(pid) == {"T"}, "the server to stand still")
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+
+def _states(pid: int) -> set[str]:
+    """What the threads of a process do: proc(5), the third field of ``stat``."""
+    states = set()
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        try:
+            states.add((thread / "stat").read_text("utf-8").rpartition(")")[2].split()[0])
+        except OSError:  # it ended meanwhile: look again
+            states.add("gone")
+    return states
 
 
 @contextlib.contextmanager

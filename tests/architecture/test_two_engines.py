@@ -26,13 +26,13 @@ BESIDE: Final = {
     "data.cleaning.bots": {"rows_sql"}, "data.cleaning.rows": {"staging"},
     "data.marking": {
         "fill", "_mark", "_mark_known", "_mark_shared", "_mark_orders", "_mark_known_orders", "_hashes",
-        "orders_sql",
+        "_mark_derived", "orders_sql",
     },
     "market.audiences.sql": {"_counted", "_tagged"}, "data.conflicts": {"_any", "_in_file", "_in_lake", "_order"},
     "data.cleaning.oddities": {"clock_changes"}, "data.import_run": {
-        "_account", "_held", "_name_products", "_raws", "_set_apart", "_store", "_store_orders", "stage",
+        "_account", "_held", "_name_products", "_set_apart", "_store", "_store_orders", "_tell_raws", "stage",
     },
-    "data.told_after": {"shared_phones", "unknown_products"},
+    "data.told_after": {"shared_phones", "unknown_products"}, "data.people_again": {"people_again"},
 }  # fmt: skip
 """Functions that make SQL: test_spark_cleaning.py runs those of cleaning on both engines, test_spark_import.py those of
 an import, test_spark_questions.py those of audiences."""

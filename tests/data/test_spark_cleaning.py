@@ -21,6 +21,8 @@ from shopkeeper.data.conflicts import known_sides
 from shopkeeper.data.lake import Lake
 from shopkeeper.data.mapping import NO_MAPPING, MapFile
 from shopkeeper.data.marking import Facts, Marking
+from shopkeeper.data.marks import DUPLICATE
+from shopkeeper.data.people_again import people_again
 from shopkeeper.data.rows import LINE, Rows, identifier
 from shopkeeper.data.schema import TABLES, lake_types
 from shopkeeper.data.spark import SparkBatch
@@ -127,6 +129,18 @@ def test_rows_beside_others(sides: tuple[Side, Side], case: str) -> None:
     assert len(Counter(row["what"] for row in duck[0])) > 1
 
 
+def test_products_that_only_follow_from_events(sides: tuple[Side, Side]) -> None:
+    """Whatever the lake says of such a product, they are duplicates and no conflicts, on both engines."""
+    plan, timed = _staged(sides, "products")
+    _remember(sides[0], "products")
+    duck, spark = (_marked(side, "products", plan, timed=timed, derived=True) for side in sides)
+    assert spark == duck
+    known = "SELECT row FROM whole WHERE code = 0 AND id IN (SELECT id FROM whole WHERE code = 0 AND row % 3 = 0)"
+    beside = {row["row"] for row in sides[0].rows(known)}
+    assert len(beside) > ROWS / 20
+    assert beside <= {row["row"] for row in duck[0] if row["what"] == DUPLICATE}
+
+
 def _staged(sides: tuple[Side, Side], case: str) -> tuple[Staging, bool]:
     kind, zone, without = CASES[case]
     texts = odd_rows(kind, ROWS, 7, without)
@@ -146,9 +160,9 @@ def _remember(side: Side, kind: Kind) -> None:
     side.facts.append(kind, rows.to_arrow_table().cast(TABLES[kind]), key="t")
 
 
-def _marked(side: Side, kind: Kind, plan: Staging, *, timed: bool) -> tuple[Any, ...]:
+def _marked(side: Side, kind: Kind, plan: Staging, *, timed: bool, derived: bool = False) -> tuple[Any, ...]:
     told = ("visitor", "decision")
-    side.marking(side.con, side.facts, kind, plan, timed=timed, told=told).fill()
+    side.marking(side.con, side.facts, kind, plan, timed=timed, told=told, derived=derived).fill()
     orders = (
         'SELECT order_id, returned, min("at") AS "at", max(customer) AS customer, min(visitor) AS visitor, '
         "min(decision) AS decision FROM orders GROUP BY order_id, returned"
@@ -159,6 +173,7 @@ def _marked(side: Side, kind: Kind, plan: Staging, *, timed: bool) -> tuple[Any,
         known_sides(side.con, side.facts, kind, plan, timed=timed),
         clock_changes(side.con, "whole", "America/New_York"),
         side.rows("SELECT row FROM whole WHERE code = 0 AND row NOT IN (SELECT row FROM marks) ORDER BY row"),
+        people_again(side.con, kind),
     )
 
 

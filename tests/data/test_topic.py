@@ -2,7 +2,6 @@
 
 import json
 import logging
-import signal
 import uuid
 from collections import Counter
 from collections.abc import Iterator
@@ -283,9 +282,7 @@ def test_frozen_brokers_are_waited_for_once(
 
         wait_until(partial(taken, "before"), "the brokers to take something")
         caplog.clear()
-        assert broker.process is not None
-        broker.process.send_signal(signal.SIGSTOP)
-        try:
+        with broker.frozen():
             with pytest.raises(Unavailable, match="stream_unreachable"):
                 journal.append([entry_of(_event("first"))])
             for number in range(1_000):
@@ -293,8 +290,6 @@ def test_frozen_brokers_are_waited_for_once(
                     journal.append_soon([entry_of(_event(f"e{number}"))])
             figures = journal.figures()
             assert (figures.up, figures.lag) == (False, {})
-        finally:
-            broker.process.send_signal(signal.SIGCONT)
         wait_until(partial(taken, "after"), "the brokers to take something")
         assert journal.figures().up
         reader, read = Reader(topic, Lake(tmp_path / "lake"), group="g"), set[str]()
@@ -320,13 +315,9 @@ def test_a_reader_lets_frozen_brokers_go(tmp_path: Path, monkeypatch: pytest.Mon
         upto: dict[str, int] = {}
         while not upto:
             _, upto = reader.read(most=50, seconds=0.1)
-        assert broker.process is not None
-        broker.process.send_signal(signal.SIGSTOP)
-        try:
+        with broker.frozen():
             reader.tell(upto)
             reader.close()
-        finally:
-            broker.process.send_signal(signal.SIGCONT)
         assert _drain(topic, lake, judge, 1) == ["stored"]
         judge.close()
         journal.close()

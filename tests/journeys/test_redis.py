@@ -2,7 +2,6 @@
 
 import logging
 import shutil
-import signal
 from pathlib import Path
 
 import pytest
@@ -124,8 +123,7 @@ def test_a_frozen_redis_is_waited_for_once(folder: Path, redis: Started, caplog:
         _agree_and_view(shop, "p08", 1)
         assert _ask(shop).personal
         assert shop.store is not None
-        redis.process.send_signal(signal.SIGSTOP)
-        try:
+        with redis.frozen():
             assert _ask(shop).fallback == "Unavailable:profiles_unreachable"
             asked = sum(shop.store.figures().asked.counts)
             for number in range(2, 30):
@@ -133,8 +131,6 @@ def test_a_frozen_redis_is_waited_for_once(folder: Path, redis: Started, caplog:
                 _agree_and_view(shop, "p09", number)
             assert sum(shop.store.figures().asked.counts) == asked
             assert not shop.profiles_wanting()
-        finally:
-            redis.process.send_signal(signal.SIGCONT)
         _back(shop)
         assert shop.profiles_wanting()
         shop.mend_profiles()
