@@ -157,6 +157,13 @@ def test_what_is_stopped_has_the_time_to_end() -> None:
         assert int(unit["LimitNOFILE"]) >= server._HANDLES
 
 
+@pytest.mark.parametrize("name", ["shopkeeper.service", "shopkeeper-drain.service", "Dockerfile"])
+def test_what_runs_for_long_keeps_few_heaps(name: str) -> None:
+    """However it is started, memory that threads leave behind is kept low."""
+    lines = (DEPLOY / name).read_text("utf-8").splitlines()
+    assert {"ENV MALLOC_ARENA_MAX=2", "Environment=MALLOC_ARENA_MAX=2"} & set(lines)
+
+
 def test_containers_have_their_limits_their_places_and_no_secrets() -> None:
     """Every one has a bound on its memory; what must outlive it lies in a volume at the place where the program keeps
     it; the port is the program's own; no password stands in the file but the one that it says to change."""
