@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from shopkeeper.core.errors import DataError
-from shopkeeper.learn.customer_value.bg_nbd import BGNBD, Purchases, fit_bg_nbd, log_likelihood
+from shopkeeper.learn.customer_value.bg_nbd import BGNBD, Purchases, covariance_of, fit_bg_nbd, log_likelihood
 from shopkeeper.learn.customer_value.gamma_gamma import fit_gamma_gamma
 from shopkeeper.learn.customer_value.lifetime import Lifetime, fit_lifetime, purchases_of
 from shopkeeper.learn.customer_value.next_order import fit_next_order
@@ -145,3 +145,13 @@ def test_waits_are_found_again_though_some_are_not_over() -> None:
     )
     assert model.wait(gap, 0.0, 0.5) == pytest.approx(gap * np.log(2), rel=0.1)
     assert model.wait(gap, 10.0, 0.5) == pytest.approx(gap * np.log(2), rel=0.1)
+
+
+@pytest.mark.parametrize("flat", [0.0, 1e-30, 1e-20, 1e-18])
+def test_a_direction_that_says_nothing_has_no_covariance(flat: float) -> None:
+    """Where the likelihood does not change, or changes by less than digits can tell, nothing is sure of it: NaN and no
+    error, and so no training fails over it."""
+    found = covariance_of(lambda at: float((at[0] + at[1]) ** 2 + flat * at[1] ** 2), np.zeros(2))
+    assert np.isnan(found).all()
+    known = covariance_of(lambda at: float(at[0] ** 2 + 2 * at[1] ** 2), np.zeros(2))
+    assert known == pytest.approx(np.diag([0.5, 0.25]), rel=1e-6)

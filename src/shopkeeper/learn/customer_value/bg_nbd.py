@@ -208,6 +208,10 @@ def covariance_of(loss: Callable[[Float64], float], at: Float64, step: float = 1
         [(loss(at + unit[i] + unit[j]) - loss(at + unit[i] - unit[j]) - loss(at - unit[i] + unit[j])
           + loss(at - unit[i] - unit[j])) / (4 * step**2) for j in range(size)] for i in range(size)
     ])  # fmt: skip
-    if not np.isfinite(hessian).all() or np.linalg.eigvalsh(hessian).min() <= 0:
+    if not np.isfinite(hessian).all():
+        return np.full((size, size), np.nan)
+    hessian = (hessian + hessian.T) / 2
+    curved = np.linalg.eigvalsh(hessian)
+    if curved[0] <= size * np.finfo(np.float64).eps * curved[-1]:  # flat in some direction, as far as digits go
         return np.full((size, size), np.nan)
     return np.asarray(np.linalg.inv(hessian), np.float64)
