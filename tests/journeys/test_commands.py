@@ -43,8 +43,29 @@ def test_from_nothing_to_an_answer(tmp_path: Path) -> None:
     account = json.loads(first.stdout)[0]
     assert account["read"] == account["kept"] + account["duplicate"] + account["quarantined"]
     assert account["quarantined"] == 1
-    again = json.loads(shopkeeper("import", tmp_path / "orders.csv", *at, "--kind", "order_lines", "--json").stdout)[0]
+    again = json.loads(
+        shopkeeper("import", tmp_path / "orders.csv", *at, "--kind", "order_lines", *agreed, "--json").stdout
+    )[0]
     assert (again["kept"], again["duplicate"]) == (0, account["kept"])
+    assert (
+        set(again)
+        == set(account)
+        == {
+            "import_id",
+            "file",
+            "kind",
+            "read",
+            "kept",
+            "duplicate",
+            "quarantined",
+            "orders",
+            "by_reason",
+            "warnings",
+            "seconds",
+            "format",
+            "replayed",
+        }
+    ), "nobody is named"
     held = json.loads(shopkeeper("import", "--quarantine", *at, "--json").stdout)
     assert (held[0]["line"], held[0]["column"], held[0]["reason"]) == (account["read"] + 1, "price", "not_an_amount")
     assert shopkeeper("import", "--fix", held[0]["id"], "--set", "price=3.00", *at).returncode == 0

@@ -1,8 +1,8 @@
 """``init`` and ``import``: a shop folder, and facts into it."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -134,16 +134,21 @@ def show_accounts(accounts: list[tuple[str, Account]]) -> None:
         for reason, count in account.by_reason.items():
             say.line("import_reason", file=name, count=f"{count:,}", reason=say.held(reason))
         for warning in account.warnings:
-            say.OUT.print(
-                visible(say.text("import_said", file=name, what=say.check(warning.key, **warning.facts))), markup=False
-            )
+            say.warned(name, warning.key, warning.facts)
 
 
 def _show(accounts: list[tuple[str, Account]], as_json: bool) -> None:
     if as_json:
-        say.as_json([asdict(account) for _, account in accounts])
+        say.as_json([_told(account) for _, account in accounts])
     else:
         show_accounts(accounts)
+
+
+def _told(account: Account) -> dict[str, Any]:
+    """An account without naming anybody."""
+    told = asdict(replace(account, again=()))
+    del told["again"]
+    return told
 
 
 def _list_held(shop: Shop, as_json: bool) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from shopkeeper.apps.cli import say
-from shopkeeper.core.visible import visible
 from shopkeeper.data.cleaning.columns import Kind
 from shopkeeper.data.conflicts import said_by
 from shopkeeper.data.preview import Preview, PreviewRow
@@ -19,10 +18,7 @@ def show_preview(previews: Sequence[Preview], as_json: bool) -> None:
         return
     for one in previews:
         for warning in one.warnings:
-            say.OUT.print(
-                visible(say.text("import_said", file=one.file, what=say.check(warning.key, **warning.facts))),
-                markup=False,
-            )
+            say.warned(one.file, warning.key, warning.facts)
         say.table(
             say.text("preview_title", file=one.file, kind=one.kind),
             [say.text(f"preview_{name}") for name in _COLUMNS],

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -126,6 +126,11 @@ def check(reason: str, /, **facts: object) -> str:
         pairs = [one.rpartition(" ") for one in named.split(", ")]
         facts["names"] = ", ".join(f"{words.get(f'skipped_{what}', what)} {count}" for what, _, count in pairs)
     return filled(words.get(reason, reason), _Blanks(facts))
+
+
+def warned(file: str, key: str, facts: Mapping[str, object]) -> None:
+    """Print what was found out about a file."""
+    OUT.print(visible(text("import_said", file=file, what=check(key, **facts))), markup=False)
 
 
 def held(reason: str) -> str:
