@@ -182,7 +182,7 @@ class Importer:
         kept_with: Mapping[str, Any] | None = None,
     ) -> None:  # fmt: skip
         """Put rows of a file into the quarantine, with what the run was told. ``kept_with``: what else is kept."""
-        self.quarantine.keep(
+        self.quarantine.add(
             held, import_id=account.import_id, kind=account.kind, file=str(path), at=self.clock(),
             reading={
                 "mapping": asdict(run.mapping), "source": run.source, "format": account.format,

@@ -162,20 +162,12 @@ class Quarantine:
     def add(
         self, held: Iterable[Held], *, import_id: str, kind: str, file: str, at: datetime,
         reading: Mapping[str, Any] | None = None,
-    ) -> list[str]:  # fmt: skip
-        """Keep rows of one import (or of one request: kind ``event``); their ids, in order.
+    ) -> None:  # fmt: skip
+        """Keep rows of one import (or of one request: kind ``event``), any number of them: they are made while they are
+        written.
 
         ``reading`` is what the import was told about the file, kept so that its rows can be replayed the same way.
         """
-        rows = list_(held)
-        self.keep(rows, import_id=import_id, kind=kind, file=file, at=at, reading=reading)
-        return [held_id for held_id, _ in _ids(kind, file, rows)]
-
-    def keep(
-        self, held: Iterable[Held], *, import_id: str, kind: str, file: str, at: datetime,
-        reading: Mapping[str, Any] | None = None,
-    ) -> None:  # fmt: skip
-        """The same of any number of rows, made while they are written."""
         rows = (
             (
                 held_id, import_id, kind, file, one.line, one.column, one.reason,

@@ -43,11 +43,6 @@ WITH facts AS (
   SELECT person, product, max(CASE WHEN came_back = 0 THEN order_id END) AS order_id,
          min(CASE WHEN came_back = 1 THEN "at" END) AS back_at
   FROM runs WHERE run > 0 GROUP BY person, product, run
-), back AS (
-  SELECT person, order_id, product, coalesce(min(told_at), min(guessed_at)) AS back_at
-  FROM (SELECT person, order_id, product, back_at AS told_at, NULL AS guessed_at FROM told WHERE back_at >= bought_at
-        UNION ALL SELECT person, order_id, product, NULL, back_at FROM guessed WHERE back_at IS NOT NULL) AS both_ways
-  GROUP BY person, order_id, product
 ), by_order AS (
   SELECT person, order_id, sum(quantity) AS quantity, count(*) AS products, sum(paid) AS paid FROM bought GROUP BY person, order_id
 ), at_person AS (
@@ -81,7 +76,7 @@ WITH facts AS (
   FROM category_day WINDOW w AS (PARTITION BY category ORDER BY day)
 )
 SELECT l.person, l.order_id, l.product, l."at", (epoch_us($moment) - epoch_us(l."at")) / 86400000000.0 AS age_days,
-       (epoch_us(k.back_at) - epoch_us(l."at")) / 86400000000.0 AS back_days,
+       (epoch_us(coalesce(k.back_at, u.back_at)) - epoch_us(l."at")) / 86400000000.0 AS back_days,
        l.quantity, l.paid, l.paid / nullif(l.quantity, 0) AS unit_paid, l.deal_share,
        l.quantity / nullif(t.quantity, 0) AS order_part, t.products AS order_products, t.paid AS order_paid,
        o.person_lines, o.person_backs, o.person_backs / (o.person_lines + 10.0) AS person_back_share,
@@ -93,7 +88,8 @@ SELECT l.person, l.order_id, l.product, l."at", (epoch_us($moment) - epoch_us(l.
        (CASE WHEN l.paid > 0 AND l.quantity > 0 THEN floor(ln(l.paid / l.quantity) * 1000000 + 0.5) END - g.unit_mean)
        / 1000000.0 AS price_unusual
 FROM bought l
-     LEFT JOIN back k ON k.person = l.person AND k.order_id = l.order_id AND k.product = l.product
+     LEFT JOIN told k ON k.person = l.person AND k.order_id = l.order_id AND k.product = l.product AND k.back_at >= l."at"
+     LEFT JOIN guessed u ON u.person = l.person AND u.order_id = l.order_id AND u.product = l.product
      JOIN by_order t ON t.person = l.person AND t.order_id = l.order_id
      JOIN by_person o ON o.person = l.person AND o."at" = l."at"
      JOIN by_own w ON w.person = l.person AND w.product = l.product AND w."at" = l."at"

@@ -25,6 +25,7 @@ from shopkeeper.learn.propensity.panel import (
     Facts,
     Panel,
     Texts,
+    among,
     check_leaks,
     features_of,
     numbers_of,
@@ -226,7 +227,7 @@ def _churn_days(known: Facts, people: frozenset[str] | None, otherwise: float) -
     who, values = texts_of(table), numbers_of(table).values
     use = values[:, 1] == 0
     if people is not None:
-        use &= np.array([person in people for person in who.tolist()], bool)
+        use &= among(table, people)
     if not use.any():
         return otherwise
     _, place, counts = np.unique(who[use].astype(str), return_inverse=True, return_counts=True)

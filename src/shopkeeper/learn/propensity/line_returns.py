@@ -7,12 +7,11 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from shopkeeper.core.errors import DataError
 from shopkeeper.features.tables import feature_sql
 from shopkeeper.learn.propensity.columns import Columns, Float64
-from shopkeeper.learn.propensity.panel import Facts, Panel, numbers_of, texts_of
+from shopkeeper.learn.propensity.panel import Facts, Panel, among, numbers_of, texts_of
 
 TABLE: Final = "line_return"
 MOST_LINES: Final = 1_000_000
@@ -36,7 +35,7 @@ def line_panel(known: Facts, people: frozenset[str] | None = None) -> Panel:
     """
     table = known.query(feature_sql(TABLE), {"currency": known.currency, "line_limit": MOST_LINES})
     if people is not None:
-        table = table.filter(pc.is_in(table["person"], pa.array(sorted(people), pa.string())))
+        table = table.filter(pa.array(among(table, people)))
     who = texts_of(table)
     age, back = (table.column(name).to_numpy(zero_copy_only=False).astype(float) for name in ("age_days", "back_days"))
     if not np.isfinite(back).any():

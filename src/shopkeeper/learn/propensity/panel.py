@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from shopkeeper.core.errors import DataError
@@ -75,14 +76,20 @@ def texts_of(table: Any, name: str = "person") -> Texts:
     return np.array(table.column(name).to_pylist(), object)
 
 
+def among(table: Any, people: frozenset[str]) -> NDArray[np.bool_]:
+    """(rows,) which rows of an arrow table are of these people. A category may stand behind a person's key."""
+    keys = table.column("person")
+    whose = pc.list_element(pc.split_pattern(keys, BETWEEN, max_splits=1), 0)
+    found: NDArray[np.bool_] = pc.is_in(whose, pa.array(list(people), pa.string())).to_numpy()
+    return found
+
+
 def features_of(known: Facts, people: frozenset[str] | None = None, table: str = RHYTHM) -> tuple[Texts, Columns]:
     """Who bought before the snapshot's moment, and the numbers of each; only ``people`` where given."""
     found = known.query(feature_sql(table), _asked(table, known))
-    who, columns = texts_of(found), numbers_of(found)
-    if people is None:
-        return who, columns
-    stay = np.array([key.partition(BETWEEN)[0] in people for key in who.tolist()], bool)
-    return who[stay], columns.rows(stay)
+    if people is not None:
+        found = found.filter(pa.array(among(found, people)))
+    return texts_of(found), numbers_of(found)
 
 
 def _asked(table: str, known: Facts, **values: object) -> dict[str, Any]:

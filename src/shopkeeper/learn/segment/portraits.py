@@ -16,7 +16,7 @@ from shopkeeper.core.errors import DataError
 from shopkeeper.features.habits import PRIOR_ACTS
 from shopkeeper.features.tables import feature_sql
 from shopkeeper.learn.propensity.columns import Columns, Float64
-from shopkeeper.learn.propensity.panel import Facts, Texts, numbers_of, texts_of
+from shopkeeper.learn.propensity.panel import Facts, Texts, among, numbers_of, texts_of
 
 CATEGORY: Final = "category:"
 """Columns of this prefix hold the share of a customer's lines in that widest category."""
@@ -74,9 +74,7 @@ def portraits_of(
     columns |= _categories(lines, who, categories, allowed)
     found = Columns(names=tuple(columns), values=np.stack(list(columns.values()), axis=1))
     whole = Portraits(people=who, columns=found, moment=known.moment, days=days)
-    if people is None:
-        return whole
-    return whole.rows(np.array([person in people for person in who.tolist()], bool))
+    return whole if people is None else whole.rows(among(table, people))
 
 
 def _numbers(number: Mapping[str, Float64], quiet: Float64) -> dict[str, Float64]:
